@@ -1,0 +1,72 @@
+# Every target sets the project up first; a set-up that is done costs nothing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.setup-done
+UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo $(BIN)/uv)
+# Extra words for pytest and for the resolver: make test ARGS="-k split", make constraints ARGS=--upgrade
+ARGS ?=
+
+# A download may stall longer than uv waits by default, and an account without a home has no place for a cache.
+export UV_HTTP_TIMEOUT ?= 300
+ifeq ($(shell mkdir -p "$$HOME/.cache" 2>/dev/null && test -w "$$HOME/.cache" && echo yes),)
+export UV_CACHE_DIR ?= $(CURDIR)/.uv_cache
+endif
+
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test test-all lint format docs bench constraints
+
+help:
+	@echo "make setup        install into $(VENV) (exact versions from constraints.txt)"
+	@echo "make demo         train, test, export and predict on handwritten digits, offline"
+	@echo "make test         the tests, without the slow ones"
+	@echo "make test-all     all tests"
+	@echo "make lint         ruff, mypy, pydoclint, import-linter"
+	@echo "make format       let ruff rewrite what it can"
+	@echo "make docs         generate the tables of the docs from the code"
+	@echo "make bench        run each benchmark"
+	@echo "make constraints  resolve constraints.txt again (ARGS=--upgrade for newer versions)"
+
+setup: $(STAMP)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else \
+	"OTX needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(BIN)/uv: | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
+
+$(STAMP): pyproject.toml constraints.txt | $(BIN)/python $(UV)
+	$(UV) pip install --python $(BIN)/python --constraints constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: setup
+	$(BIN)/otx demo
+
+test: setup
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-all: setup
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pydoclint --quiet src
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: setup
+	$(BIN)/python scripts/build_docs.py
+
+bench: setup
+	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+constraints: | $(UV)
+	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-annotate --quiet \
+		--custom-compile-command "make constraints" --output-file constraints.txt $(ARGS)
