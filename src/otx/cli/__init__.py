@@ -1,0 +1,1 @@
+"""The command `otx`: one subcommand, one typed function."""

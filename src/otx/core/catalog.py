@@ -1,0 +1,142 @@
+"""The catalog of models: frozen rows, found without importing any framework. Imports no torch."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from otx.core.errors import MissingExtraError, UserError, nearest
+from otx.core.input_spec import InputSpec
+from otx.core.task import OTXTaskType
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Where pretrained weights come from. Exactly one of `hub` and `url` is set.
+
+    Attributes:
+        hub: Hugging Face repository id whose `model.safetensors` holds the weights.
+        url: Address of a torchvision weight file; its name ends in the first eight digits of its SHA-256.
+        licence: SPDX id of the weights.
+        trained_on: Data set, for example `ImageNet-1k` or `COCO`.
+        labels: Number of classes of the head in the file.
+    """
+
+    hub: str = ""
+    url: str = ""
+    licence: str
+    trained_on: str
+    labels: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRow:
+    """One model that OTX offers.
+
+    Attributes:
+        name: `framework/variant`, what the user types.
+        task: The task it solves.
+        adapter: Reference to the `OTXModel` subclass, `package.module:Class`.
+        arch: The framework's own name of the architecture, handed to the adapter.
+        input_spec: Default size and the normalisation of its weights.
+        parameters: Number of parameters with the default head.
+        licence: SPDX id of the code.
+        weights: Pretrained weights, or None where there are none.
+        recipe: Overlay on the task's base recipe, for example `detection/detr`; empty for none.
+        package: Importable package that the adapter needs.
+        extra: Extra of `pip install otx[...]` that brings it; empty if a base dependency.
+        exportable: Has a working OpenVINO and ONNX export with a dynamic batch.
+        quantizable: Post-training quantisation by NNCF works.
+        explainable: `otx explain` offers class maps.
+        tileable: May be run on tiles.
+    """
+
+    name: str
+    task: OTXTaskType
+    adapter: str
+    arch: str
+    input_spec: InputSpec
+    parameters: int
+    licence: str = "Apache-2.0"
+    weights: Weights | None = None
+    recipe: str = ""
+    package: str
+    extra: str = ""
+    exportable: bool = True
+    quantizable: bool = True
+    explainable: bool = False
+    tileable: bool = False
+
+    def require(self) -> None:
+        """Make sure that the framework is installed.
+
+        Raises:
+            MissingExtraError: It is not; the message says what to install.
+        """
+        if importlib.util.find_spec(self.package) is None:
+            raise MissingExtraError(self.package, self.extra or self.package)
+
+
+Lookup = Callable[[str, OTXTaskType], ModelRow | None]
+
+
+@dataclass
+class Catalog:
+    """Rows by name, and look-ups for names that a framework knows beyond its rows."""
+
+    _rows: dict[str, ModelRow] = field(default_factory=dict)
+    _lookups: dict[str, Lookup] = field(default_factory=dict)
+
+    def register(self, row: ModelRow) -> None:
+        """Add a row.
+
+        Raises:
+            UserError: The name is taken or has no framework.
+        """
+        if "/" not in row.name:
+            msg = f"expected a model name 'framework/variant', got {row.name!r}"
+            raise UserError(msg)
+        if row.name in self._rows:
+            msg = f"model {row.name!r} is registered twice"
+            raise UserError(msg)
+        self._rows[row.name] = row
+
+    def register_lookup(self, framework: str, lookup: Lookup) -> None:
+        """Let a framework answer for names `framework/...` that have no row.
+
+        Raises:
+            UserError: The framework has a look-up already.
+        """
+        if framework in self._lookups:
+            msg = f"framework {framework!r} has a look-up already"
+            raise UserError(msg)
+        self._lookups[framework] = lookup
+
+    def __iter__(self) -> Iterator[ModelRow]:
+        return iter(sorted(self._rows.values(), key=lambda row: (row.task, row.name)))
+
+    def find(self, task: OTXTaskType | None = None, pattern: str = "") -> list[ModelRow]:
+        """Rows of a task (None: of all) whose name contains the pattern."""
+        return [row for row in self if task in (None, row.task) and pattern.lower() in row.name.lower()]
+
+    def get(self, name: str, task: OTXTaskType) -> ModelRow:
+        """The row of that name, or what its framework makes of it.
+
+        Raises:
+            UserError: Nobody knows the name, or it solves another task.
+            MissingExtraError: The framework is not installed.
+        """
+        row = self._rows.get(name)
+        if row is None and "/" in name:
+            lookup = self._lookups.get(name.split("/")[0])
+            row = lookup(name.split("/", 1)[1], task) if lookup else None
+        if row is None:
+            known = [other.name for other in self.find(task)]
+            msg = f"unknown model {name!r} for {task}.{nearest(name, known)}"
+            raise UserError(msg)
+        if row.task != task:
+            msg = f"model {name!r} solves {row.task}, but the task is {task}"
+            raise UserError(msg)
+        row.require()
+        return row

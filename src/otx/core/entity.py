@@ -1,0 +1,118 @@
+"""Typed samples, batches, predictions and losses: what flows between data, model and metric (seed, figure 1).
+
+A task subclasses the first three with the fields that its samples *have*; there are no optional fields.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Generic, Self, TypeVar, cast
+
+import torch
+from torch import Tensor
+from torchvision import tv_tensors
+
+from otx.core.image_info import ImageInfo
+from otx.core.label_info import LabelInfo
+
+
+@dataclass
+class OTXDataEntity:
+    """One sample of a data set.
+
+    Attributes:
+        image: (C, H, W) pixels; uint8 through the whole pipeline, because the model normalises by its `InputSpec`.
+        img_info: Where the image comes from and how it was resized.
+    """
+
+    image: tv_tensors.Image
+    img_info: ImageInfo
+
+
+SampleT = TypeVar("SampleT", bound=OTXDataEntity)
+
+
+@dataclass
+class OTXBatchDataEntity(ABC, Generic[SampleT]):
+    """A batch of samples of equal image size.
+
+    Attributes:
+        images: (B, C, H, W) pixels, not normalised.
+        imgs_info: One per image.
+    """
+
+    images: Tensor
+    imgs_info: list[ImageInfo]
+
+    @property
+    def batch_size(self) -> int:
+        """Number of images."""
+        return len(self.imgs_info)
+
+    @classmethod
+    @abstractmethod
+    def collate(cls, samples: Sequence[SampleT]) -> Self:
+        """Put samples together; an image without annotations is a legal sample."""
+
+    @abstractmethod
+    def truth_records(self, labels: LabelInfo) -> list[dict[str, Any]]:
+        """The annotations of each image in the form of `predictions.json`, in pixels of the original image."""
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Self:
+        """The batch on another device."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Self:
+        """The batch in page-locked memory; torch's DataLoader calls this."""
+        return self._map(lambda tensor: tensor.pin_memory())
+
+    def _map(self, change: Any) -> Self:  # noqa: ANN401 - Callable[[Tensor], Tensor] would hide tv_tensors
+        changes: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Tensor):
+                changes[field.name] = _keep_type(value, change(value))
+            elif isinstance(value, list) and value and isinstance(value[0], Tensor):
+                changes[field.name] = [_keep_type(tensor, change(tensor)) for tensor in value]
+        return replace(self, **changes)
+
+
+def _keep_type(before: Tensor, after: Tensor) -> Tensor:
+    if isinstance(before, tv_tensors.TVTensor) and not isinstance(after, tv_tensors.TVTensor):
+        return cast("Tensor", tv_tensors.wrap(after, like=before))
+    return after
+
+
+@dataclass
+class OTXBatchPredEntity(OTXBatchDataEntity[SampleT]):
+    """Predictions of a batch; coordinates are in pixels of the *original* images, whatever the model was fed."""
+
+    @abstractmethod
+    def records(self, labels: LabelInfo, threshold: float) -> list[dict[str, Any]]:
+        """The predictions of each image in the form of `predictions.json`.
+
+        Args:
+            labels: Names of the classes.
+            threshold: Score in [0, 1] below which an object is left out; classifications ignore it.
+
+        Returns:
+            Per image a dict with `objects` or `labels`, as documented in `docs/predictions.md`.
+        """
+
+
+@dataclass
+class OTXBatchLossEntity:
+    """Training losses of a batch.
+
+    Attributes:
+        losses: Named scalar losses, already weighted; their sum is what is minimised.
+    """
+
+    losses: dict[str, Tensor]
+
+    @property
+    def total(self) -> Tensor:
+        """The scalar to minimise."""
+        return torch.stack(list(self.losses.values())).sum()

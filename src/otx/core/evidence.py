@@ -1,0 +1,46 @@
+"""What the content of a data set says about the task it was made for. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """Counts over a whole data set, from which each task judges whether the data set is meant for it.
+
+    Attributes:
+        format: Name of the data format that was recognised, for example `coco`.
+        items: Number of images.
+        annotations: Number of annotations by kind: `label`, `bbox`, `rotated_bbox`, `polygon`, `mask`, `points`.
+        unlabelled: Number of images without any annotation.
+        max_image_labels: The most whole-image labels that one image has.
+        label_groups: Number of label groups or parent links in the categories (a hierarchy has some).
+        folders: Names of the folders below the data root that hold images (anomaly sets are known by theirs).
+    """
+
+    format: str
+    items: int
+    annotations: Mapping[str, int]
+    unlabelled: int = 0
+    max_image_labels: int = 0
+    label_groups: int = 0
+    folders: tuple[str, ...] = ()
+
+    def count(self, *kinds: str) -> int:
+        """Number of annotations of the given kinds together."""
+        return sum(self.annotations.get(kind, 0) for kind in kinds)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """How well a data set fits a task.
+
+    Attributes:
+        fit: 0 (barely) to 1 (made for it); the highest claim wins.
+        reason: The evidence in words, shown to the user.
+    """
+
+    fit: float
+    reason: str

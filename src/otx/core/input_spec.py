@@ -1,0 +1,91 @@
+"""What a model wants to be fed: the single source of pre-processing. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from enum import StrEnum
+from typing import Any, Self
+
+from otx.core.errors import UserError
+
+
+class ResizeMode(StrEnum):
+    """How an image of any size becomes one of the model's size."""
+
+    STRETCH = "stretch"
+    """Both sides are scaled to the size; the aspect ratio changes."""
+    LETTERBOX = "letterbox"
+    """The longer side is scaled to the size, the rest is padded right and below."""
+    CENTER_CROP = "center_crop"
+    """The shorter side is scaled to the size divided by `crop_ratio`, then the centre is cut out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSpec:
+    """Size, resize rule and normalisation of a model's input.
+
+    The eval transform, the normalisation inside the model, the exported graph and its metadata are built from it.
+
+    Attributes:
+        height: Rows in pixels.
+        width: Columns in pixels.
+        channels: Number of channels; 3 is RGB.
+        mean: Per channel, on values scaled to [0, 1].
+        std: Per channel, on values scaled to [0, 1].
+        resize: How images are brought to the size.
+        crop_ratio: Size of the centre crop relative to the resized shorter side; only for `CENTER_CROP`.
+        pad_value: Value in [0, 255] of padded pixels; only for `LETTERBOX`.
+        multiple_of: Other sizes must be a multiple of this; 0 means that the size is fixed by the architecture.
+        max_value: Pixel value that is scaled to 1 (255 for uint8, 65535 for uint16, 1 for float).
+    """
+
+    height: int
+    width: int
+    channels: int = 3
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    resize: ResizeMode = ResizeMode.STRETCH
+    crop_ratio: float = 1.0
+    pad_value: int = 114
+    multiple_of: int = 32
+    max_value: float = 255.0
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != self.channels or len(self.std) != self.channels:
+            msg = f"expected mean and std of {self.channels} channels, got {len(self.mean)} and {len(self.std)} values"
+            raise UserError(msg)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return (self.height, self.width)
+
+    def with_size(self, height: int, width: int) -> Self:
+        """The same input at another size.
+
+        Raises:
+            UserError: The architecture does not take that size.
+        """
+        if (height, width) == self.size:
+            return self
+        if not self.multiple_of:
+            msg = f"the input size of this model is fixed at {self.height}x{self.width}, got {height}x{width}"
+            raise UserError(msg)
+        if height <= 0 or width <= 0 or height % self.multiple_of or width % self.multiple_of:
+            msg = f"expected an input size in multiples of {self.multiple_of}, got {height}x{width}"
+            raise UserError(msg)
+        return replace(self, height=height, width=width)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form, for checkpoints and exported models."""
+        return asdict(self) | {"resize": self.resize.value}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Inverse of `to_dict`; unknown keys are refused."""
+        unknown = set(data) - {f.name for f in fields(cls)}
+        if unknown:
+            msg = f"unknown key of an input spec: {', '.join(sorted(unknown))}"
+            raise UserError(msg)
+        lists = {key: tuple(value) for key, value in data.items() if isinstance(value, list)}
+        return cls(**(data | lists | {"resize": ResizeMode(data["resize"])}))

@@ -1,0 +1,37 @@
+"""What a task's metric looks like to training and testing. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+BatchT_contra = TypeVar("BatchT_contra", contravariant=True)
+PredT_contra = TypeVar("PredT_contra", contravariant=True)
+
+
+@dataclass(frozen=True)
+class MetricResult:
+    """Values of a task's metrics over a subset.
+
+    Attributes:
+        values: Scalars by their names in the literature, for example `map_50`.
+        per_class: Label name -> metric name -> value.
+        curves: Material for plots, JSON-serialisable, for example `confusion_matrix` as rows of counts.
+    """
+
+    values: dict[str, float]
+    per_class: dict[str, dict[str, float]] = field(default_factory=dict)
+    curves: dict[str, Any] = field(default_factory=dict)
+
+
+class TaskMetric(Protocol[PredT_contra, BatchT_contra]):
+    """Accumulates predictions and truth over a subset; torch models and exported models use the same one."""
+
+    def update(self, prediction: PredT_contra, truth: BatchT_contra) -> None:
+        """Add a batch."""
+
+    def compute(self) -> MetricResult:
+        """Metrics over all batches since the last reset."""
+
+    def reset(self) -> None:
+        """Forget all batches."""

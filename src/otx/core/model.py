@@ -1,0 +1,103 @@
+"""The model of a task: somebody else's network between typed entities (seed, figure 2)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from otx.core.entity import OTXBatchDataEntity, OTXBatchLossEntity, OTXBatchPredEntity
+from otx.core.input_spec import InputSpec
+from otx.core.label_info import LabelInfo
+from otx.core.metric import MetricResult
+from otx.core.task import OTXTaskType
+
+BatchT = TypeVar("BatchT", bound=OTXBatchDataEntity[Any])
+PredT = TypeVar("PredT", bound=OTXBatchPredEntity[Any])
+
+
+class Normalize(nn.Module):
+    """Pixels in [0, max_value] -> normalised floats, by an `InputSpec`; part of every model and exported graph."""
+
+    mean: Tensor
+    inverse_std: Tensor
+
+    def __init__(self, spec: InputSpec) -> None:
+        super().__init__()
+        mean = torch.tensor(spec.mean).view(1, -1, 1, 1) * spec.max_value
+        std = torch.tensor(spec.std).view(1, -1, 1, 1) * spec.max_value
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("inverse_std", 1.0 / std, persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) pixels of any dtype -> float of the same shape."""
+        return (images - self.mean) * self.inverse_std
+
+
+class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
+    """A network of any public framework behind typed inputs and outputs.
+
+    A framework's adapter implements `create_model`, `customize_inputs`, `customize_outputs` and `export_graph`.
+
+    Args:
+        label_info: Classes in output order.
+        input_spec: Size and normalisation of the input.
+        arch: The framework's name of the architecture; adapters of a single network ignore it.
+
+    Attributes:
+        task: The task that the class solves, set by the task's model base.
+        model: The framework's network, as `create_model` made it.
+        normalize: Turns pixels into what the network was made for.
+    """
+
+    task: ClassVar[OTXTaskType]
+
+    def __init__(self, label_info: LabelInfo, input_spec: InputSpec, arch: str = "") -> None:
+        super().__init__()
+        self.label_info = label_info
+        self.input_spec = input_spec
+        self.arch = arch
+        self.normalize = Normalize(input_spec)
+        self.model: nn.Module = self.create_model()
+
+    @abstractmethod
+    def create_model(self) -> nn.Module:
+        """Build the framework's network with random weights, for `self.label_info` and `self.input_spec`."""
+
+    @abstractmethod
+    def customize_inputs(self, batch: BatchT) -> dict[str, Any]:
+        """Turn a batch into the keyword arguments of the network's `forward`."""
+
+    @abstractmethod
+    def customize_outputs(self, outputs: Any, batch: BatchT) -> PredT | OTXBatchLossEntity:  # noqa: ANN401
+        """Turn what the network returned into losses (in training mode) or predictions (in eval mode)."""
+
+    @abstractmethod
+    def export_graph(self) -> nn.Module:
+        """A module from (B, C, H, W) pixels, not normalised, to a dict of named tensors that `decode.py` understands.
+
+        It must trace with a dynamic batch, and share its weights with this model.
+        """
+
+    def decode_settings(self) -> dict[str, Any]:
+        """JSON-serialisable keyword arguments of the task's decode function; they travel with the exported model."""
+        return {}
+
+    def adopt_validation(self, result: MetricResult) -> None:  # noqa: B027 - a hook, not a duty
+        """Take over what a validation has found, for example the best score threshold, into buffers."""
+
+    def label_rows(self) -> Mapping[str, Tensor]:
+        """Where each label lives in the parameters, so that a checkpoint with other labels can be transferred.
+
+        Returns:
+            State-dict key -> (number of labels, n) indices along dimension 0. Empty: nothing can be transferred.
+        """
+        return {}
+
+    def forward(self, batch: BatchT) -> PredT | OTXBatchLossEntity:
+        """Losses in training mode, predictions in eval mode."""
+        outputs = self.model(**self.customize_inputs(batch))
+        return self.customize_outputs(outputs, batch)

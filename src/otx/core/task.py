@@ -1,0 +1,84 @@
+"""The tasks of OTX and what each of them is made of (seed, figure 1). Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+from otx.core.evidence import Claim, Evidence
+from otx.core.refs import resolve
+
+
+class OTXTaskType(StrEnum):
+    """The deep-learning task that a data set poses and a model solves."""
+
+    MULTI_CLASS_CLS = "MULTI_CLASS_CLS"
+    MULTI_LABEL_CLS = "MULTI_LABEL_CLS"
+    H_LABEL_CLS = "H_LABEL_CLS"
+    DETECTION = "DETECTION"
+    ROTATED_DETECTION = "ROTATED_DETECTION"
+    INSTANCE_SEGMENTATION = "INSTANCE_SEGMENTATION"
+    SEMANTIC_SEGMENTATION = "SEMANTIC_SEGMENTATION"
+    KEYPOINT_DETECTION = "KEYPOINT_DETECTION"
+    ANOMALY_CLASSIFICATION = "ANOMALY_CLASSIFICATION"
+    ANOMALY_DETECTION = "ANOMALY_DETECTION"
+    ANOMALY_SEGMENTATION = "ANOMALY_SEGMENTATION"
+    ACTION_CLASSIFICATION = "ACTION_CLASSIFICATION"
+    VISUAL_PROMPTING = "VISUAL_PROMPTING"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSpec:
+    """The one row that ties a task to its entities, reader, model base, metric, decoding and drawing.
+
+    Heavy parts are references (`package.module:name`, see `otx.core.refs`), so a table of tasks costs no torch.
+
+    Attributes:
+        task: The task this row is about.
+        title: Its name in prose, for example `Object detection`.
+        sample: `OTXDataEntity` subclass.
+        batch: `OTXBatchDataEntity` subclass.
+        prediction: `OTXBatchPredEntity` subclass.
+        reader: `otx.data.reader.TaskReader` implementation.
+        model: `OTXModel` subclass that is the typed base of the task's models.
+        metric: `otx.core.metric.TaskMetric` class, built as `metric(label_info)`.
+        decode: Function from raw graph outputs to the prediction entity (see `OTXModel.export_graph`).
+        draw: Function that draws a record of `predictions.json` on an image.
+        claim: Says how well the content of a data set fits the task, or None if it does not.
+        recipe: Name of the base recipe, a file of `otx/recipes/`.
+        monitor: Metric that decides which checkpoint is the best.
+        monitor_mode: Whether a higher or a lower value of `monitor` is better.
+        metrics: Names of the reported metrics, `monitor` first.
+        formats: Data formats that can carry the task.
+        model_api_type: `model_type` of the public openvino-model-api package that reads the exported model.
+        default_model: Catalog row to train when its pretrained weights can be had.
+        default_model_from_scratch: Catalog row that learns from random weights on little data.
+        demo: Function that writes a demonstration data set made from scikit-learn's digits.
+    """
+
+    task: OTXTaskType
+    title: str
+    sample: str
+    batch: str
+    prediction: str
+    reader: str
+    model: str
+    metric: str
+    decode: str
+    draw: str
+    claim: Callable[[Evidence], Claim | None] = field(repr=False)
+    recipe: str
+    monitor: str
+    monitor_mode: Literal["max", "min"] = "max"
+    metrics: tuple[str, ...]
+    formats: tuple[str, ...]
+    model_api_type: str
+    default_model: str
+    default_model_from_scratch: str
+    demo: str
+
+    def load(self, part: str) -> Any:  # noqa: ANN401 - the type depends on the part
+        """Import one of the parts that this row names, for example `spec.load("metric")`."""
+        return resolve(getattr(self, part))

@@ -1,0 +1,1 @@
+"""Engine: every verb of OTX behind one object, for every task and framework."""

@@ -1,0 +1,1 @@
+"""Training recipes: one base per task in YAML, small overlays, and the loader."""

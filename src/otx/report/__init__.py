@@ -1,0 +1,1 @@
+"""Plots, tables and pictures, written from result files."""

@@ -1,0 +1,1 @@
+"""Training on PyTorch Lightning: the one LightningModule, callbacks, optimisers, checkpoints, resume."""

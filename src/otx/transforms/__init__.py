@@ -1,0 +1,1 @@
+"""Augmentation and resizing of entities, on TorchVision v2."""
