@@ -9,7 +9,7 @@ ARGS ?=
 
 # A download may stall longer than uv waits by default, and an account without a home has no place for a cache.
 export UV_HTTP_TIMEOUT ?= 300
-ifeq ($(shell mkdir -p "$$HOME/.cache" 2>/dev/null && test -w "$$HOME/.cache" && echo yes),)
+ifeq ($(shell test -w "$${XDG_CACHE_HOME:-$$HOME}" && echo yes),)
 export UV_CACHE_DIR ?= $(CURDIR)/.uv_cache
 endif
 
