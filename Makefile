@@ -7,9 +7,10 @@ UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo $(BIN)/uv)
 # Extra words for pytest and for the resolver: make test ARGS="-k split", make constraints ARGS=--upgrade
 ARGS ?=
 
-# A download may stall longer than uv waits by default, and an account without a home has no place for a cache.
+# A download may stall longer than uv waits by default, and a home that cannot be written has no place for a cache.
 export UV_HTTP_TIMEOUT ?= 300
-ifeq ($(shell test -w "$${XDG_CACHE_HOME:-$$HOME}" && echo yes),)
+HOME_OR_CACHE := $(or $(XDG_CACHE_HOME),$(HOME))
+ifneq ($(HOME_OR_CACHE),$(shell test -w "$(HOME_OR_CACHE)" && echo "$(HOME_OR_CACHE)"))
 export UV_CACHE_DIR ?= $(CURDIR)/.uv_cache
 endif
 
