@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from otx.core.errors import MissingExtraError, UserError, nearest
 from otx.core.input_spec import InputSpec
@@ -20,7 +21,8 @@ class Weights:
         url: Address of a torchvision weight file; its name ends in the first eight digits of its SHA-256.
         licence: SPDX id of the weights.
         trained_on: Data set, for example `ImageNet-1k` or `COCO`.
-        labels: Number of classes of the head in the file.
+        labels: Number of classes of the head in the file; 0 if it has none.
+        part: Submodule of the network that the file is for, for example `backbone.body`; empty for the whole of it.
     """
 
     hub: str = ""
@@ -28,6 +30,12 @@ class Weights:
     licence: str
     trained_on: str
     labels: int = 0
+    part: str = ""
+
+    @property
+    def source(self) -> str:
+        """Where the file is, for messages."""
+        return f"https://huggingface.co/{self.hub}" if self.hub else self.url
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +47,7 @@ class ModelRow:
         task: The task it solves.
         adapter: Reference to the `OTXModel` subclass, `package.module:Class`.
         arch: The framework's own name of the architecture, handed to the adapter.
+        options: What else the adapter needs to know to build this variant; plain JSON values.
         input_spec: Default size and the normalisation of its weights.
         parameters: Number of parameters with the default head.
         licence: SPDX id of the code.
@@ -56,6 +65,7 @@ class ModelRow:
     task: OTXTaskType
     adapter: str
     arch: str
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     input_spec: InputSpec
     parameters: int
     licence: str = "Apache-2.0"

@@ -46,6 +46,7 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
         label_info: Classes in output order.
         input_spec: Size and normalisation of the input.
         arch: The framework's name of the architecture; adapters of a single network ignore it.
+        options: What else is needed to build a variant of it (`ModelRow.options`).
 
     Attributes:
         task: The task that the class solves, set by the task's model base.
@@ -55,11 +56,18 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
 
     task: ClassVar[OTXTaskType]
 
-    def __init__(self, label_info: LabelInfo, input_spec: InputSpec, arch: str = "") -> None:
+    def __init__(
+        self,
+        label_info: LabelInfo,
+        input_spec: InputSpec,
+        arch: str = "",
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__()
         self.label_info = label_info
         self.input_spec = input_spec
         self.arch = arch
+        self.options = dict(options or {})
         self.normalize = Normalize(input_spec)
         self.model: nn.Module = self.create_model()
 
@@ -86,16 +94,38 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
         """JSON-serialisable keyword arguments of the task's decode function; they travel with the exported model."""
         return {}
 
+    @property
+    def threshold(self) -> float:
+        """Score below which `predict` leaves an object out, as found in validation; 0 for tasks that have none."""
+        return 0.0
+
     def adopt_validation(self, result: MetricResult) -> None:  # noqa: B027 - a hook, not a duty
         """Take over what a validation has found, for example the best score threshold, into buffers."""
 
-    def label_rows(self) -> Mapping[str, Tensor]:
+    def label_rows(self, labels: int) -> Mapping[str, Tensor]:
         """Where each label lives in the parameters, so that a checkpoint with other labels can be transferred.
 
+        Args:
+            labels: Number of labels of the model or file in question, which is of this architecture.
+
         Returns:
-            State-dict key -> (number of labels, n) indices along dimension 0. Empty: nothing can be transferred.
+            State-dict key -> (labels, n) indices along dimension 0. Rows that belong to no label (background) are
+            shared. Empty: nothing can be transferred.
         """
         return {}
+
+    def convert_pretrained(self, state: Mapping[str, Tensor], part: str = "") -> dict[str, Tensor]:
+        """Turn the framework's weight file into terms of this model's state dict.
+
+        Args:
+            state: Tensors as the file names them.
+            part: Submodule of the network that the file is for (`Weights.part`).
+
+        Returns:
+            Tensors by keys of this model's state dict; those of the head may have other shapes.
+        """
+        prefix = f"model.{part}." if part else "model."
+        return {prefix + key: tensor for key, tensor in state.items()}
 
     def forward(self, batch: BatchT) -> PredT | OTXBatchLossEntity:
         """Losses in training mode, predictions in eval mode."""

@@ -1,0 +1,1 @@
+"""Object detection: upright boxes with one label each."""

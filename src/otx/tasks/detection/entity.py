@@ -1,0 +1,99 @@
+"""What a detection sample has: upright boxes, and one label per box."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torchvision import tv_tensors
+
+from otx.core.entity import OTXBatchDataEntity, OTXBatchPredEntity, OTXDataEntity
+from otx.core.frames import to_original
+from otx.core.image_info import ImageInfo
+from otx.core.label_info import LabelInfo
+
+
+@dataclass
+class DetDataEntity(OTXDataEntity):
+    """One image with its boxes; none is legal.
+
+    Attributes:
+        bboxes: (N, 4) XYXY in pixels of `image`.
+        labels: (N,) int64 class indices.
+    """
+
+    bboxes: tv_tensors.BoundingBoxes
+    labels: Tensor
+
+    def __post_init__(self) -> None:
+        if self.bboxes.ndim != 2 or self.bboxes.shape[-1] != 4 or len(self.bboxes) != len(self.labels):
+            msg = (
+                f"expected boxes (N, 4) and labels (N,), got {tuple(self.bboxes.shape)} and "
+                f"{tuple(self.labels.shape)} for {self.img_info.path or 'an image without a path'}"
+            )
+            raise ValueError(msg)
+
+
+@dataclass
+class DetBatchDataEntity(OTXBatchDataEntity[DetDataEntity]):
+    """A batch of images with their boxes.
+
+    Attributes:
+        bboxes: Per image (N, 4) XYXY in pixels of `images`.
+        labels: Per image (N,) int64 class indices.
+    """
+
+    bboxes: list[tv_tensors.BoundingBoxes]
+    labels: list[Tensor]
+
+    @classmethod
+    def collate(cls, samples: Sequence[DetDataEntity]) -> Self:
+        """Stack the images and list the boxes."""
+        return cls(
+            images=torch.stack([sample.image.as_subclass(Tensor) for sample in samples]),
+            imgs_info=[sample.img_info for sample in samples],
+            bboxes=[sample.bboxes for sample in samples],
+            labels=[sample.labels for sample in samples],
+        )
+
+    def truth_records(self, labels: LabelInfo) -> list[dict[str, Any]]:
+        """The boxes of each image in the form of `predictions.json`, in pixels of the original image."""
+        return [
+            _record(info, to_original(boxes.as_subclass(Tensor), info), ids, labels)
+            for info, boxes, ids in zip(self.imgs_info, self.bboxes, self.labels, strict=True)
+        ]
+
+
+@dataclass
+class DetBatchPredEntity(DetBatchDataEntity, OTXBatchPredEntity[DetDataEntity]):
+    """Detections of a batch; boxes are in pixels of the *original* images, best score first.
+
+    Attributes:
+        scores: Per image (N,) confidences in [0, 1].
+    """
+
+    scores: list[Tensor]
+
+    def records(self, labels: LabelInfo, threshold: float) -> list[dict[str, Any]]:
+        """The detections of each image with at least that score, in the form of `predictions.json`."""
+        records = []
+        for info, boxes, ids, scores in zip(self.imgs_info, self.bboxes, self.labels, self.scores, strict=True):
+            keep = scores >= threshold
+            plain = boxes.as_subclass(Tensor)[keep]
+            records.append(_record(info, plain, ids[keep], labels, scores[keep]))
+        return records
+
+
+def _record(
+    info: ImageInfo, boxes: Tensor, ids: Tensor, labels: LabelInfo, scores: Tensor | None = None
+) -> dict[str, Any]:
+    objects: list[dict[str, Any]] = [
+        {"label": labels.names[label], "bbox": [round(value, 2) for value in box]}
+        for box, label in zip(boxes.tolist(), ids.tolist(), strict=True)
+    ]
+    if scores is not None:
+        objects = [entry | {"score": round(score, 5)} for entry, score in zip(objects, scores.tolist(), strict=True)]
+    return {"image": info.path, "width": info.width, "height": info.height, "objects": objects}

@@ -1,0 +1,45 @@
+"""The row that makes object detection a task of OTX. Imports no torch."""
+
+from __future__ import annotations
+
+from otx.core.evidence import Claim, Evidence
+from otx.core.task import OTXTaskType, TaskSpec
+
+_HERE = "otx.tasks.detection"
+
+
+def claim(evidence: Evidence) -> Claim | None:
+    """Data sets with boxes; outlines are better served by a task that keeps them."""
+    boxes = evidence.count("bbox")
+    outlines = evidence.count("polygon", "mask", "rotated_bbox")
+    if boxes:
+        fit = 0.9 if boxes >= outlines else 0.6
+        return Claim(fit, f"{boxes} bounding boxes in {evidence.items} images")
+    if outlines:
+        return Claim(0.3, f"{outlines} outlines in {evidence.items} images, whose bounding boxes can be detected")
+    return None
+
+
+SPECS = (
+    TaskSpec(
+        task=OTXTaskType.DETECTION,
+        title="Object detection",
+        sample=f"{_HERE}.entity:DetDataEntity",
+        batch=f"{_HERE}.entity:DetBatchDataEntity",
+        prediction=f"{_HERE}.entity:DetBatchPredEntity",
+        reader=f"{_HERE}.reader:DetectionReader",
+        model=f"{_HERE}.model:OTXDetectionModel",
+        metric=f"{_HERE}.metric:DetectionMetric",
+        decode=f"{_HERE}.decode:decode",
+        draw=f"{_HERE}.draw:draw",
+        claim=claim,
+        recipe="detection",
+        monitor="map",
+        metrics=("map", "map_50", "map_75", "f1", "f1_threshold"),
+        formats=("coco", "voc", "yolo"),
+        model_api_type="ssd",
+        default_model="transformers/dfine_nano",
+        default_model_from_scratch="torchvision/ssdlite320_mobilenet_v3_large",
+        demo=f"{_HERE}.demo:write_demo",
+    ),
+)

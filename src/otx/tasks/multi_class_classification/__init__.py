@@ -1,0 +1,1 @@
+"""Multi-class classification: exactly one label per image."""

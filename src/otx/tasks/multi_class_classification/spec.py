@@ -1,0 +1,43 @@
+"""The row that makes multi-class classification a task of OTX. Imports no torch."""
+
+from __future__ import annotations
+
+from otx.core.evidence import Claim, Evidence
+from otx.core.task import OTXTaskType, TaskSpec
+
+_HERE = "otx.tasks.multi_class_classification"
+
+
+def claim(evidence: Evidence) -> Claim | None:
+    """Data sets with exactly one label per image and nothing inside the images."""
+    labels = evidence.count("label")
+    located = evidence.count("bbox", "rotated_bbox", "polygon", "mask", "points")
+    if not labels or located or evidence.max_image_labels != 1:
+        return None
+    missing = f", {evidence.unlabelled} without" if evidence.unlabelled else ""
+    return Claim(0.8, f"one label for each of {labels} images{missing}")
+
+
+SPECS = (
+    TaskSpec(
+        task=OTXTaskType.MULTI_CLASS_CLS,
+        title="Multi-class classification",
+        sample=f"{_HERE}.entity:MultiClassClsDataEntity",
+        batch=f"{_HERE}.entity:MultiClassClsBatchDataEntity",
+        prediction=f"{_HERE}.entity:MultiClassClsBatchPredEntity",
+        reader=f"{_HERE}.reader:MultiClassClsReader",
+        model=f"{_HERE}.model:OTXMultiClassClsModel",
+        metric=f"{_HERE}.metric:MultiClassClsMetric",
+        decode=f"{_HERE}.decode:decode",
+        draw=f"{_HERE}.draw:draw",
+        claim=claim,
+        recipe="multi_class_classification",
+        monitor="accuracy",
+        metrics=("accuracy", "accuracy_top5", "f1"),
+        formats=("imagenet",),
+        model_api_type="Classification",
+        default_model="timm/mobilenetv4_conv_small",
+        default_model_from_scratch="timm/mobilenetv4_conv_small",
+        demo=f"{_HERE}.demo:write_demo",
+    ),
+)
