@@ -6,12 +6,14 @@ An adapter of a network family writes `create_model` and three functions:
     losses(outputs, batch)         what the network returned in training mode -> named losses
     raw_outputs(outputs, images)   what it returned in eval mode -> {"boxes", "labels"}, see `decode.py`
 
-and, where rows of the head can be kept for another label set, `label_rows`.
+and, where rows of the head can be kept for another label set, `label_rows`. NMS is asked for by `nms_iou`.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -35,6 +37,7 @@ class OTXDetectionModel(OTXModel[DetBatchDataEntity, DetBatchPredEntity]):
         label_info: Classes in output order.
         input_spec: Size and normalisation of the input.
         arch: The framework's name of the architecture.
+        options: What else is needed to build a variant of it.
 
     Attributes:
         nms_iou: Overlap above which the weaker box of a class is dropped; None for networks that need no NMS.
@@ -47,8 +50,10 @@ class OTXDetectionModel(OTXModel[DetBatchDataEntity, DetBatchPredEntity]):
     max_detections: int = 100
     score_threshold: Tensor
 
-    def __init__(self, label_info: LabelInfo, input_spec: InputSpec, arch: str = "") -> None:
-        super().__init__(label_info, input_spec, arch)
+    def __init__(
+        self, label_info: LabelInfo, input_spec: InputSpec, arch: str = "", options: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(label_info, input_spec, arch, options)
         self.register_buffer("score_threshold", torch.tensor(0.5))
 
     @abstractmethod
