@@ -55,7 +55,7 @@ lint: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pydoclint --quiet src
+	$(BIN)/flake8 src
 	$(BIN)/lint-imports --no-logo
 
 format: setup
