@@ -1,0 +1,58 @@
+"""What can be set about training. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerSettings:
+    """How gradients change the weights."""
+
+    name: Literal["adamw", "sgd"] = "adamw"
+    """AdamW forgives a rough learning rate; SGD with momentum needs less memory."""
+    lr: float = 1e-3
+    """Peak learning rate. Higher learns faster until it diverges."""
+    weight_decay: float = 0.05
+    """Pull towards zero; biases and normalisation layers (one-dimensional parameters) are left out."""
+    momentum: float = 0.9
+    """Momentum of SGD (Nesterov's); AdamW's first beta."""
+    lr_scales: dict[str, float] = field(default_factory=dict)
+    """Factor on the learning rate of the parameters whose name starts with the key, for example a pretrained backbone."""
+    clip_norm: float = 0.0
+    """Gradients longer than this are shortened to it; 0 leaves them alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleSettings:
+    """How the learning rate moves: up in a straight line, then down in half a cosine, step by step."""
+
+    warmup_steps: int | Literal["auto"] = "auto"
+    """Optimiser steps of the way up; auto: a tenth of the run, at most 500."""
+    final_ratio: float = 0.02
+    """Learning rate at the end, relative to the peak."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """How a model is trained."""
+
+    max_epochs: int | Literal["auto"] = "auto"
+    """Passes over the training images; the learning rate reaches its end with the last one."""
+    patience: int | Literal["auto"] = "auto"
+    """Epochs without a better validation after which training stops; 0 never stops early."""
+    val_interval: int = 1
+    """Validate each so many epochs, and after the last one."""
+    accumulate: int | Literal["auto"] = "auto"
+    """Batches whose gradients make one optimiser step: a larger effective batch for the same memory."""
+    precision: Literal["auto", "32", "bf16"] = "auto"
+    """Arithmetic of the forward pass: bfloat16 halves memory and is faster where the hardware has it; auto measures."""
+    channels_last: bool | Literal["auto"] = "auto"
+    """Keep images as NHWC in memory, faster for most convolutions; auto measures."""
+    ema_decay: float = 0.0
+    """Decay per step of the averaged copy of the weights that is validated and kept, below 1; 0 keeps none."""
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    tensorboard: bool = True
+    """Write the curves for TensorBoard too."""
