@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from collections.abc import Mapping
 from typing import Any
 
 import torch
