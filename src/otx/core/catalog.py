@@ -14,11 +14,12 @@ from otx.core.task import OTXTaskType
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """Where pretrained weights come from. Exactly one of `hub` and `url` is set.
+    """Where pretrained weights come from: exactly one of `hub`, `torchvision` and `url`.
 
     Attributes:
         hub: Hugging Face repository id whose `model.safetensors` holds the weights.
-        url: Address of a torchvision weight file; its name ends in the first eight digits of its SHA-256.
+        torchvision: Torchvision's name, for example `ResNet18_Weights.IMAGENET1K_V1`; torchvision knows the address.
+        url: Address of a file whose name ends in `-` and the first eight digits or more of its SHA-256.
         licence: SPDX id of the weights.
         trained_on: Data set, for example `ImageNet-1k` or `COCO`.
         labels: Number of classes of the head in the file; 0 if it has none.
@@ -26,16 +27,24 @@ class Weights:
     """
 
     hub: str = ""
+    torchvision: str = ""
     url: str = ""
     licence: str
     trained_on: str
     labels: int = 0
     part: str = ""
 
+    def __post_init__(self) -> None:
+        if [bool(place) for place in (self.hub, self.torchvision, self.url)].count(True) != 1:
+            msg = f"expected exactly one of hub, torchvision and url, got {self}"
+            raise UserError(msg)
+
     @property
     def source(self) -> str:
         """Where the file is, for messages."""
-        return f"https://huggingface.co/{self.hub}" if self.hub else self.url
+        if self.hub:
+            return f"https://huggingface.co/{self.hub}"
+        return f"torchvision's {self.torchvision}" if self.torchvision else self.url
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +148,7 @@ class Catalog:
         """
         row = self._rows.get(name)
         if row is None and "/" in name:
-            lookup = self._lookups.get(name.split("/")[0])
+            lookup = self._lookups.get(name.split("/", maxsplit=1)[0])
             row = lookup(name.split("/", 1)[1], task) if lookup else None
         if row is None:
             known = [other.name for other in self.find(task)]

@@ -99,7 +99,7 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
         """Score below which `predict` leaves an object out, as found in validation; 0 for tasks that have none."""
         return 0.0
 
-    def adopt_validation(self, result: MetricResult) -> None:  # noqa: B027 - a hook, not a duty
+    def adopt_validation(self, result: MetricResult) -> None:
         """Take over what a validation has found, for example the best score threshold, into buffers."""
 
     def label_rows(self, labels: int) -> Mapping[str, Tensor]:
