@@ -1,0 +1,66 @@
+"""What travels inside an exported file: OTX's own section, and the keys of the public openvino-model-api package."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from otx.core.input_spec import ResizeMode
+from otx.core.model import OTXModel
+from otx.deploy.graph import pixel_type
+from otx.runtime.metadata import SECTION, ExportInfo
+from otx.tasks import task_spec
+
+MODEL_API_SECTION = "model_info"
+MODEL_API_RESIZE = {
+    ResizeMode.STRETCH: "standard",
+    ResizeMode.LETTERBOX: "fit_to_window",
+    ResizeMode.CENTER_CROP: "crop",
+}
+"""The nearest that openvino-model-api has: its `crop` is ours with a `crop_ratio` of 1, and it resizes without antialias."""
+
+
+def sections(model: OTXModel[Any, Any], model_name: str = "") -> dict[str, dict[str, str]]:
+    """All metadata of an exported file as strings, by section and key.
+
+    Args:
+        model: What is exported.
+        model_name: Name of its catalog row.
+    """
+    info = ExportInfo(
+        version=version("otx"),
+        task=str(model.task),
+        model=model_name,
+        labels=model.label_info,
+        input_spec=model.input_spec,
+        decode=model.decode_settings(),
+        score_threshold=model.threshold,
+    )
+    return {SECTION: info.to_strings(), MODEL_API_SECTION: _model_api(info)}
+
+
+def _model_api(info: ExportInfo) -> dict[str, str]:
+    """The keys by which openvino-model-api 0.4 feeds the graph and reads its outputs.
+
+    It expects RGB, like the graph. The graph normalises by itself, so `mean_values` and `scale_values` are left out.
+    Labels are split at blanks there, so blanks become underscores; OTX's own section has the true names.
+    """
+    keys = {
+        "model_type": task_spec(info.task).model_api_type,
+        "labels": " ".join("_".join(name.split()) or "_" for name in info.labels.names),
+        "label_ids": " ".join(str(index) for index in range(len(info.labels))),
+        "confidence_threshold": repr(info.score_threshold),
+        "resize_type": MODEL_API_RESIZE[info.input_spec.resize],
+        "pad_value": str(info.input_spec.pad_value),
+        "input_dtype": pixel_type(info.input_spec),
+        "reverse_input_channels": "False",
+        "embedded_processing": "False",
+        "output_raw_scores": "True",
+    }
+    if "nms_iou" in info.decode:
+        overlap = info.decode["nms_iou"]
+        keys["nms_execute"] = str(overlap is not None)
+        keys["iou_threshold"] = repr(overlap if overlap is not None else 1.0)
+    if "max_detections" in info.decode:
+        keys["nms_max_predictions"] = str(info.decode["max_detections"])
+    return keys

@@ -1,0 +1,70 @@
+"""A traced graph -> OpenVINO IR that takes an image as it comes from a decoder."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import openvino as ov
+import torch
+from openvino.preprocess import PrePostProcessor
+
+from otx.core.errors import OTXError
+from otx.core.input_spec import InputSpec
+from otx.deploy.graph import INPUT_NAME, ExportGraph, pixel_type
+from otx.deploy.settings import ExportPrecision
+
+
+def write_ir(graph: ExportGraph, path: Path, precision: ExportPrecision) -> None:
+    """Write `path` (`.xml`) and the `.bin` beside it.
+
+    Raises:
+        OTXError: The converted graph has lost an output or its free batch.
+    """
+    # Conversion straight from the trace is the way that keeps the numbers for every family of networks tried.
+    traced = torch.jit.trace(graph.module, graph.example, strict=False, check_trace=False)
+    ov_model = ov.convert_model(traced, example_input=graph.example)
+    ov_model.reshape({0: [-1, graph.spec.channels, *graph.spec.size]})
+    ov_model = _take_images(ov_model, graph.spec)
+    _name_outputs(ov_model, graph.names)
+    for section, entries in graph.metadata.items():
+        for key, value in entries.items():
+            ov_model.set_rt_info(value, [section, key])
+    _save(ov_model, path, precision)
+
+
+def _take_images(ov_model: Any, spec: InputSpec) -> Any:  # noqa: ANN401 - openvino is untyped
+    """Put the layout and type of decoded images in front: (B, H, W, C) pixels."""
+    steps = PrePostProcessor(ov_model)
+    element_type = getattr(ov.Type, pixel_type(spec))
+    steps.input().tensor().set_element_type(element_type).set_layout(ov.Layout("NHWC"))
+    steps.input().preprocess().convert_element_type(ov.Type.f32)
+    steps.input().model().set_layout(ov.Layout("NCHW"))
+    ov_model = steps.build()
+    ov_model.input().get_tensor().set_names({INPUT_NAME})
+    return ov_model
+
+
+def _name_outputs(ov_model: Any, names: tuple[str, ...]) -> None:  # noqa: ANN401 - openvino is untyped
+    if len(ov_model.outputs) != len(names):
+        msg = f"conversion lost outputs: expected {', '.join(names)}, got {len(ov_model.outputs)}"
+        raise OTXError(msg)
+    for output, name in zip(ov_model.outputs, names, strict=True):
+        output.get_tensor().set_names({name})
+        if output.partial_shape.rank.is_dynamic or output.partial_shape[0].is_static:
+            msg = (
+                f"the exported graph has a fixed batch: output {name!r} has shape {output.partial_shape}. "
+                "Something in the network's forward turns the batch size into a number."
+            )
+            raise OTXError(msg)
+
+
+def _save(ov_model: Any, path: Path, precision: ExportPrecision) -> None:  # noqa: ANN401 - openvino is untyped
+    """Write both files to the side and put them in place together, the weights first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
+        written = Path(folder) / path.name
+        ov.save_model(ov_model, written, compress_to_fp16=precision == "fp16")
+        written.with_suffix(".bin").replace(path.with_suffix(".bin"))
+        written.replace(path)

@@ -1,0 +1,96 @@
+"""An exported graph, compiled by OpenVINO, as a module from images to named tensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import openvino as ov
+import torch
+from torch import Tensor, nn
+
+from otx.core.errors import UserError
+
+PerformanceHint = Literal["LATENCY", "THROUGHPUT"]
+SUFFIXES = (".xml", ".onnx")
+
+
+def read_graph(path: Path) -> Any:  # noqa: ANN401 - openvino is untyped
+    """The graph of an IR (`.xml` with its `.bin`) or ONNX file as an `openvino.Model`.
+
+    Raises:
+        UserError: There is no such file, or OpenVINO cannot read it.
+    """
+    if path.suffix not in SUFFIXES:
+        msg = f"expected an exported model ({' or '.join(SUFFIXES)}), got {path}"
+        raise UserError(msg)
+    if not path.is_file():
+        msg = f"there is no exported model {path}"
+        raise UserError(msg)
+    if path.suffix == ".xml" and not path.with_suffix(".bin").is_file():
+        msg = f"{path} has no weights beside it: expected {path.with_suffix('.bin').name} in the same folder"
+        raise UserError(msg)
+    try:
+        return ov.Core().read_model(path)
+    except RuntimeError as error:
+        msg = f"OpenVINO cannot read {path}: {_last_line(error)}"
+        raise UserError(msg) from error
+
+
+class CompiledGraph(nn.Module):
+    """Runs an exported graph whose input `image` is (B, H, W, C).
+
+    Args:
+        ov_model: As `read_graph` gives it.
+        device: OpenVINO's name of the device: `CPU`, `GPU`, `NPU`, `AUTO`.
+        hint: Whether one request at a time shall be fast, or many at once.
+        precision: Arithmetic: `f32` agrees with training; `bf16`, `f16` or the device's own choice (empty) may not.
+
+    Raises:
+        UserError: The device does not exist or does not take the graph.
+    """
+
+    def __init__(
+        self,
+        ov_model: Any,  # noqa: ANN401 - openvino is untyped
+        device: str = "CPU",
+        hint: PerformanceHint = "LATENCY",
+        precision: str = "f32",
+    ) -> None:
+        super().__init__()
+        config = {"PERFORMANCE_HINT": hint}
+        if precision:
+            config["INFERENCE_PRECISION_HINT"] = precision
+        try:
+            self.compiled = ov.Core().compile_model(ov_model, device, config)
+        except RuntimeError as error:
+            msg = f"OpenVINO cannot run the model on device {device!r}: {_last_line(error)}"
+            raise UserError(msg) from error
+        self._request = self.compiled.create_infer_request()
+
+    @property
+    def parallel_requests(self) -> int:
+        """Number of requests in flight that use the device fully under its performance hint."""
+        return int(self.compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+
+    def new_request(self) -> Any:  # noqa: ANN401 - openvino is untyped
+        """A request of its own for a thread; `forward` has one that threads must not share."""
+        return self.compiled.create_infer_request()
+
+    def run(self, images: Tensor, request: Any) -> dict[str, Tensor]:  # noqa: ANN401 - openvino is untyped
+        """(B, C, H, W) pixels -> raw outputs by name, copied out of the request."""
+        pixels = images.permute(0, 2, 3, 1).contiguous().numpy()
+        request.infer([pixels], share_inputs=True)
+        return {
+            port.any_name: torch.from_numpy(tensor.data.copy())
+            for port, tensor in zip(self.compiled.outputs, request.output_tensors, strict=True)
+        }
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """(B, C, H, W) pixels -> raw outputs by name, on the CPU."""
+        return self.run(images.detach().cpu(), self._request)
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
