@@ -1,0 +1,136 @@
+"""From Datumaro's annotations to clean boxes. Imports torch only when a sample is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from otx.core.image_info import ImageInfo
+from otx.core.label_info import LabelInfo
+from otx.data.reader import label_names
+
+if TYPE_CHECKING:
+    import datumaro as dm
+    from torchvision import tv_tensors
+
+    from otx.tasks.detection.entity import DetDataEntity
+
+MIN_SIDE = 1.0
+"""Boxes with a side shorter than this many pixels, after clipping, are dropped."""
+CLIP_TOLERANCE = 0.01
+"""Boxes that stick out by no more pixels than this are clipped without a word: text formats round."""
+_OUTLINE_KINDS = ("polygon", "mask", "rotated_bbox", "ellipse")
+
+
+class DetAnnotation(NamedTuple):
+    """The boxes of one image.
+
+    Attributes:
+        boxes: (N, 4) float32 XYXY in pixels of the image.
+        labels: (N,) int64 class indices.
+    """
+
+    boxes: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+
+
+class DetectionReader:
+    """Reads boxes, and the bounding boxes of outlines that have none."""
+
+    def label_info(self, categories: dm.CategoriesInfo) -> LabelInfo:
+        """The classes in the order of the data set."""
+        return LabelInfo(label_names(categories))
+
+    def annotation(
+        self, item: dm.DatasetItem, labels: LabelInfo, size: tuple[int, int], report: Callable[[str], None]
+    ) -> DetAnnotation:
+        """The boxes of one image, clipped to it; an image without boxes is legal.
+
+        Args:
+            item: The image as Datumaro read it.
+            labels: The classes.
+            size: Height and width of the image in pixels.
+            report: Called with each repair.
+        """
+        boxes: list[list[float]] = []
+        ids: list[int] = []
+        for box, label in _objects(item.annotations, report):
+            if label is None or not 0 <= label < len(labels):
+                report(f"box without a label left out: {_numbers(box)}")
+                continue
+            clipped = _clip(box, size, report)
+            if clipped is not None:
+                boxes.append(clipped)
+                ids.append(label)
+        return DetAnnotation(np.array(boxes, np.float32).reshape(-1, 4), np.array(ids, np.int64))
+
+    def label_ids(self, annotation: DetAnnotation) -> Sequence[int]:
+        """Class index of each box."""
+        return [int(label) for label in annotation.labels]
+
+    def entity(self, image: tv_tensors.Image, info: ImageInfo, annotation: DetAnnotation) -> DetDataEntity:
+        """The sample that the transforms and the model get."""
+        import torch
+        from torchvision import tv_tensors
+
+        from otx.tasks.detection.entity import DetDataEntity
+
+        height, width = image.shape[-2:]
+        boxes = tv_tensors.BoundingBoxes(torch.tensor(annotation.boxes), format="XYXY", canvas_size=(height, width))
+        return DetDataEntity(image=image, img_info=info, bboxes=boxes, labels=torch.tensor(annotation.labels))
+
+
+def _objects(annotations: Sequence[Any], report: Callable[[str], None]) -> list[tuple[list[float], int | None]]:
+    """XYXY and label of each object: its box, or else what spans the parts of its outline."""
+    found: list[tuple[list[float], int | None]] = []
+    outlines: dict[int, list[Any]] = {}
+    boxed: set[int] = set()
+    for position, annotation in enumerate(annotations):
+        kind = annotation.type.name
+        if annotation.attributes.get("is_crowd"):
+            report("crowd region left out")
+        elif kind == "bbox":
+            found.append((_corners([annotation]), annotation.label))
+            boxed.add(annotation.group)
+        elif kind in _OUTLINE_KINDS:
+            # Parts of one object share a group; group 0 means that the annotation stands alone.
+            outlines.setdefault(annotation.group or -1 - position, []).append(annotation)
+        else:
+            report(f"annotation without a box ignored: {kind}")
+    for group, parts in outlines.items():
+        stands_alone = group < 0
+        if group not in boxed and not (stands_alone and boxed):
+            found.append((_corners(parts), parts[0].label))
+    return found
+
+
+def _corners(parts: Sequence[Any]) -> list[float]:
+    spans = [part.get_bbox() for part in parts]
+    return [
+        float(min(x for x, _, _, _ in spans)),
+        float(min(y for _, y, _, _ in spans)),
+        float(max(x + w for x, _, w, _ in spans)),
+        float(max(y + h for _, y, _, h in spans)),
+    ]
+
+
+def _clip(box: list[float], size: tuple[int, int], report: Callable[[str], None]) -> list[float] | None:
+    height, width = size
+    if not np.isfinite(box).all():
+        report(f"box with a coordinate that is no number dropped: {_numbers(box)}")
+        return None
+    left, top, right, bottom = box
+    clipped = [max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height))]
+    if clipped[2] - clipped[0] < MIN_SIDE or clipped[3] - clipped[1] < MIN_SIDE:
+        report(f"empty box dropped: {_numbers(box)} in an image of {width}x{height}")
+        return None
+    if max(abs(a - b) for a, b in zip(clipped, box, strict=True)) > CLIP_TOLERANCE:
+        report(f"box clipped to the image: {_numbers(box)} in an image of {width}x{height}")
+    return clipped
+
+
+def _numbers(box: list[float]) -> str:
+    return "(" + ", ".join(f"{value:g}" for value in box) + ")"
