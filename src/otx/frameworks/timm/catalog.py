@@ -1,0 +1,141 @@
+"""Classifiers of timm: rows chosen for accuracy per millisecond on Intel CPUs, and any other timm name by look-up.
+
+Sizes, normalisation, crop and licences are those of timm's own `pretrained_cfg`; the tests compare them. Weights whose
+licence forbids commercial use (ConvNeXt V2, FastViT, DINOv3) have no row; ask for them by their full name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from otx.core.catalog import ModelRow, Weights
+from otx.core.errors import UserError, nearest
+from otx.core.input_spec import InputSpec, ResizeMode
+from otx.core.task import OTXTaskType
+
+if TYPE_CHECKING:
+    from timm.models import PretrainedCfg
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+HALF = (0.5, 0.5, 0.5)
+# timm's way of writing licences -> SPDX; others are shown as timm writes them.
+SPDX = {"apache-2.0": "Apache-2.0", "mit": "MIT", "bsd-3-clause": "BSD-3-Clause", "cc-by-nc-4.0": "CC-BY-NC-4.0"}
+
+
+def _row(
+    name: str,
+    tag: str,
+    parameters: int,
+    *,
+    size: int = 224,
+    mean: tuple[float, ...] = IMAGENET_MEAN,
+    std: tuple[float, ...] = IMAGENET_STD,
+    crop: float = 0.875,
+    multiple_of: int = 32,
+    licence: str = "Apache-2.0",
+    trained_on: str = "ImageNet-1k",
+    labels: int = 1000,
+    options: dict[str, Any] | None = None,
+) -> ModelRow:
+    return ModelRow(
+        name=f"timm/{name}",
+        task=OTXTaskType.MULTI_CLASS_CLS,
+        adapter="otx.frameworks.timm.classifier:TimmClassifier",
+        arch=f"{name}.{tag}",
+        options=options or {},
+        input_spec=InputSpec(
+            height=size,
+            width=size,
+            mean=mean,
+            std=std,
+            resize=ResizeMode.CENTER_CROP,
+            crop_ratio=crop,
+            multiple_of=multiple_of,
+        ),
+        parameters=parameters,
+        weights=Weights(hub=f"timm/{name}.{tag}", licence=licence, trained_on=trained_on, labels=labels),
+        package="timm",
+    )
+
+
+ROWS = (
+    _row("mobilenetv4_conv_small", "e2400_r224_in1k", 3_774_024),
+    _row("mobilenetv4_conv_medium", "e500_r224_in1k", 9_715_512, crop=0.95),
+    _row("efficientnet_b0", "ra4_e3600_r224_in1k", 5_288_548, mean=HALF, std=HALF, crop=0.9),
+    _row("tf_efficientnetv2_b0", "in1k", 7_139_704, size=192),
+    _row("resnet18", "a1_in1k", 11_689_512, crop=0.95),
+    _row("resnet50", "a1_in1k", 25_557_032, crop=0.95),
+    _row("regnety_008_tv", "tv2_in1k", 6_432_512, crop=0.965, licence="BSD-3-Clause"),
+    _row("convnext_atto", "d2_in1k", 3_695_520),
+    _row("repvit_m0_9", "dist_450e_in1k", 5_489_328, crop=0.95),
+    _row("vit_tiny_patch16_224", "augreg_in21k_ft_in1k", 5_717_416, mean=HALF, std=HALF, crop=0.9, multiple_of=16),
+    # Made for 518 pixels; timm's filter brings its position embeddings to any size.
+    _row(
+        "vit_small_patch14_reg4_dinov2",
+        "lvd142m",
+        22_014_952,
+        crop=1.0,
+        multiple_of=14,
+        trained_on="LVD-142M, self-supervised",
+        labels=0,
+    ),
+)
+
+
+def lookup(name: str, task: OTXTaskType) -> ModelRow | None:
+    """The row of any timm model, with or without the tag of its weights, from timm's own tables.
+
+    Raises:
+        UserError: timm does not have it; the message names the nearest.
+    """
+    if task != OTXTaskType.MULTI_CLASS_CLS:
+        return None
+    import timm
+    import torch
+
+    facts = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
+    if facts is None:
+        msg = f"timm has no model {name!r}.{nearest(name, [*timm.list_models(), *timm.list_pretrained()])}"
+        raise UserError(msg)
+    with torch.device("meta"):
+        network = timm.create_model(name, num_classes=1000)
+    return ModelRow(
+        name=f"timm/{name}",
+        task=task,
+        adapter="otx.frameworks.timm.classifier:TimmClassifier",
+        arch=name,
+        input_spec=_input_spec(facts, getattr(network, "patch_embed", None)),
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        weights=_weights(facts),
+        package="timm",
+    )
+
+
+def _input_spec(facts: PretrainedCfg, patch_embed: object) -> InputSpec:
+    channels, height, width = facts.input_size
+    crop = facts.crop_mode == "center"
+    patch = getattr(patch_embed, "patch_size", 32)
+    patch = patch if isinstance(patch, int) else int(patch[0])
+    return InputSpec(
+        height=height,
+        width=width,
+        channels=channels,
+        mean=tuple(facts.mean),
+        std=tuple(facts.std),
+        resize=ResizeMode.CENTER_CROP if crop else ResizeMode.STRETCH,
+        crop_ratio=facts.crop_pct if crop else 1.0,
+        multiple_of=patch if patch > 4 else 32,  # small patches are merged further down
+    )
+
+
+def _weights(facts: PretrainedCfg) -> Weights | None:
+    if not facts.hf_hub_id or facts.hf_hub_filename:
+        return None
+    licence = facts.license or "unknown"
+    return Weights(
+        hub=facts.hf_hub_id,
+        licence=SPDX.get(licence, licence),
+        trained_on=facts.tag or "unknown",
+        labels=facts.num_classes,
+    )

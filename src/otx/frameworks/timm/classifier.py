@@ -1,0 +1,71 @@
+"""Any timm model as a multi-class classifier."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import timm
+import torch
+from timm.models import PretrainedCfg, adapt_input_conv
+from torch import Tensor, nn
+
+from otx.core.errors import UserError
+from otx.tasks.multi_class_classification.entity import MultiClassClsBatchDataEntity
+from otx.tasks.multi_class_classification.model import OTXMultiClassClsModel
+
+
+class TimmClassifier(OTXMultiClassClsModel):
+    """A timm network.
+
+    `arch` is its name, with or without the tag of the weights; `options` are arguments of `timm.create_model`.
+    """
+
+    def create_model(self) -> nn.Module:
+        """Build the network with random weights."""
+        options = {"in_chans": self.input_spec.channels, **self.options}
+        if _facts(self.arch).fixed_input_size:
+            options["img_size"] = self.input_spec.size
+        network: nn.Module = timm.create_model(self.arch, num_classes=len(self.label_info), **options)
+        return network
+
+    def customize_inputs(self, batch: MultiClassClsBatchDataEntity) -> dict[str, Any]:
+        """The normalised images, under the name that the network gives its first argument."""
+        return {self._argument: self.normalize(batch.images)}
+
+    @property
+    def _argument(self) -> str:
+        return next(iter(inspect.signature(self.model.forward).parameters))
+
+    def label_rows(self, labels: int) -> Mapping[str, Tensor]:
+        """One row per label in each linear layer that timm calls a classifier."""
+        own = self.state_dict()
+        keys = [f"model.{layer}.{kind}" for layer in self._classifiers for kind in ("weight", "bias")]
+        return {key: torch.arange(labels).unsqueeze(1) for key in keys if key in own}
+
+    @property
+    def _classifiers(self) -> tuple[str, ...]:
+        names: str | tuple[str, ...] = _facts(self.arch).classifier or ()
+        return (names,) if isinstance(names, str) else tuple(names)
+
+    def convert_pretrained(self, state: Mapping[str, Tensor], part: str = "") -> dict[str, Tensor]:
+        """Let timm bring old key names and position embeddings of another size into the form of this network."""
+        converted = dict(state)
+        adapt = getattr(sys.modules[type(self.model).__module__], "checkpoint_filter_fn", None)
+        if adapt is not None:
+            network = (self.model,) if len(inspect.signature(adapt).parameters) > 1 else ()
+            converted = adapt(converted, *network)
+        first = f"{_facts(self.arch).first_conv}.weight"
+        if first in converted and converted[first].shape[1] != self.input_spec.channels:
+            converted[first] = adapt_input_conv(self.input_spec.channels, converted[first])
+        return super().convert_pretrained(converted, part)
+
+
+def _facts(arch: str) -> PretrainedCfg:
+    facts = timm.get_pretrained_cfg(arch)
+    if facts is None:
+        msg = f"timm has no model {arch!r}"
+        raise UserError(msg)
+    return facts

@@ -1,0 +1,102 @@
+"""Models of the user's own: `--model my_model.py:MyDetector`."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from otx.core.catalog import ModelRow
+from otx.core.errors import UserError, nearest
+from otx.core.input_spec import InputSpec
+from otx.core.model import OTXModel
+from otx.core.task import OTXTaskType
+
+
+def is_user_file(name: str) -> bool:
+    """Whether a model name means a class in a Python file."""
+    return name.partition(":")[0].endswith(".py")
+
+
+def user_row(name: str, task: OTXTaskType) -> ModelRow:
+    """The row of a class in the user's own file, as if it stood in the catalog.
+
+    The class says what it wants to be fed: `default_input = InputSpec(height=..., width=...)`.
+
+    Args:
+        name: `FILE.py:Class`.
+        task: The task that it must solve.
+
+    Raises:
+        UserError: See `load_user_class`, or the class does not say what it wants to be fed.
+    """
+    file, _, class_name = name.partition(":")
+    adapter = load_user_class(Path(file), class_name, task)
+    input_spec = getattr(adapter, "default_input", None)
+    if not isinstance(input_spec, InputSpec):
+        msg = f"expected {name} to say its input as a class attribute: default_input = InputSpec(height=..., width=...)"
+        raise UserError(msg)
+    return ModelRow(
+        name=name,
+        task=task,
+        adapter=f"{adapter.__module__}:{class_name}",
+        arch="",
+        input_spec=input_spec,
+        parameters=0,
+        licence="unknown",
+        package="torch",
+    )
+
+
+def load_user_class(path: Path, name: str, task: OTXTaskType) -> type[OTXModel[Any, Any]]:
+    """Import a model class from a Python file.
+
+    This runs the file. Its name must come from the user's command or code, never from data or a checkpoint.
+
+    Raises:
+        UserError: There is no such file or class, the file fails, or the class is no model of the task.
+    """
+    module = _import(path)
+    classes = {key: value for key, value in vars(module).items() if isinstance(value, type)}
+    offered = [key for key, value in classes.items() if issubclass(value, OTXModel) and not inspect.isabstract(value)]
+    found = classes.get(name)
+    if found is None:
+        msg = f"there is no class {name!r} in {path}.{nearest(name, offered)}"
+        raise UserError(msg)
+    if not issubclass(found, OTXModel):
+        msg = f"expected {name} of {path} to be an OTXModel, for example class {name}(OTXDetectionModel)"
+        raise UserError(msg)
+    if inspect.isabstract(found):
+        missing = ", ".join(sorted(found.__abstractmethods__))
+        msg = f"{name} of {path} is not complete: it still has to define {missing}"
+        raise UserError(msg)
+    if found.task != task:
+        msg = f"{name} of {path} solves {found.task}, but the task is {task}"
+        raise UserError(msg)
+    return found
+
+
+def _import(path: Path) -> ModuleType:
+    if not path.is_file():
+        msg = f"there is no file {str(path)!r} to take a model from"
+        raise UserError(msg)
+    name = f"otx_user_{path.stem}"
+    known = sys.modules.get(name)
+    if known is not None and known.__file__ == str(path.resolve()):
+        return known
+    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    if spec is None or spec.loader is None:
+        msg = f"expected a Python file, got {str(path)!r}"
+        raise UserError(msg)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and references look their module up by name
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        msg = f"importing {path} failed with {type(error).__name__}: {error}"
+        raise UserError(msg) from error
+    return module
