@@ -1,0 +1,54 @@
+"""`otx export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from otx.cli.lines import run_options, shown
+from otx.cli.options import Option, WorkDir
+from otx.cli.outcome import Outcome
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from otx.engine.results import ExportResult
+
+EXAMPLES = """\
+  otx export
+  otx export --precision fp16
+  otx export --format onnx --checkpoint otx-workspace/latest/checkpoints/last.safetensors"""
+
+
+def run(
+    *,
+    checkpoint: Annotated[
+        Path | None, Option("Checkpoint (default: the best of the run).", "FILE.safetensors", "model")
+    ] = None,
+    format: Annotated[  # noqa: A002 - the word of the command line
+        Literal["openvino", "onnx"], Option("What to write (default: openvino).", group="exported model")
+    ] = "openvino",
+    precision: Annotated[
+        Literal["fp32", "fp16"],
+        Option("Of the stored weights; fp16 halves the file (default: fp32).", group="exported model"),
+    ] = "fp32",
+    max_drop: Annotated[
+        float,
+        Option("Largest relative drop of the metric that passes (default: 0.01).", "X", "exported model"),
+    ] = 0.01,
+    work_dir: WorkDir = None,
+) -> Outcome:
+    """Run `otx export`; its `--help` says what the options mean."""
+    from otx.engine import Engine
+
+    result = Engine(work_dir=work_dir).export(checkpoint, format=format, precision=precision, max_drop=max_drop)
+    return Outcome(document=result.to_json(), show=lambda console: _show(result, console, work_dir))
+
+
+def _show(result: ExportResult, console: Console, work_dir: Path | None) -> None:
+    from otx.report.tables import parity_table
+
+    console.print(f"\n[bold]{shown(result.checkpoint)}[/] exported to {result.format}, {result.precision}")
+    console.print(parity_table(result.parity))
+    console.print(f"\nmodel  {shown(result.model)}\nproof  {shown(result.model.parent / 'parity.json')}")
+    console.print(f"next   otx test --checkpoint {shown(result.model)}{run_options(work_dir)}")

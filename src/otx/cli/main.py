@@ -1,0 +1,107 @@
+"""The command `otx`: finds the verb, parses its options, runs it, prints what came out."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from otx.cli.streams import console, stdout_to_stderr
+from otx.cli.verbs import VERBS, overview
+from otx.core.errors import OTXError, UserError, nearest
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a command and exit with its status: 0 done, 1 the work failed a check, 2 the command or its input is wrong.
+
+    Args:
+        argv: Words after `otx`; those of the process if None.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        status = _run(words)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        _complain(_how_to_go_on(words))
+        status = INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        status = BROKEN_PIPE
+    except OTXError as error:
+        if _is_debugging():
+            raise
+        _complain(f"[bold red]error:[/] {_escape(str(error))}")
+        status = error.exit_status
+    except Exception as error:  # the outermost place: a screenful of traceback helps no user
+        if _is_debugging():
+            raise
+        _complain(
+            f"[bold red]error:[/] {_escape(f'{type(error).__name__}: {error}')}\n"
+            "This is a defect of OTX rather than of your command. For the traceback, run it again with OTX_DEBUG=1."
+        )
+        status = 1
+    sys.exit(status)
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in {"-h", "--help", "help"}:
+        print(overview(), end="")
+        return 0
+    if words[0] == "--version":
+        from otx import __version__
+
+        print(f"otx {__version__}")
+        return 0
+    verb, options = words[0], words[1:]
+    if verb not in VERBS:
+        msg = f"unknown verb {verb!r}.{nearest(verb, VERBS)}"
+        raise UserError(msg)
+    module = importlib.import_module(f"otx.cli.{verb}")
+    return _run_verb(verb, module, options)
+
+
+def _run_verb(verb: str, module: Any, options: list[str]) -> int:  # noqa: ANN401 - a module
+    from otx.cli.parser import build_parser, parse, with_json
+
+    parser = build_parser(verb, module.run, module.EXAMPLES)
+    if {"-h", "--help"} & set(options):
+        parser.print_help()
+        return 0
+    values = parse(parser, with_json(module.run), options)
+    as_json = values.pop("json")
+    with stdout_to_stderr() if as_json else nullcontext():
+        outcome = module.run(**values)
+    if as_json:
+        print(json.dumps(outcome.document, indent=2, ensure_ascii=False))
+    else:
+        outcome.show(console())
+    return int(outcome.exit_status)
+
+
+def _how_to_go_on(words: list[str]) -> str:
+    if words[:1] != ["train"]:
+        return "interrupted"
+    command = shlex.join(["otx", *words, *(["--resume"] if "--resume" not in words else [])])
+    return f"interrupted. Go on with: {_escape(command)}"
+
+
+def _is_debugging() -> bool:
+    return os.environ.get("OTX_DEBUG", "0") != "0"
+
+
+def _complain(text: str) -> None:
+    console(stderr=True).print(text)
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,120 @@
+"""How a verb's function describes its options: `Annotated` parameters, read into a table. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from otx.cli.outcome import Outcome
+
+Verb = Callable[..., Outcome]
+
+
+@dataclass(frozen=True)
+class Option:
+    """What `--help` says about a parameter.
+
+    Attributes:
+        text: What it is for.
+        metavar: Stands for its value; empty lists the choices of a Literal.
+        group: Heading that it stands under.
+        required: The command is wrong without it.
+    """
+
+    text: str
+    metavar: str = ""
+    group: str = "options"
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An option as the parser needs it.
+
+    Attributes:
+        name: Of the parameter; the option is `--name`.
+        kind: Its type, without the metadata.
+        default: Its value when it is not given.
+        option: What `--help` says.
+    """
+
+    name: str
+    kind: Any
+    default: Any
+    option: Option
+
+    @property
+    def is_flag(self) -> bool:
+        """Takes no value."""
+        return self.kind is bool
+
+    @property
+    def is_list(self) -> bool:
+        """May be given more than once."""
+        return typing.get_origin(self.kind) is list
+
+    @property
+    def metavar(self) -> str:
+        """What stands for the value in `--help`."""
+        return self.option.metavar or "{" + ",".join(self.choices) + "}"
+
+    @property
+    def choices(self) -> list[str]:
+        """Values of a Literal."""
+        literals = [part for part in _parts(self.kind) if typing.get_origin(part) is Literal]
+        return [str(value) for literal in literals for value in typing.get_args(literal)]
+
+    @property
+    def expected(self) -> str:
+        """The type in words, for messages."""
+        words = {int: "a whole number", float: "a number", bool: "true or false", Path: "a path", str: "a word"}
+        names = self.choices + [words.get(part, str(part)) for part in _parts(self.kind) if part in words]
+        return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" or {names[-1]}"
+
+
+def _parts(kind: Any) -> tuple[Any, ...]:  # noqa: ANN401 - types of any kind
+    is_union = isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union
+    return typing.get_args(kind) if is_union else (kind,)
+
+
+def arguments(function: Verb) -> dict[str, Argument]:
+    """The options of a verb, from the signature of its function; every parameter is `Annotated[type, Option(...)]`."""
+    hints = typing.get_type_hints(function, include_extras=True)
+    return {
+        name: Argument(name, hints[name].__origin__, parameter.default, hints[name].__metadata__[0])
+        for name, parameter in inspect.signature(function).parameters.items()
+    }
+
+
+JSON = Option("Print the result as one JSON document on stdout, everything else on stderr.", group="output")
+"""Every verb has it; the parser adds it."""
+
+# What several verbs share. A verb's function names its parameters and defaults itself.
+WorkDir = typing.Annotated[Path | None, Option("Folder of the run (default: the latest run).", "DIR", "output")]
+TrainedFrom = typing.Annotated[
+    Path | None,
+    Option(
+        "Checkpoint (.safetensors) or exported model (.xml, .onnx) (default: the best checkpoint of the run).",
+        "FILE",
+        "model",
+    ),
+]
+DataRoot = typing.Annotated[
+    Path | None, Option("Folder of the data set (default: the one that was trained on).", "DIR", "data")
+]
+TaskName = typing.Annotated[
+    str | None, Option("Name of the task, if the content of the data allows more than one.", "TASK", "data")
+]
+DataFormat = typing.Annotated[
+    str | None, Option("Overrules the recognition of the format: coco, voc, yolo, imagenet.", "NAME", "data")
+]
+OnBadData = typing.Annotated[
+    Literal["error", "skip"] | None,
+    Option("Images that cannot be read: stop (default), or leave them out and count them.", group="data"),
+]
+Seed = typing.Annotated[int | None, Option("Seeds everything random (default: 0).", "N", "training")]

@@ -1,0 +1,53 @@
+"""`otx predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from otx.cli.lines import duration, run_options, shown
+from otx.cli.options import Option, TrainedFrom, WorkDir
+from otx.cli.outcome import Outcome
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from otx.engine.results import PredictResult
+
+EXAMPLES = """\
+  otx predict --input photo.jpg
+  otx predict --input pictures/ --checkpoint otx-workspace/latest/export/model.xml
+  otx predict --input 'pictures/*.png' --threshold 0.4 --json"""
+SKIPPED_SHOWN = 5
+
+
+def run(
+    *,
+    input: Annotated[  # noqa: A002 - the word of the command line
+        str, Option("A picture, a folder of pictures, or a pattern in quotes.", "FILE|DIR|GLOB", "data", required=True)
+    ] = "",
+    checkpoint: TrainedFrom = None,
+    threshold: Annotated[
+        float | None,
+        Option("Leave out objects with a lower score (default: the best one of the validation).", "X", "model"),
+    ] = None,
+    work_dir: WorkDir = None,
+) -> Outcome:
+    """Run `otx predict`; its `--help` says what the options mean."""
+    from otx.engine import Engine
+
+    result = Engine(work_dir=work_dir).predict(input, checkpoint, threshold=threshold)
+    return Outcome(document=result.to_json(), show=lambda console: _show(result, console, work_dir))
+
+
+def _show(result: PredictResult, console: Console, work_dir: Path | None) -> None:
+    speed = f"{result.images / result.seconds:.1f} images/s" if result.seconds > 0 else ""
+    console.print(f"\n[bold]{shown(result.checkpoint)}[/]: {result.images} images, {duration(result.seconds)}, {speed}")
+    for path in result.skipped[:SKIPPED_SHOWN]:
+        console.print(f"not readable: {path}", markup=False)
+    if len(result.skipped) > SKIPPED_SHOWN:
+        console.print(f"not readable: {len(result.skipped) - SKIPPED_SHOWN} more")
+    console.print(f"\npredictions  {shown(result.predictions)}  (scores from {result.threshold:.3g})")
+    console.print(f"pictures     {shown(result.pictures)}")
+    if result.checkpoint.suffix == ".safetensors":
+        console.print(f"next         otx export{run_options(work_dir)}")

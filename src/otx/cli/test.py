@@ -1,0 +1,52 @@
+"""`otx test`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from otx.cli.lines import duration, run_options, shown
+from otx.cli.options import DataRoot, Option, TrainedFrom, WorkDir
+from otx.cli.outcome import Outcome
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from otx.engine.results import TestResult
+
+EXAMPLES = """\
+  otx test
+  otx test --checkpoint otx-workspace/latest/export/model.xml
+  otx test --data_root other_data --split val --json"""
+
+
+def run(
+    *,
+    checkpoint: TrainedFrom = None,
+    data_root: DataRoot = None,
+    split: Annotated[
+        Literal["train", "val", "test"], Option("Subset to measure on (default: test).", group="data")
+    ] = "test",
+    work_dir: WorkDir = None,
+) -> Outcome:
+    """Run `otx test`; its `--help` says what the options mean."""
+    from otx.engine import Engine
+
+    result = Engine(data_root, work_dir=work_dir).test(checkpoint, split=split)
+    return Outcome(document=result.to_json(), show=lambda console: _show(result, console, work_dir))
+
+
+def _show(result: TestResult, console: Console, work_dir: Path | None) -> None:
+    from otx.report.tables import metrics_table, per_class_table
+
+    console.print(
+        f"\n[bold]{shown(result.checkpoint)}[/] on {result.split}: {result.images} images, {duration(result.seconds)}"
+    )
+    console.print(metrics_table({result.split: result.metrics}))
+    if result.per_class:
+        console.print(per_class_table(result.per_class))
+    exported = result.checkpoint.suffix != ".safetensors"
+    following = "otx predict --input FILE|DIR" if exported else "otx export"
+    console.print(f"\nmetrics  {shown(result.work_dir)}/test/metrics.json\nplots    {shown(result.work_dir)}/plots")
+    checkpoint = f" --checkpoint {shown(result.checkpoint)}" if exported else ""
+    console.print(f"next     {following}{checkpoint}{run_options(work_dir)}")

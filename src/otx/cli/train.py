@@ -1,0 +1,93 @@
+"""`otx train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from otx.cli.lines import duration, run_options, shown
+from otx.cli.options import DataFormat, OnBadData, Option, Seed, TaskName
+from otx.cli.outcome import Outcome
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from otx.engine.results import TrainResult
+
+EXAMPLES = """\
+  otx train --data_root my_data
+  otx train --data_root my_data --model timm/resnet18 --max_epochs 20 --set data.batch_size=16
+  otx train --work_dir otx-workspace/latest --resume"""
+
+
+def run(
+    *,
+    data_root: Annotated[Path | None, Option("Folder of the data set, in any supported format.", "DIR", "data")] = None,
+    task: TaskName = None,
+    data_format: DataFormat = None,
+    on_bad_data: OnBadData = None,
+    model: Annotated[
+        str | None, Option("Model to train: a name of `otx find`, or FILE.py:Class.", "NAME", "model")
+    ] = None,
+    pretrained: Annotated[
+        bool | str | None,
+        Option("Start from pretrained weights (default: if the model has any).", "true|false|FILE", "model"),
+    ] = None,
+    max_epochs: Annotated[
+        int | None, Option("Passes over the training images (default: from their number).", "N", "training")
+    ] = None,
+    seed: Seed = None,
+    device: Annotated[Literal["auto", "cpu", "xpu", "cuda"] | None, Option("Where to train.", group="training")] = None,
+    precision: Annotated[
+        Literal["auto", "32", "bf16"] | None, Option("Arithmetic (default: measured).", group="training")
+    ] = None,
+    resume: Annotated[
+        bool, Option("Go on with the interrupted run of --work_dir, or with the latest.", group="training")
+    ] = False,
+    config: Annotated[Path | None, Option("Recipe file, laid over the recipe of the task.", "FILE", "settings")] = None,
+    set: Annotated[  # noqa: A002 - the word of the command line
+        list[str], Option("Any other setting, as often as needed; plan.yaml has them all.", "KEY=VALUE", "settings")
+    ] = [],  # noqa: B006 - never changed
+    print_config: Annotated[
+        bool, Option("Print the settings as a file for --config, and do not train.", group="settings")
+    ] = False,
+    work_dir: Annotated[
+        Path | None, Option("Folder to write (default: otx-workspace/TIME-TASK-MODEL).", "DIR", "output")
+    ] = None,
+) -> Outcome:
+    """Run `otx train`; its `--help` says what the options mean."""
+    from otx.engine import Engine
+    from otx.recipes.plan import parse_assignments
+
+    engine = Engine(
+        data_root,
+        model=model,
+        task=task,
+        work_dir=work_dir,
+        data_format=data_format,
+        config=config,
+        pretrained=pretrained,
+        seed=seed,
+        device=device,
+        on_bad_data=on_bad_data,
+        settings=parse_assignments(set),
+    )
+    if print_config:
+        plan = engine.plan({"training.max_epochs": max_epochs, "training.precision": precision})
+        text = plan.to_config()
+        return Outcome(document={"config": text}, show=lambda console: console.print(text, markup=False, end=""))
+    result = engine.train(max_epochs=max_epochs, precision=precision, resume=resume)
+    return Outcome(document=result.to_json(), show=lambda console: _show(result, console, work_dir))
+
+
+def _show(result: TrainResult, console: Console, work_dir: Path | None) -> None:
+    from otx.report.tables import metrics_table
+
+    early = ", stopped early" if result.stopped_early else ""
+    console.print(
+        f"\n[bold]{result.model}[/] ({result.task}) trained: {result.epochs} epochs{early}, {duration(result.seconds)}"
+    )
+    console.print(metrics_table({"validation": result.metrics}, first=result.monitor))
+    run = run_options(work_dir)
+    console.print(f"\nbest checkpoint  {shown(result.checkpoint)}\nsettings         {shown(result.work_dir)}/plan.yaml")
+    console.print(f"next             otx test{run}    then    otx export{run}")

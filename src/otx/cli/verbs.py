@@ -1,0 +1,43 @@
+"""The verbs of the command line, each with the sentence that describes it. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import re
+
+VERBS = {
+    "check": "Look into a data set: format, task, labels, counts, problems, and whether it can be trained on.",
+    "find": "List the models that can be trained, with size, licence and abilities.",
+    "train": "Train a model on a folder of images; what you leave out is chosen for you and explained in plan.yaml.",
+    "test": "Measure a checkpoint or an exported model on a subset of the data.",
+    "predict": "Predict on pictures with a checkpoint or an exported model: predictions.json and drawn pictures.",
+    "export": "Turn a checkpoint into an OpenVINO or ONNX model, and prove on real images that it equals it.",
+    "demo": "See it all work, offline: make a data set of handwritten digits, train, test, export, compare, predict.",
+}
+"""Name -> description. The order is the order of use."""
+
+OVERVIEW = """\
+usage: otx VERB [options]
+
+From a folder of pictures to a deployed model.
+
+verbs:
+{verbs}
+
+examples:
+  otx train --data_root my_data         train on a folder; everything else is found out
+  otx export                            OpenVINO model of the latest training
+  otx predict --input pictures/         predict with the latest training
+  otx VERB --help                       options and examples of a verb
+
+environment:
+  OTX_DEBUG=1                           show the traceback of an error
+"""
+
+
+def overview() -> str:
+    """What `otx --help` prints."""
+    return OVERVIEW.format(verbs="\n".join(f"  {name:<9} {_first_clause(text)}" for name, text in VERBS.items()))
+
+
+def _first_clause(text: str) -> str:
+    return re.split("[:;]", text, maxsplit=1)[0].rstrip(".")

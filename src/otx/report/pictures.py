@@ -1,0 +1,140 @@
+"""Pictures with truth and predictions on them, one by one or as sheets; a task's `draw` does the drawing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from otx.core.label_info import LabelInfo
+from otx.data.images import read_image
+
+if TYPE_CHECKING:
+    from otx.core.entity import OTXBatchDataEntity
+
+Record = Mapping[str, Any]
+Draw = Callable[[Image.Image, Record, LabelInfo, str], Image.Image]
+"""`draw(image, record, labels, title)` of a task (`TaskSpec.draw`)."""
+
+QUALITY = 88
+TILE = 420
+"""Width in pixels of a picture on a sheet."""
+GAP = 6
+
+
+def write_predictions(records: Sequence[Record], folder: Path, draw: Draw, labels: LabelInfo) -> list[Path]:
+    """Draw each record on its image.
+
+    Args:
+        records: Entries of `predictions.json`; `image` is the file.
+        folder: Gets one JPEG per record, named like the image; a number is added where a name comes twice.
+        draw: Of the task.
+        labels: Of the model.
+
+    Returns:
+        The files written, in the order of the records.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    taken: dict[str, int] = {}
+    written = []
+    for record in records:
+        stem = Path(record["image"]).stem
+        taken[stem] = taken.get(stem, 0) + 1
+        name = stem if taken[stem] == 1 else f"{stem}-{taken[stem]}"
+        while name != stem and name in taken:
+            taken[stem] += 1
+            name = f"{stem}-{taken[stem]}"
+        taken.setdefault(name, 1)
+        written.append(_save(draw(_open(record), record, labels, ""), folder / f"{name}.jpg"))
+    return written
+
+
+def write_comparison(
+    truths: Sequence[Record],
+    predictions: Sequence[Record],
+    path: Path,
+    draw: Draw,
+    labels: LabelInfo,
+    *,
+    columns: int = 2,
+) -> Path:
+    """Draw a sheet of pairs: the truth on the left, the prediction on the right.
+
+    Args:
+        truths: What is on the images, in the form of `predictions.json`.
+        predictions: What the model says, in the same order.
+        path: The JPEG to write.
+        draw: Of the task.
+        labels: Of the model.
+        columns: Number of pairs side by side.
+    """
+    tiles = []
+    for truth, prediction in zip(truths, predictions, strict=True):
+        image = _open(truth)
+        tiles += [draw(image, truth, labels, "truth"), draw(image, prediction, labels, "prediction")]
+    return write_sheet(tiles, path, columns=2 * columns)
+
+
+def write_batch(
+    batch: OTXBatchDataEntity[Any], path: Path, draw: Draw, labels: LabelInfo, *, columns: int = 4, most: int = 16
+) -> Path:
+    """Draw a sheet of samples as the model gets them: augmented, resized, with their truth.
+
+    Args:
+        batch: Images as uint8, with annotations in pixels of the model's input.
+        path: The JPEG to write.
+        draw: Of the task.
+        labels: Of the data set.
+        columns: Samples side by side.
+        most: At most so many samples.
+    """
+    height, width = batch.images.shape[-2:]
+    frame = {"height": height, "width": width, "scale": (1.0, 1.0), "offset": (0.0, 0.0)}
+    records = replace(batch, imgs_info=[replace(info, **frame) for info in batch.imgs_info]).truth_records(labels)
+    pixels_NHWC = batch.images[:most].permute(0, 2, 3, 1).cpu().numpy()
+    drawn = [
+        draw(Image.fromarray(pixels), record, labels, "") for pixels, record in zip(pixels_NHWC, records, strict=False)
+    ]
+    return write_sheet(drawn, path, columns=columns)
+
+
+def write_sheet(pictures: Sequence[Image.Image], path: Path, *, columns: int = 4) -> Path:
+    """Put pictures of any size on one sheet, row by row.
+
+    Args:
+        pictures: They are shrunk to one width.
+        path: The JPEG to write.
+        columns: Pictures in a row.
+    """
+    tiles = [_tile(picture) for picture in pictures]
+    columns = max(1, min(columns, len(tiles)))
+    rows = [tiles[start : start + columns] for start in range(0, len(tiles), columns)]
+    heights = [max(tile.height for tile in row) + GAP for row in rows]
+    sheet = Image.new("RGB", (columns * (TILE + GAP) + GAP, sum(heights) + GAP), "white")
+    top = GAP
+    for row, height in zip(rows, heights, strict=True):
+        for column, tile in enumerate(row):
+            sheet.paste(tile, (GAP + column * (TILE + GAP), top))
+        top += height
+    return _save(sheet, path)
+
+
+def _tile(picture: Image.Image) -> Image.Image:
+    # No taller than twice its width, so that one tall picture does not stretch its whole row.
+    factor = min(TILE / picture.width, 2 * TILE / picture.height)
+    size = (max(1, math.floor(picture.width * factor)), max(1, math.floor(picture.height * factor)))
+    return picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+
+
+def _open(record: Record) -> Image.Image:
+    return Image.fromarray(read_image(Path(record["image"])).permute(1, 2, 0).numpy())
+
+
+def _save(picture: Image.Image, path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.convert("RGB").save(path, quality=QUALITY)
+    return path

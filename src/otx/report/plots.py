@@ -1,0 +1,163 @@
+"""Curves and matrices as PNG files, from the result files of a run. Imports no torch, and matplotlib when it draws."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from otx.core.drawing import colour_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+NOT_METRICS = {"epoch", "lr", "seconds", "images_per_second"}
+MOST_NAMED = 10
+"""More lines in a legend, or more numbers in a matrix than its square times four, cannot be told apart."""
+DPI = 110
+
+
+def plot_training(metrics_csv: Path, folder: Path) -> list[Path]:
+    """Draw how losses, validation metrics and learning rate went, from `metrics.csv`.
+
+    Args:
+        metrics_csv: One row per epoch; cells of epochs without validation are empty.
+        folder: Gets `training.png`.
+
+    Returns:
+        The files written; none if the training has no epoch yet.
+    """
+    with metrics_csv.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    if not rows:
+        return []
+    names = [name for name in rows[0] if name]
+    losses = [name for name in names if name.startswith(("train_loss", "loss_"))]
+    metrics = [name for name in names if name not in NOT_METRICS and name not in losses]
+    panels = [("loss", losses), ("validation", metrics), ("learning rate", [name for name in names if name == "lr"])]
+    panels = [(title, columns) for title, columns in panels if columns]
+    figure = _figure(8, 2.6 * len(panels))
+    for place, (title, columns) in enumerate(panels, start=1):
+        axes = figure.add_subplot(len(panels), 1, place)
+        for index, name in enumerate(columns):
+            points = [(float(row["epoch"]), float(row[name])) for row in rows if row[name]]
+            marker = "o" if len(points) < 30 else None  # A line through one point cannot be seen.
+            axes.plot(
+                [x for x, _ in points],
+                [y for _, y in points],
+                label=name,
+                color=_rgb(index),
+                marker=marker,
+                markersize=3,
+            )
+        _finish(axes, "epoch", title, legend=len(columns) > 1)
+    return [_save(figure, folder / "training.png")]
+
+
+def plot_curves(curves: Mapping[str, Any], labels: Sequence[str], folder: Path) -> list[Path]:
+    """Draw what a metric has left for plots (`MetricResult.curves`), each entry by its shape.
+
+    Args:
+        curves: Name -> rows of counts (a confusion matrix: truth by prediction), or columns `{"x": [...], "y": [...]}`
+            whose first one is the axis, or such columns per class.
+        labels: Classes of the rows of a matrix.
+        folder: Gets one PNG per entry, of its name.
+
+    Returns:
+        The files written; entries without any point are left out.
+    """
+    written = []
+    for name, content in curves.items():
+        if not content:
+            continue
+        if isinstance(content, Mapping):
+            first = next(iter(content.values()))
+            figure = _classes(name, content) if isinstance(first, Mapping) else _columns(name, content)
+        else:
+            figure = _matrix(name, content, labels)
+        written.append(_save(figure, folder / f"{name}.png"))
+    return written
+
+
+def _columns(name: str, columns: Mapping[str, Sequence[float]]) -> Figure:
+    figure = _figure(7, 4.5)
+    axes = figure.add_subplot()
+    (x_name, x), *others = columns.items()
+    for index, (y_name, y) in enumerate(others):
+        axes.plot(x, y, label=y_name, color=_rgb(index))
+    _finish(axes, x_name, "", legend=len(others) > 1, title=_words(name))
+    return figure
+
+
+def _classes(name: str, classes: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+    """A line per class; with many of them, those that enclose the least area are named, the others grey."""
+    figure = _figure(7, 4.5)
+    axes = figure.add_subplot()
+    by_area = sorted(classes, key=lambda label: sum(list(classes[label].values())[1]))
+    named = set(by_area[:MOST_NAMED])
+    x_name, y_name = list(next(iter(classes.values())))[:2]
+    colours = {label: _rgb(index) for index, label in enumerate(label for label in classes if label in named)}
+    for label in reversed(by_area):
+        x, y = list(classes[label].values())[:2]
+        axes.plot(x, y, label=label if label in named else None, color=colours.get(label, (0.8, 0.8, 0.8)))
+    title = _words(name) if len(named) == len(classes) else f"{_words(name)} (named: the {MOST_NAMED} lowest)"
+    _finish(axes, x_name, y_name, legend=True, title=title)
+    return figure
+
+
+def _matrix(name: str, rows: Sequence[Sequence[int]], labels: Sequence[str]) -> Figure:
+    size = len(rows)
+    side = min(14.0, max(4.0, 1.5 + 0.42 * size))
+    figure = _figure(side + 1, side)
+    axes = figure.add_subplot()
+    shares = [[cell / max(1, sum(row)) for cell in row] for row in rows]
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, label="share of the true class", fraction=0.046)
+    every = math.ceil(size / 40)
+    places = range(0, size, every)
+    axes.set_xticks(places, [labels[place] for place in places], rotation=90, fontsize=8)
+    axes.set_yticks(places, [labels[place] for place in places], fontsize=8)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    axes.set_title(_words(name))
+    if size <= 2 * MOST_NAMED:
+        for truth, row in enumerate(rows):
+            for predicted, count in enumerate(row):
+                colour = "white" if shares[truth][predicted] > 0.5 else "black"
+                if count:
+                    axes.text(predicted, truth, str(count), ha="center", va="center", fontsize=7, color=colour)
+    return figure
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    # Without pyplot: no window system, no state shared with the user's own plots.
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+
+
+def _finish(axes: Axes, x_name: str, y_name: str, *, legend: bool, title: str = "") -> None:
+    axes.set_xlabel(_words(x_name))
+    axes.set_ylabel(_words(y_name))
+    axes.set_title(title)
+    axes.grid(visible=True, alpha=0.3)
+    if legend:
+        axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+
+
+def _rgb(index: int) -> tuple[float, float, float]:
+    red, green, blue = colour_of(index)
+    return red / 255, green / 255, blue / 255
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+    return path

@@ -1,0 +1,69 @@
+"""Metrics as tables for the terminal; plain aligned text where there is none. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+
+MOST_CLASSES = 30
+"""More rows help nobody on a terminal; the result file has them all."""
+
+
+def metrics_table(columns: Mapping[str, Mapping[str, float]], first: str = "") -> Table:
+    """Metrics line by line, one column per model or subset.
+
+    Args:
+        columns: Heading -> metric name -> value.
+        first: Metric on top.
+    """
+    names = list(dict.fromkeys(name for values in columns.values() for name in values))
+    table = _table("", *columns)
+    for name in sorted(names, key=lambda name: name != first):
+        table.add_row(name, *(number(values.get(name)) for values in columns.values()))
+    return table
+
+
+def per_class_table(per_class: Mapping[str, Mapping[str, float]]) -> Table:
+    """Classes line by line, metrics as columns; the classes with the lowest first metric on top."""
+    metrics = list(dict.fromkeys(name for values in per_class.values() for name in values))
+    table = _table("class", *metrics)
+    worst_first = sorted(per_class, key=lambda label: per_class[label].get(metrics[0], 0.0) if metrics else 0.0)
+    for label in worst_first[:MOST_CLASSES]:
+        table.add_row(label, *(number(per_class[label].get(name)) for name in metrics))
+    if len(worst_first) > MOST_CLASSES:
+        table.add_row(f"... {len(worst_first) - MOST_CLASSES} better ones", *("" for _ in metrics))
+    return table
+
+
+def parity_table(parity: Mapping[str, Any]) -> Table:
+    """The comparison of an exported model with its checkpoint, as `parity.json` has it."""
+    metric = str(parity.get("metric", "metric"))
+    table = _table("", "checkpoint", "exported", "drop", "allowed", "images")
+    table.add_row(
+        metric,
+        number(parity.get("reference")),
+        number(parity.get("exported")),
+        _percent(parity.get("drop_relative")),
+        _percent(parity.get("max_drop")),
+        str(parity.get("images", "")),
+    )
+    return table
+
+
+def number(value: float | None) -> str:
+    """A metric with the digits that matter."""
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2%}"
+
+
+def _table(first: str, *headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column(first, no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    return table
