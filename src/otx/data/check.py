@@ -1,0 +1,75 @@
+"""The verdict on a data root: what it holds, what is wrong with it, and whether it can be trained on."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from otx.core.task import OTXTaskType
+from otx.data.index import DataIndex
+from otx.data.source import DataSource
+
+
+def check_data(
+    source: DataSource,
+    index: DataIndex,
+    task: OTXTaskType | None = None,
+    on_bad_data: Literal["error", "skip"] = "error",
+) -> dict[str, Any]:
+    """The result of `otx check` as a JSON document.
+
+    Args:
+        source: The opened data root.
+        index: Its index, built with `on_bad_data="skip"` so that everything that is wrong is known.
+        task: The task that the index was made for.
+        on_bad_data: What training would do about bad images; `error` makes a data set with any untrainable.
+
+    Returns:
+        `task`, `format`, `evidence`, `why` (of the format), `labels`, `subsets` (name -> `images`, `objects`,
+        `per_class`), `split`, `image_sizes` (`height` and `width` with `min`, `median`, `max`), `problems` (by kind),
+        `trainable` and, if it is not, the `reason`.
+    """
+    reason = index.why_not_trainable()
+    bad = len(index.problems.bad())
+    if not reason and bad and on_bad_data == "error":
+        reason = f"{bad} images or annotations cannot be used: mend them, or leave them out with --on_bad_data skip"
+    evidence = source.evidence
+    return {
+        "task": str(task) if task else None,
+        "format": source.format,
+        "evidence": {
+            "items": evidence.items,
+            "annotations": dict(evidence.annotations),
+            "unlabelled": evidence.unlabelled,
+        },
+        "why": list(source.why),
+        "labels": list(index.labels.names),
+        "subsets": {
+            name: {
+                "images": len(items),
+                "objects": sum(index.class_counts[name]),
+                "per_class": dict(zip(index.labels.names, index.class_counts[name], strict=True)),
+            }
+            for name, items in index.subsets.items()
+        },
+        "split": index.split_origin,
+        "image_sizes": _image_sizes(index),
+        "problems": index.problems.to_list(),
+        "trainable": not reason,
+        "reason": reason,
+    }
+
+
+def _image_sizes(index: DataIndex) -> dict[str, dict[str, int]]:
+    """Spread of the sizes over all subsets, in pixels."""
+    sizes = np.array([(item.height, item.width) for items in index.subsets.values() for item in items])
+    return {
+        name: {
+            "min": int(sizes[:, axis].min()),
+            "median": int(np.median(sizes[:, axis])),
+            "max": int(sizes[:, axis].max()),
+        }
+        for axis, name in enumerate(("height", "width"))
+        if len(sizes)
+    }

@@ -1,0 +1,160 @@
+"""COCO: JSON files of any name, with lists `images`, `annotations` and `categories`; images anywhere below the root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from otx.core.errors import UserError
+from otx.data.formats.reading import Part, Reading
+from otx.data.problems import MISSING_IMAGE, OUTSIDE, Problems
+from otx.data.subset_names import UNASSIGNED, subset_of_path
+from otx.data.tree import DataTree, NotLocatedError
+
+NAME = "coco"
+_NAMED = 4
+LOOKED_FOR = "a .json file with lists 'images', 'annotations' and 'categories'"
+
+
+@dataclass
+class Document:
+    """One annotation file.
+
+    Attributes:
+        path: Relative path of the JSON file.
+        content: The parsed JSON.
+        subset: Which subset it is about.
+        located: Image id -> relative path of the image.
+        problems: Images that could not be located.
+    """
+
+    path: str
+    content: dict[str, Any]
+    subset: str
+    located: dict[int, str] = field(default_factory=dict)
+    problems: Problems = field(default_factory=Problems)
+
+
+def find(tree: DataTree) -> Reading | str:
+    """See `Format.find`."""
+    documents: list[Document] = []
+    others: list[str] = []
+    for path in tree.with_suffix(".json"):
+        content = _parse(tree, path, others)
+        if content is None:
+            continue
+        if not _is_coco(content):
+            others.append(f"{path} holds {_outline(content)}")
+        elif not _has_objects(content):
+            others.append(f"{path} has no boxes, polygons or keypoints")
+        else:
+            documents.append(Document(path, content, subset_of_path(path) or UNASSIGNED))
+    if not documents:
+        return f"found no such file among {len(others)} .json: {'; '.join(others[:3])}" if others else "found no .json"
+    for document in documents:
+        _locate(tree, document)
+    documents, twins = _without_twins(documents)
+    listed = sum(len(document.content["images"]) for document in documents)
+    notes = [f"{twin.path} left out, it is about the same images as {kept.path}" for twin, kept in twins]
+    notes += [f"not read: {other}" for other in others[:3]]
+    names = ", ".join(document.path for document in documents[:_NAMED])
+    if len(documents) > _NAMED:
+        names += f" and {len(documents) - _NAMED} more"
+    return Reading(
+        format=NAME,
+        reason="; ".join([f"{names} list{'s' if len(documents) == 1 else ''} {listed} images", *notes]),
+        images=frozenset(image for document in documents for image in document.located.values()),
+        read=lambda problems: _read(tree, documents, problems),
+    )
+
+
+def _parse(tree: DataTree, path: str, others: list[str]) -> Any:  # noqa: ANN401 - JSON
+    import orjson  # Datumaro brings it
+
+    try:
+        return orjson.loads(tree.files[path].read_bytes())
+    except orjson.JSONDecodeError as error:
+        text = tree.files[path].read_text(encoding="utf-8", errors="replace")
+        if '"annotations"' in text and '"images"' in text:
+            msg = f"{tree.files[path]}:{error.lineno}: broken JSON, {error.msg} (column {error.colno})"
+            raise UserError(msg) from error
+        others.append(f"{path} is broken JSON (line {error.lineno}: {error.msg})")
+        return None
+
+
+def _outline(content: Any) -> str:  # noqa: ANN401 - JSON
+    if not isinstance(content, dict):
+        return f"a {type(content).__name__}"
+    if {"categories", "items"} <= content.keys():
+        return "Datumaro's own format"
+    return f"the keys {', '.join(list(content)[:5])}"
+
+
+def _is_coco(content: Any) -> bool:  # noqa: ANN401 - JSON
+    return (
+        isinstance(content, dict)
+        and all(isinstance(content.get(key), list) for key in ("images", "annotations", "categories"))
+        and all(isinstance(image, dict) and "file_name" in image for image in content["images"])
+    )
+
+
+def _has_objects(content: dict[str, Any]) -> bool:
+    """Whether there is anything but captions; a file without annotations counts, its images are negatives."""
+    some = [entry for entry in content["annotations"][:100] if isinstance(entry, dict)]
+    return not some or any(entry.get(key) for entry in some for key in ("bbox", "segmentation", "keypoints"))
+
+
+def _locate(tree: DataTree, document: Document) -> None:
+    folder = document.path.rpartition("/")[0]
+    above = folder.rpartition("/")[0]
+    subset = document.subset
+    shared = f"{above}/" if above else ""
+    folders = [f"{shared}images/{subset}", f"{shared}{subset}", f"{shared}images", folder, above, ""]
+    folders = [*dict.fromkeys(folders)]
+    wanted = subset_of_path(document.path)
+    for image in document.content["images"]:
+        try:
+            path = tree.locate(str(image.get("file_name")), folders, wanted)
+        except NotLocatedError as error:
+            kind = OUTSIDE if error.outside else MISSING_IMAGE
+            document.problems.add(kind, f"{document.path}, image {image.get('id')}", str(error), bad=True)
+        else:
+            document.located.setdefault(image.get("id"), path)
+
+
+def _without_twins(documents: list[Document]) -> tuple[list[Document], list[tuple[Document, Document]]]:
+    """Of several files about the same images of a subset keep the one with most annotations of objects.
+
+    Returns:
+        The documents to read, and pairs of a document that is left out and the one it repeats.
+    """
+    kept: list[Document] = []
+    twins: list[tuple[Document, Document]] = []
+    for document in sorted(documents, key=_weight, reverse=True):
+        mine = set(document.located.values())
+        twin = next((one for one in kept if one.subset == document.subset and _overlap(mine, one) > 0.5), None)
+        if twin:
+            twins.append((document, twin))
+        else:
+            kept.append(document)
+    return sorted(kept, key=lambda one: one.path), twins
+
+
+def _overlap(images: set[str], other: Document) -> float:
+    return len(images & set(other.located.values())) / max(1, len(images))
+
+
+def _weight(document: Document) -> tuple[bool, int, str]:
+    name = document.path.rpartition("/")[2]
+    return (not name.startswith(("panoptic", "stuff")), len(document.content["annotations"]), document.path)
+
+
+def _read(tree: DataTree, documents: list[Document], problems: Problems) -> list[Part]:
+    from otx.data.formats.coco_document import read_document
+
+    parts = []
+    while documents:  # popped, so that each file's JSON is freed before the next is read
+        document = documents.pop(0)
+        problems.extend(document.problems)
+        parts.append(read_document(document, tree, problems))
+    return parts

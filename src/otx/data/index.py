@@ -1,0 +1,216 @@
+"""A data set as one task sees it: per subset the images, their sizes and their compact annotations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from otx.core.errors import UserError
+from otx.core.label_info import LabelInfo
+from otx.data.images import BrokenImageError, image_size
+from otx.data.problems import BROKEN_IMAGE, Problems
+from otx.data.reader import TaskReader
+from otx.data.source import DataSource
+from otx.data.split import SHARES, make_split, read_split, write_split
+from otx.data.subset_names import SUBSETS, UNASSIGNED, SubsetName
+
+if TYPE_CHECKING:
+    import datumaro as dm
+
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedItem:
+    """One image.
+
+    Attributes:
+        path: The file, which is proven to lie below the data root.
+        height: Rows in pixels, as the image is shown.
+        width: Columns in pixels, as the image is shown.
+        annotation: The compact form of the task's reader.
+    """
+
+    path: Path
+    height: int
+    width: int
+    annotation: Any
+
+
+@dataclass(frozen=True)
+class DataIndex:
+    """All that training and testing need to know of a data set.
+
+    Attributes:
+        labels: The classes.
+        subsets: Images by subset; a subset may be empty.
+        class_counts: Objects (or labels) per class, by subset.
+        problems: Everything that was found wrong, in the files and in this step.
+        split_origin: Where the subsets come from, in words.
+    """
+
+    labels: LabelInfo
+    subsets: dict[SubsetName, tuple[IndexedItem, ...]]
+    class_counts: dict[SubsetName, tuple[int, ...]]
+    problems: Problems
+    split_origin: str
+
+    def why_not_trainable(self) -> str:
+        """Why nothing can be learned from the data set; "" if it can be trained on."""
+        train = self.subsets["train"]
+        if not train:
+            return "there are no training images"
+        if not sum(self.class_counts["train"]):
+            return f"none of the {len(train)} training images has an object or label"
+        if not self.subsets["val"]:
+            return f"there are no validation images, and {len(train)} training image is too little to take some from"
+        return ""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """An indexed image with what the split needs to know of it."""
+
+    name: str
+    item: IndexedItem
+    label_ids: tuple[int, ...]
+
+
+def build_index(
+    source: DataSource,
+    reader: TaskReader[Any],
+    *,
+    on_bad_data: Literal["error", "skip"],
+    seed: int,
+    split_file: Path | None,
+) -> DataIndex:
+    """Let a task's reader look at each image's annotations, and make the subsets that the data set lacks.
+
+    Args:
+        source: The opened data root.
+        reader: Reader of the task.
+        on_bad_data: What to do about images and annotations that cannot be used: stop, or leave them out and count.
+        seed: Decides the split.
+        split_file: The split is written there, or read from there if it exists. None: it is not kept.
+
+    Raises:
+        UserError: Something is bad and `on_bad_data` is `error`; or there are no images or classes at all; or the
+            split file does not fit.
+    """
+    problems = Problems()
+    problems.extend(source.problems)
+    labels = _labels(source, reader)
+    found: dict[str, list[_Found]] = {}
+    seen: dict[str, str] = {}
+    for subset, items in source.subsets.items():
+        for item in items:
+            first = seen.setdefault(item.id, subset)
+            if first != subset:
+                problems.add("image in two subsets", item.id, f"in {first} and in {subset}")
+            one = _look_at(item, reader, labels, problems)
+            if one is not None:
+                found.setdefault(subset, []).append(one)
+    if on_bad_data == "error" and problems.bad():
+        raise UserError(_refusal(source, problems))
+    if not found:
+        msg = f"no usable image in {source.root}: {_summary(problems)}"
+        raise UserError(msg)
+    subsets, origin = _subsets(found, problems, seed, split_file)
+    ordered = {name: sorted(subsets.get(name, []), key=lambda one: one.name) for name in SUBSETS}
+    return DataIndex(
+        labels=labels,
+        subsets={name: tuple(one.item for one in ordered[name]) for name in SUBSETS},
+        class_counts={name: _class_counts(ordered[name], len(labels)) for name in SUBSETS},
+        problems=problems,
+        split_origin=origin,
+    )
+
+
+def _labels(source: DataSource, reader: TaskReader[Any]) -> LabelInfo:
+    try:
+        return reader.label_info(source.categories)
+    except UserError as error:
+        msg = f"{source.root}: {error}"
+        raise UserError(msg) from error
+
+
+def _look_at(item: dm.DatasetItem, reader: TaskReader[Any], labels: LabelInfo, problems: Problems) -> _Found | None:
+    path = Path(item.media.path)
+    try:
+        height, width = image_size(path)
+    except BrokenImageError as error:
+        problems.add(BROKEN_IMAGE, item.id, str(error), bad=True)
+        return None
+    declared = item.media.size if item.media.has_size else (height, width)
+    if declared != (height, width):
+        message = f"{declared[1]}x{declared[0]} in the annotation file, {width}x{height} in the image"
+        problems.add("size differs from the annotation file's", item.id, message)
+    annotation = reader.annotation(item, labels, (height, width), _reporter(item.id, problems))
+    if annotation is None:
+        return None
+    indexed = IndexedItem(path, height, width, annotation)
+    return _Found(item.id, indexed, tuple(reader.label_ids(annotation)))
+
+
+def _reporter(where: str, problems: Problems) -> Callable[[str], None]:
+    def report(phrase: str) -> None:
+        kind, _, details = phrase.partition(": ")
+        problems.add(kind, where, details)
+
+    return report
+
+
+def _refusal(source: DataSource, problems: Problems) -> str:
+    bad = problems.bad()
+    lines = [f"  {one.where}: {one.kind}{f' ({one.message})' if one.message else ''}" for one in bad[:_NAMED]]
+    more = [f"  ... and {len(bad) - _NAMED} more"] if len(bad) > _NAMED else []
+    return "\n".join(
+        [
+            f"{len(bad)} images or annotations in {source.root} cannot be used:",
+            *lines,
+            *more,
+            "Mend or remove them, or leave them out with --on_bad_data skip. `otx check` lists them by kind.",
+        ]
+    )
+
+
+def _summary(problems: Problems) -> str:
+    return ", ".join(f"{count} x {kind}" for kind, count in problems.counts().items()) or "the annotations list none"
+
+
+def _subsets(
+    found: dict[str, list[_Found]], problems: Problems, seed: int, split_file: Path | None
+) -> tuple[dict[SubsetName, list[_Found]], str]:
+    """The subsets of the data set, and those that it lacks taken out of its training images."""
+    for name in found.keys() - {*SUBSETS, UNASSIGNED}:
+        problems.add("subset not used", name, f"{len(found[name])} images; known are {', '.join(SUBSETS)}")
+    subsets: dict[SubsetName, list[_Found]] = {name: found.get(name, []) for name in SUBSETS}
+    missing: list[SubsetName] = [name for name in SHARES if not subsets[name]]
+    pool: dict[str, list[_Found]] = {}
+    for one in (*found.get(UNASSIGNED, []), *subsets["train"]):
+        pool.setdefault(one.name, []).append(one)
+    if not pool or not missing:
+        return subsets | {"train": [one for same in pool.values() for one in same]}, "as in the data"
+    if split_file is not None and split_file.exists():
+        split = read_split(split_file, pool)
+        how = f"read from {split_file}"
+    else:
+        label_ids = {name: [label for one in same for label in one.label_ids] for name, same in pool.items()}
+        split = make_split(label_ids, missing, seed)
+        how = f"stratified, seed {seed}"
+        if split_file is not None:
+            write_split(split_file, split, seed)
+            how += f", written to {split_file}"
+    made = {name: [one for image in images for one in pool[image]] for name, images in split.items()}
+    taken = " and ".join(name for name in missing if made.get(name))
+    if not taken:
+        return subsets | made, "as in the data, which has too few images to take any from train"
+    return subsets | made, f"{taken} taken from {'train' if subsets['train'] else 'all images'} ({how})"
+
+
+def _class_counts(found: list[_Found], classes: int) -> tuple[int, ...]:
+    counts = Counter(label for one in found for label in one.label_ids)
+    return tuple(counts[index] for index in range(classes))

@@ -1,0 +1,82 @@
+"""What is wrong with a data set: every oddity is counted by kind and kept with the file it was found in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+BROKEN_IMAGE = "broken image"
+MISSING_IMAGE = "missing image"
+OUTSIDE = "path outside the data root"
+BAD_ANNOTATION = "unreadable annotation"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One oddity of a data set.
+
+    Attributes:
+        kind: Short phrase that problems are counted by, for example `box clipped to the image`.
+        where: File (relative to the data root), with line or annotation id where there is one.
+        message: What was found, in words.
+        bad: An image or annotation cannot be used as it is: `on_bad_data` decides. Otherwise it was mended, and it is
+            only reported.
+    """
+
+    kind: str
+    where: str
+    message: str = ""
+    bad: bool = False
+
+
+@dataclass
+class Problems:
+    """All problems of a data set, in the order in which they were met."""
+
+    _all: list[Problem] = field(default_factory=list)
+
+    def add(self, kind: str, where: str, message: str = "", *, bad: bool = False) -> None:
+        """Note a problem; the arguments are those of `Problem`."""
+        self._all.append(Problem(kind, where, message, bad))
+
+    def extend(self, others: Iterable[Problem]) -> None:
+        """Take over problems found elsewhere."""
+        self._all.extend(others)
+
+    def __iter__(self) -> Iterator[Problem]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def bad(self) -> list[Problem]:
+        """Those for which `on_bad_data` decides."""
+        return [problem for problem in self._all if problem.bad]
+
+    def counts(self) -> dict[str, int]:
+        """Number of problems by kind, the most frequent first."""
+        return dict(Counter(problem.kind for problem in self._all).most_common())
+
+    def to_list(self, examples: int = 20) -> list[dict[str, Any]]:
+        """JSON form, one entry per kind.
+
+        Args:
+            examples: At most so many places are listed per kind.
+
+        Returns:
+            Dicts with `kind`, `bad`, `count` and `examples`, a list of `where` and `message`; bad kinds first.
+        """
+        kinds: dict[tuple[bool, str], list[Problem]] = {}
+        for problem in self._all:
+            kinds.setdefault((not problem.bad, problem.kind), []).append(problem)
+        return [
+            {
+                "kind": kind,
+                "bad": not mended,
+                "count": len(found),
+                "examples": [{"where": one.where, "message": one.message} for one in found[:examples]],
+            }
+            for (mended, kind), found in sorted(kinds.items(), key=lambda entry: (entry[0][0], -len(entry[1])))
+        ]

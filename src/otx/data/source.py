@@ -1,0 +1,181 @@
+"""Opens a data root: which format it is in is found from its content, and Datumaro reads it. Imports no torch."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from otx.core.errors import UserError, nearest
+from otx.core.evidence import Evidence
+from otx.data.formats import coco, imagenet, voc, yolo
+from otx.data.formats.reading import Format, Part, Reading
+from otx.data.problems import OUTSIDE, Problems
+from otx.data.tree import DataTree, walk_data
+from otx.data.unknown_format import describe_unknown
+
+if TYPE_CHECKING:
+    import datumaro as dm
+
+FORMATS: dict[str, Format] = {module.NAME: module for module in (coco, voc, yolo, imagenet)}
+"""The formats that are looked for. Of several explicit ones the one that explains most images wins, then the first."""
+
+
+@dataclass
+class DataSource:
+    """A data set as its files have it, before a task looks at it.
+
+    Attributes:
+        root: The data root, symbolic links resolved.
+        format: Name of the format, a key of `FORMATS`.
+        evidence: Counts from which tasks judge whether the data set is meant for them.
+        why: Which formats were considered, and why this one was taken; for the user.
+        subsets: Items by subset: `train`, `val`, `test`, `unassigned`, or a name that OTX makes no use of. An item's
+            `id` is the path of its image relative to the root, `media.path` the real path, which lies below the root.
+        categories: The classes, sorted by name (numbers by value), the same for every format.
+        problems: What is wrong with the files; `build_index` adds what is wrong with images and annotations.
+    """
+
+    root: Path
+    format: str
+    evidence: Evidence
+    why: list[str]
+    subsets: dict[str, list[dm.DatasetItem]]
+    categories: dm.CategoriesInfo
+    problems: Problems = field(default_factory=Problems)
+
+
+def open_source(root: Path, data_format: str | None = None) -> DataSource:
+    """Recognise the format of a data root and read its annotations (not its images).
+
+    Args:
+        root: Folder of the data set.
+        data_format: Name of the format, where the user knows better.
+
+    Raises:
+        UserError: There is no such folder or format, no format fits, or an annotation file is broken.
+    """
+    if data_format is not None and data_format not in FORMATS:
+        msg = f"unknown data format {data_format!r}.{nearest(data_format, FORMATS)}"
+        raise UserError(msg)
+    tree = walk_data(Path(root))
+    reading, why = _choose(tree, data_format)
+    problems = Problems()
+    for link, target in tree.leaving.items():
+        problems.add(OUTSIDE, link, f"symbolic link to {target}", bad=True)
+    parts = reading.read(problems)
+    categories = _merge_categories(parts)
+    subsets: dict[str, list[dm.DatasetItem]] = {}
+    for part in parts:
+        subsets.setdefault(part.subset, []).extend(part.items)
+    return DataSource(
+        root=tree.root,
+        format=reading.format,
+        evidence=_evidence(reading.format, tree, subsets, categories),
+        why=why,
+        subsets=subsets,
+        categories=categories,
+        problems=problems,
+    )
+
+
+def _choose(tree: DataTree, data_format: str | None) -> tuple[Reading, list[str]]:
+    wanted = {data_format: FORMATS[data_format]} if data_format else FORMATS
+    found = {name: form.find(tree) for name, form in wanted.items()}
+    readings = [reading for reading in found.values() if isinstance(reading, Reading)]
+    if not readings:
+        missing = {name: (FORMATS[name].LOOKED_FOR, str(text)) for name, text in found.items()}
+        raise UserError(describe_unknown(tree, missing, _recognised_below(tree) if not data_format else {}))
+    # max() keeps the first of equals, and the formats stand in order of preference.
+    best = max(readings, key=lambda reading: (reading.explicit, len(reading.images)))
+    _refuse_several_data_sets(tree, best, readings)
+    if data_format:
+        return best, [f"{best.format}: asked for; {best.reason}"]
+    why = [f"{best.format}: {best.reason} (taken)"]
+    for name, other in found.items():
+        if isinstance(other, str):
+            why.append(f"{name}: {other}")
+        elif other is not best:
+            verdict = "but the annotation files say more" if best.explicit > other.explicit else (
+                f"it explains {len(other.images)} images, {best.format} {len(best.images)}; "
+                f"--data_format {name} takes it instead")  # fmt: skip
+            why.append(f"{name}: possible too ({other.reason}), {verdict}")
+    return best, why
+
+
+def _refuse_several_data_sets(tree: DataTree, best: Reading, readings: Sequence[Reading]) -> None:
+    others = [one for one in readings if one.explicit and one.images and not one.images & best.images]
+    if others and best.images:
+        each = [f"  {one.format}: {one.reason}\n    --data_root {_shared_folder(tree, one)}" for one in (best, *others)]
+        msg = f"{tree.root} holds several data sets, about different images. Name one of them:\n" + "\n".join(each)
+        raise UserError(msg)
+
+
+def _shared_folder(tree: DataTree, reading: Reading) -> Path:
+    tops = {image.split("/")[0] for image in reading.images}
+    return tree.root / tops.pop() if len(tops) == 1 else tree.root
+
+
+def _recognised_below(tree: DataTree) -> dict[str, str]:
+    """Folders right below the root that are data sets by themselves -> their format."""
+    below: dict[str, str] = {}
+    for top in sorted({path.split("/")[0] for path in tree.files if "/" in path})[:20]:
+        inside = walk_data(tree.root / top)
+        readings = [form.find(inside) for form in FORMATS.values()]
+        known = [reading for reading in readings if isinstance(reading, Reading)]
+        if known:
+            below[top] = max(known, key=lambda reading: (reading.explicit, len(reading.images))).format
+    return below
+
+
+def _merge_categories(parts: Sequence[Part]) -> dm.CategoriesInfo:
+    """Give all parts the same classes in the same order, and let their annotations index them."""
+    from datumaro import AnnotationType, LabelCategories
+
+    names = sorted({name for part in parts for name in part.labels}, key=label_order)
+    merged = {AnnotationType.label: LabelCategories.from_iterable(names)}
+    for part in parts:
+        new = [names.index(name) for name in part.labels]
+        for item in part.items:
+            for annotation in item.annotations:
+                annotation.label = new[annotation.label]
+        points = part.categories.get(AnnotationType.points)
+        if points is not None:
+            points.items = {new[label]: entry for label, entry in points.items.items()}
+            merged.setdefault(AnnotationType.points, points)
+    return merged
+
+
+def label_order(name: str) -> tuple[list[tuple[bool, int, str]], str]:
+    """Sort key of class names: without regard to case, numbers in a name by their value."""
+    words = re.split(r"(\d+)", name.casefold())
+    return [(word.isdecimal(), int(word) if word.isdecimal() else 0, word) for word in words if word], name
+
+
+def _evidence(
+    format_name: str, tree: DataTree, subsets: dict[str, list[dm.DatasetItem]], categories: dm.CategoriesInfo
+) -> Evidence:
+    from datumaro import AnnotationType
+
+    counts: Counter[str] = Counter()
+    items = unlabelled = max_image_labels = 0
+    for item in (item for members in subsets.values() for item in members):
+        items += 1
+        unlabelled += not item.annotations
+        # The polygons of one object count once; annotations without a group stand alone.
+        kinds = {(one.type.name, one.group or -1 - position) for position, one in enumerate(item.annotations)}
+        counts.update(kind for kind, _ in kinds)
+        max_image_labels = max(max_image_labels, sum(kind == AnnotationType.label.name for kind, _ in kinds))
+    labels = categories[AnnotationType.label]
+    return Evidence(
+        format=format_name,
+        items=items,
+        annotations=dict(sorted(counts.items())),
+        unlabelled=unlabelled,
+        max_image_labels=max_image_labels,
+        label_groups=len(labels.label_groups) + sum(bool(entry.parent) for entry in labels),
+        folders=tuple(sorted({PurePosixPath(folder).name for folder in tree.image_folders} - {""})),
+    )
