@@ -85,10 +85,11 @@ def _parts(kind: Any) -> tuple[Any, ...]:  # noqa: ANN401 - types of any kind
 def arguments(function: Verb) -> dict[str, Argument]:
     """The options of a verb, from the signature of its function; every parameter is `Annotated[type, Option(...)]`."""
     hints = typing.get_type_hints(function, include_extras=True)
-    return {
-        name: Argument(name, hints[name].__origin__, parameter.default, hints[name].__metadata__[0])
-        for name, parameter in inspect.signature(function).parameters.items()
-    }
+    table = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        kind, option = typing.get_args(hints[name])
+        table[name] = Argument(name, kind, parameter.default, option)
+    return table
 
 
 JSON = Option("Print the result as one JSON document on stdout, everything else on stderr.", group="output")

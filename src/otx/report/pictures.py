@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.data.images import read_image
 
@@ -93,8 +94,8 @@ def write_batch(
         most: At most so many samples.
     """
     height, width = batch.images.shape[-2:]
-    frame = {"height": height, "width": width, "scale": (1.0, 1.0), "offset": (0.0, 0.0)}
-    records = replace(batch, imgs_info=[replace(info, **frame) for info in batch.imgs_info]).truth_records(labels)
+    as_input = [ImageInfo(path=info.path, height=height, width=width) for info in batch.imgs_info]
+    records = replace(batch, imgs_info=as_input).truth_records(labels)
     pixels_NHWC = batch.images[:most].permute(0, 2, 3, 1).cpu().numpy()
     drawn = [
         draw(Image.fromarray(pixels), record, labels, "") for pixels, record in zip(pixels_NHWC, records, strict=False)

@@ -1,0 +1,103 @@
+"""`otx check`."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from otx.cli.options import DataFormat, OnBadData, Option, TaskName
+from otx.cli.outcome import Outcome
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+EXAMPLES = """\
+  otx check --data_root my_data
+  otx check --data_root my_data --task DETECTION --data_format coco
+  otx check --data_root my_data --on_bad_data skip --json"""
+PLACES_SHOWN = 3
+CLASSES_SHOWN = 30
+
+
+def run(
+    *,
+    data_root: Annotated[Path | None, Option("Folder of the data set.", "DIR", "data", required=True)] = None,
+    task: TaskName = None,
+    data_format: DataFormat = None,
+    on_bad_data: OnBadData = None,
+) -> Outcome:
+    """Run `otx check`; its `--help` says what the options mean."""
+    from otx.engine import Engine
+
+    result = Engine(data_root, task=task, data_format=data_format, on_bad_data=on_bad_data).check()
+    return Outcome(
+        document=result.to_json(),
+        show=lambda console: _show(result.report, data_root, console),
+        exit_status=0 if result.trainable else 1,
+    )
+
+
+def _show(report: dict[str, Any], data_root: Path | None, console: Console) -> None:
+    _facts(report, console)
+    if report["subsets"]:
+        _counts(report, console)
+    _problems(report["problems"], console)
+    if report["trainable"]:
+        console.print("\nverdict  [bold green]can be trained on[/]")
+        console.print(f"next     otx train --data_root {shlex.quote(str(data_root))}", markup=False)
+    else:
+        console.print("\nverdict  [bold red]cannot be trained on[/]", end="")
+        console.print(f": {report['reason']}", markup=False)
+
+
+def _facts(report: dict[str, Any], console: Console) -> None:
+    rows = [("format", line) for line in report["why"]]
+    if report["task"]:
+        reason = report.get("task_reason", "")
+        rows.append(("task", f"{report['task']}: {'asked for' if reason == 'given' else reason}"))
+    sizes = report["image_sizes"]
+    if sizes:
+        spread = ", ".join(f"{name} {_spread(sizes[name])}" for name in ("width", "height"))
+        rows.append(("images", f"{report['evidence']['items']}, {spread} pixels"))
+    rows.append(("subsets", report["split"]))
+    last = ""
+    for name, text in rows:
+        if text:
+            console.print(f"{name if name != last else '':<8} {text}", markup=False)
+        last = name
+
+
+def _spread(size: dict[str, int]) -> str:
+    if size["min"] == size["max"]:
+        return str(size["min"])
+    return f"{size['min']} to {size['max']} (median {size['median']})"
+
+
+def _counts(report: dict[str, Any], console: Console) -> None:
+    from rich.table import Table
+
+    subsets = report["subsets"]
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column("", no_wrap=True)
+    for name in subsets:
+        table.add_column(name, justify="right")
+    table.add_row("images", *(str(subset["images"]) for subset in subsets.values()))
+    table.add_row("objects", *(str(subset["objects"]) for subset in subsets.values()))
+    for label in report["labels"][:CLASSES_SHOWN]:
+        table.add_row(f"  {label}", *(str(subset["per_class"][label]) for subset in subsets.values()))
+    console.print()
+    console.print(table)
+    if len(report["labels"]) > CLASSES_SHOWN:
+        console.print(f"  ... {len(report['labels']) - CLASSES_SHOWN} more classes: --json has them all")
+
+
+def _problems(problems: list[dict[str, Any]], console: Console) -> None:
+    console.print(f"\nproblems {'' if problems else 'none'}")
+    for problem in problems:
+        effect = "cannot be used" if problem["bad"] else "mended or harmless"
+        console.print(f"  {problem['count']} x {problem['kind']} ({effect})", markup=False)
+        for place in problem["examples"][:PLACES_SHOWN]:
+            console.print(f"      {place['where']}{': ' if place['message'] else ''}{place['message']}", markup=False)
+        if problem["count"] > PLACES_SHOWN:
+            console.print(f"      ... {problem['count'] - PLACES_SHOWN} more")

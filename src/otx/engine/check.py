@@ -1,0 +1,76 @@
+"""`otx check`: what a data root holds, and whether it can be trained on. Imports no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from otx.core.errors import UserError
+from otx.data.check import check_data
+from otx.data.index import DataIndex, build_index
+from otx.data.source import DataSource, open_source
+from otx.engine.autoconfig import choose_task
+from otx.engine.results import CheckResult
+from otx.recipes.plan import Plan
+from otx.recipes.settings import AUTO
+from otx.tasks import task_specs
+
+
+def check(plan: Plan) -> CheckResult:
+    """Read all annotations and the heads of all images; nothing is written.
+
+    Args:
+        plan: Names the data root and whatever else the user said; the task is chosen from the content if it is open.
+
+    Raises:
+        UserError: There is no such folder, its format is unknown, or the named task or format does not exist.
+    """
+    if not plan["data_root"]:
+        msg = "no data set: name its folder with --data_root DIR"
+        raise UserError(msg)
+    data_format = plan["data_format"]
+    source = open_source(Path(plan["data_root"]), None if data_format == AUTO else data_format)
+    task_is_given = not plan.is_open("task")
+    try:
+        spec = choose_task(plan, source.evidence, task_specs())
+    except UserError as error:
+        if task_is_given:
+            raise
+        return CheckResult(trainable=False, task=None, report=_without_index(source, None, str(error)))
+    task = str(spec.task)
+    try:
+        index = _index(source, plan, spec.load("reader")())
+    except UserError as error:
+        report = _without_index(source, task, str(error))
+    else:
+        report = check_data(source, index, spec.task, plan["on_bad_data"])
+    report["task_reason"] = plan.choices["task"].reason
+    return CheckResult(trainable=report["trainable"], task=task, report=report)
+
+
+def _index(source: DataSource, plan: Plan, reader: Any) -> DataIndex:  # noqa: ANN401 - each task has its own
+    # `skip`, whatever training would do: a check goes on to find everything.
+    return build_index(source, reader, on_bad_data="skip", seed=plan["seed"], split_file=None)
+
+
+def _without_index(source: DataSource, task: str | None, reason: str) -> dict[str, Any]:
+    """The report on a data set that no task can use: what the files say, and why that is not enough."""
+    return {
+        "task": task,
+        "format": source.format,
+        "evidence": {
+            "items": source.evidence.items,
+            "annotations": dict(source.evidence.annotations),
+            "unlabelled": source.evidence.unlabelled,
+        },
+        "why": list(source.why),
+        "labels": [],
+        "subsets": {
+            name: {"images": len(items), "objects": 0, "per_class": {}} for name, items in source.subsets.items()
+        },
+        "split": "",
+        "image_sizes": {},
+        "problems": source.problems.to_list(),
+        "trainable": False,
+        "reason": reason,
+    }
