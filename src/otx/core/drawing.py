@@ -7,6 +7,7 @@ import colorsys
 from PIL import Image, ImageDraw, ImageFont
 
 Colour = tuple[int, int, int]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 _MIN_SIDE = 384
 _GOLDEN_RATIO = 0.618034
@@ -36,7 +37,7 @@ def stroke(image: Image.Image) -> int:
     return max(2, round(min(image.size) / 200))
 
 
-def font(image: Image.Image) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(image: Image.Image) -> Font:
     """A font of a size that suits an image; Pillow brings it."""
     return ImageFont.load_default(max(13, round(min(image.size) / 32)))
 
@@ -44,25 +45,31 @@ def font(image: Image.Image) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 def write(image: Image.Image, corner: tuple[float, float], text: str, colour: Colour) -> None:
     """Write on a plate of the given colour that stands on `corner`, or hangs below it where there is no room above."""
     pen, face = ImageDraw.Draw(image), font(image)
-    left, top, right, bottom = pen.textbbox((0, 0), text, font=face)
-    width, height = right - left + 6, bottom - top + 6
+    width, height = pen.textlength(text, font=face) + 6, _line_height(pen, face)
     x = min(max(corner[0], 0), max(image.width - width, 0))
     y = corner[1] - height if corner[1] >= height else corner[1]
     pen.rectangle((x, y, x + width, y + height), fill=colour)
-    pen.text((x + 3 - left, y + 3 - top), text, font=face, fill=_ink(colour))
+    pen.text((x + 3, y + height / 2), text, font=face, fill=_ink(colour), anchor="lm")
 
 
 def with_strip(image: Image.Image, text: str, *, below: bool = False) -> Image.Image:
     """The image with a line of text in a strip above or below it; without text, the image itself."""
     if not text:
         return image
-    face = font(image)
-    left, top, right, bottom = ImageDraw.Draw(image).textbbox((0, 0), text, font=face)
-    height = round(bottom - top) + 12
-    framed = Image.new("RGB", (max(image.width, round(right - left) + 12), image.height + height), "white")
+    face, ruler = font(image), ImageDraw.Draw(image)
+    height = _line_height(ruler, face) + 8
+    width = max(image.width, round(ruler.textlength(text, font=face)) + 12)
+    framed = Image.new("RGB", (width, image.height + height), "white")
     framed.paste(image, (0, 0 if below else height))
-    ImageDraw.Draw(framed).text((6 - left, (image.height if below else 0) + 6 - top), text, font=face, fill="black")
+    middle = (image.height if below else 0) + height / 2
+    ImageDraw.Draw(framed).text((6, middle), text, font=face, fill="black", anchor="lm")
     return framed
+
+
+def _line_height(pen: ImageDraw.ImageDraw, face: Font) -> int:
+    # The same for every text, so that pictures side by side line up.
+    _, top, _, bottom = pen.textbbox((0, 0), "Ag", font=face)
+    return round(bottom - top) + 6
 
 
 def _ink(colour: Colour) -> str:

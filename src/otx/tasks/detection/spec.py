@@ -13,7 +13,7 @@ def claim(evidence: Evidence) -> Claim | None:
     boxes = evidence.count("bbox")
     outlines = evidence.count("polygon", "mask", "rotated_bbox")
     if boxes:
-        fit = 0.9 if boxes >= outlines else 0.6
+        fit = 0.9 if outlines < boxes else 0.6
         return Claim(fit, f"{boxes} bounding boxes in {evidence.items} images")
     if outlines:
         return Claim(0.3, f"{outlines} outlines in {evidence.items} images, whose bounding boxes can be detected")

@@ -42,6 +42,9 @@ class MultiClassClsReader:
         for kind in others:
             report(f"annotation inside the image ignored: {kind}")
         found = sorted({annotation.label for annotation in item.annotations if annotation.type.name == "label"})
+        for index in [index for index in found if not 0 <= index < len(labels)]:
+            report(f"label that the data set does not declare ignored: {index}")
+            found.remove(index)
         if not found:
             report("image without a label left out")
             return None

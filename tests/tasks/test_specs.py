@@ -1,0 +1,103 @@
+"""Every task folder is made alike, and what its row names exists."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import otx.tasks
+from otx.core.entity import OTXBatchDataEntity, OTXBatchPredEntity, OTXDataEntity
+from otx.core.evidence import Evidence
+from otx.core.label_info import LabelInfo
+from otx.core.model import OTXModel
+from otx.core.task import OTXTaskType, TaskSpec
+from otx.tasks import task_specs
+
+FILES = {f"{name}.py" for name in ("__init__", "spec", "entity", "reader", "model", "metric", "decode", "draw", "demo")}
+FOLDERS = sorted(path for path in Path(otx.tasks.__path__[0]).iterdir() if (path / "spec.py").exists())
+PARTS = ("sample", "batch", "prediction", "reader", "model", "metric", "decode", "draw", "demo")
+SPECS = list(task_specs().values())
+
+# For each task: content that is meant for it, and content that is not.
+MADE_FOR = {
+    OTXTaskType.DETECTION: Evidence(format="coco", items=5, annotations={"bbox": 9}),
+    OTXTaskType.MULTI_CLASS_CLS: Evidence(format="imagenet", items=5, annotations={"label": 5}, max_image_labels=1),
+}
+NOT_MADE_FOR = {
+    OTXTaskType.DETECTION: [Evidence(format="imagenet", items=5, annotations={"label": 5}, max_image_labels=1)],
+    OTXTaskType.MULTI_CLASS_CLS: [
+        Evidence(format="coco", items=5, annotations={"bbox": 9}),
+        Evidence(format="datumaro", items=5, annotations={"label": 9}, max_image_labels=3),
+        Evidence(format="datumaro", items=5, annotations={"label": 5, "bbox": 1}, max_image_labels=1),
+        Evidence(format="imagenet", items=5, annotations={}),
+    ],
+}
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_task_folders_have_the_same_files(folder: Path) -> None:
+    assert {path.name for path in folder.glob("*.py")} == FILES
+    assert {path.name for path in folder.iterdir()} - FILES <= {"__pycache__"}
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.task)
+class TestRow:
+    def test_every_part_exists(self, spec: TaskSpec) -> None:
+        parts = {part: spec.load(part) for part in PARTS}
+        assert issubclass(parts["sample"], OTXDataEntity)
+        assert issubclass(parts["batch"], OTXBatchDataEntity)
+        assert issubclass(parts["prediction"], OTXBatchPredEntity)
+        assert issubclass(parts["prediction"], parts["batch"])
+        assert issubclass(parts["model"], OTXModel)
+        assert parts["model"].task == spec.task
+        assert all(dataclasses.is_dataclass(parts[part]) for part in ("sample", "batch", "prediction"))
+        for method in ("label_info", "annotation", "label_ids", "entity"):
+            assert callable(getattr(parts["reader"](), method))
+
+    def test_the_metric_says_what_the_row_promises(self, spec: TaskSpec) -> None:
+        result = spec.load("metric")(LabelInfo(tuple("abcdefg"))).compute()
+        assert list(result.values) == list(spec.metrics)
+        assert spec.monitor == spec.metrics[0]
+        json.dumps(dataclasses.asdict(result), allow_nan=False)
+
+    def test_decode_and_draw_have_the_common_form(self, spec: TaskSpec) -> None:
+        parameters = list(inspect.signature(spec.load("decode")).parameters.values())
+        assert [p.name for p in parameters[:3]] == ["raw", "images", "imgs_info"]
+        assert all(p.kind is p.KEYWORD_ONLY for p in parameters[3:])
+        assert list(inspect.signature(spec.load("draw")).parameters) == ["image", "record", "labels", "title"]
+
+    def test_the_claim_fires(self, spec: TaskSpec) -> None:
+        evidence = MADE_FOR[spec.task]
+        claim = spec.claim(evidence)
+        assert claim is not None
+        assert 0.5 < claim.fit <= 1
+        assert "5" in claim.reason
+        others = [other.claim(evidence) for other in SPECS if other is not spec]
+        assert all(other is None or other.fit < claim.fit for other in others)
+
+    def test_the_claim_does_not_fire(self, spec: TaskSpec) -> None:
+        for evidence in NOT_MADE_FOR[spec.task]:
+            assert spec.claim(evidence) is None
+
+
+def test_outlines_make_detection_give_way() -> None:
+    claim = task_specs()[OTXTaskType.DETECTION].claim
+    boxes = claim(Evidence(format="coco", items=5, annotations={"bbox": 9}))
+    both = claim(Evidence(format="coco", items=5, annotations={"bbox": 9, "polygon": 9}))
+    outlines = claim(Evidence(format="coco", items=5, annotations={"polygon": 9}))
+    assert boxes is not None
+    assert both is not None
+    assert outlines is not None
+    assert boxes.fit > both.fit > outlines.fit
+
+
+def test_specs_readers_drawing_and_demos_need_no_torch() -> None:
+    modules = [f"otx.tasks.{folder.name}.{name}" for folder in FOLDERS for name in ("spec", "reader", "draw", "demo")]
+    program = f"import sys, {', '.join(modules)}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
