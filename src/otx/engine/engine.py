@@ -1,0 +1,176 @@
+"""The Engine: every verb of OTX behind one object, for every task and framework."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from otx.engine.results import CheckResult, ExportResult, PredictResult, TestResult, TrainResult
+from otx.recipes.plan import Plan
+
+if TYPE_CHECKING:
+    from otx.core.model import OTXModel
+
+
+class Engine:
+    """Train a model on a folder of images and bring it to the device.
+
+    Only `data_root` is needed; whatever else is left out is chosen for you and explained in `plan.yaml`.
+
+    Args:
+        data_root: Folder of the data set; any supported format, found from its content.
+        model: Catalog name, `FILE.py:Class`, or an `OTXModel` object.
+        task: Name of the task, if the content of the data allows more than one reading.
+        work_dir: Where to write. Training makes one if None; the other verbs then use the latest.
+        data_format: Overrules the recognition of the format.
+        config: A recipe file of yours, laid over the recipe of the task.
+        pretrained: Start from pretrained weights: true, false, a local file, or auto.
+        seed: Seeds everything random.
+        device: Where to train.
+        on_bad_data: What to do with images that cannot be read.
+        settings: Any other setting by its dotted key, as `--set` takes them.
+
+    Examples:
+        >>> engine = Engine(data_root="my_images")
+        >>> engine.train(max_epochs=20).metrics
+        >>> engine.export().model
+    """
+
+    def __init__(
+        self,
+        data_root: str | Path | None = None,
+        *,
+        model: str | OTXModel[Any, Any] | None = None,
+        task: str | None = None,
+        work_dir: str | Path | None = None,
+        data_format: str | None = None,
+        config: str | Path | None = None,
+        pretrained: bool | str | Path | None = None,
+        seed: int | None = None,
+        device: Literal["auto", "cpu", "xpu", "cuda"] | None = None,
+        on_bad_data: Literal["error", "skip"] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.work_dir = Path(work_dir) if work_dir is not None else None
+        self.config = Path(config) if config is not None else None
+        self.model_object = None if model is None or isinstance(model, str) else model
+        given = {
+            "data_root": str(Path(data_root).absolute()) if data_root is not None else None,
+            "data_format": data_format,
+            "task": task,
+            "seed": seed,
+            "device": device,
+            "on_bad_data": on_bad_data,
+            "model.name": model if isinstance(model, str) else None,
+            "model.pretrained": str(pretrained) if isinstance(pretrained, Path) else pretrained,
+        }
+        self.given = {key: value for key, value in given.items() if value is not None} | dict(settings or {})
+
+    def plan(self, extra: Mapping[str, Any] | None = None) -> Plan:
+        """What the user has said so far, over the defaults; the recipe and the choices of OTX come on top in training.
+
+        Args:
+            extra: More settings by dotted key, for example from the arguments of a verb.
+        """
+        plan = Plan()
+        if self.config is not None:
+            plan.add_config(self.config)
+        plan.add_user({**self.given, **{k: v for k, v in (extra or {}).items() if v is not None}}, "given")
+        return plan
+
+    def check(self) -> CheckResult:
+        """Look into the data root: what it holds, what is wrong with it, whether it can be trained on.
+
+        Raises:
+            UserError: There is no such folder, its format is unknown, or the named task or format does not exist.
+        """
+        from otx.engine.check import check
+
+        return check(self.plan())
+
+    def train(
+        self,
+        *,
+        max_epochs: int | None = None,
+        precision: Literal["auto", "32", "bf16"] | None = None,
+        resume: bool = False,
+    ) -> TrainResult:
+        """Train, and keep the best and the last checkpoint.
+
+        Args:
+            max_epochs: Passes over the training images; chosen from the amount of data if None.
+            precision: Arithmetic of training; measured if None.
+            resume: Go on with an interrupted run; a run that never started starts.
+
+        Raises:
+            UserError: The data, a setting or the work dir is wrong.
+        """
+        from otx.engine.train import train
+
+        extra = {"training.max_epochs": max_epochs, "training.precision": precision}
+        result = train(self, self.plan(extra), resume=resume)
+        self.work_dir = result.work_dir
+        return result
+
+    def test(self, checkpoint: str | Path | None = None, *, split: str = "test") -> TestResult:
+        """Measure a checkpoint or an exported model on a subset.
+
+        Args:
+            checkpoint: `.safetensors` of a training, or an exported `.xml` or `.onnx`; None takes the best.
+            split: `train`, `val` or `test`.
+
+        Raises:
+            UserError: There is no such checkpoint or subset.
+        """
+        from otx.engine.test import test
+
+        return test(self, _path(checkpoint), split)
+
+    def predict(
+        self,
+        input: str | Path,  # noqa: A002 - the word of the command line
+        checkpoint: str | Path | None = None,
+        *,
+        threshold: float | None = None,
+    ) -> PredictResult:
+        """Predict on image files, write `predictions.json` and pictures.
+
+        Args:
+            input: An image file, a folder of them, or a glob pattern.
+            checkpoint: As in `test`.
+            threshold: Score in [0, 1] below which objects are left out; None takes the one found in validation.
+
+        Raises:
+            UserError: No image is found, or one cannot be read.
+        """
+        from otx.engine.predict import predict
+
+        return predict(self, str(input), _path(checkpoint), threshold)
+
+    def export(
+        self,
+        checkpoint: str | Path | None = None,
+        *,
+        format: Literal["openvino", "onnx"] = "openvino",  # noqa: A002 - the word of the command line
+        precision: Literal["fp32", "fp16"] = "fp32",
+        max_drop: float = 0.01,
+    ) -> ExportResult:
+        """Export a checkpoint and prove on validation images that the file equals it.
+
+        Args:
+            checkpoint: `.safetensors` of a training; None takes the best.
+            format: OpenVINO IR or ONNX.
+            precision: Of the stored weights.
+            max_drop: Largest relative drop of the task's metric that passes.
+
+        Raises:
+            OTXError: The exported model is not equal enough; it is kept apart under a name that says so.
+        """
+        from otx.engine.export import export
+
+        return export(self, _path(checkpoint), format, precision, max_drop)
+
+
+def _path(value: str | Path | None) -> Path | None:
+    return Path(value) if value is not None else None

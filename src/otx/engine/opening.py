@@ -1,0 +1,92 @@
+"""Opens what an earlier verb has left: a checkpoint or an exported file as a model, and the work dir it lies in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from otx.core.errors import UserError
+from otx.core.task import TaskSpec
+from otx.engine.workspace import Workspace, existing_workspace
+from otx.tasks import task_spec
+
+if TYPE_CHECKING:
+    from otx.core.model import OTXModel
+
+EXPORTED = {".xml", ".onnx"}
+
+
+@dataclass(frozen=True)
+class OpenedModel:
+    """A model ready to predict.
+
+    Attributes:
+        path: The file that it came from.
+        model: The model, in eval mode.
+        spec: Its task.
+        name: Name of its catalog row.
+        exported: Whether it is an exported file, run by OpenVINO.
+    """
+
+    path: Path
+    model: OTXModel[Any, Any]
+    spec: TaskSpec
+    name: str
+    exported: bool
+
+
+def locate(work_dir: Path | None, checkpoint: Path | None) -> tuple[Workspace, Path]:
+    """The work dir to write to, and the model file to take.
+
+    Args:
+        work_dir: Named by the user; None takes the one that the checkpoint lies in, else the latest.
+        checkpoint: Named by the user; None takes the best of the work dir.
+
+    Raises:
+        UserError: There is no such file or work dir.
+    """
+    if checkpoint is None:
+        workspace = existing_workspace(work_dir)
+        return workspace, workspace.best
+    if not checkpoint.is_file():
+        msg = f"expected a checkpoint (.safetensors) or an exported model (.xml, .onnx), found none at {checkpoint}"
+        raise UserError(msg)
+    around = checkpoint.resolve().parent.parent
+    if work_dir is None and (around / "plan.yaml").is_file():
+        return Workspace(around), checkpoint
+    if work_dir is not None:
+        work_dir.mkdir(parents=True, exist_ok=True)
+        return Workspace(work_dir.absolute()), checkpoint
+    return existing_workspace(None), checkpoint
+
+
+def open_model(path: Path, own: OTXModel[Any, Any] | None, *, throughput: bool = False) -> OpenedModel:
+    """The model in a file.
+
+    Args:
+        path: `.safetensors`, `.xml` or `.onnx`.
+        own: A model object that the user gave to the Engine; a checkpoint is loaded into it.
+        throughput: Prepare an exported model for many images at once.
+
+    Raises:
+        UserError: The file is none of these, is damaged, or names a model that is not at hand.
+    """
+    if path.suffix in EXPORTED:
+        from otx.runtime.exported import load_exported
+
+        exported = load_exported(path, task_spec, hint="THROUGHPUT" if throughput else "LATENCY")
+        return OpenedModel(path, exported, exported.spec, exported.info.model, exported=True)
+
+    from otx.frameworks.build import build_model, find_row
+    from otx.training.checkpoint import load_model, read_meta
+
+    meta = read_meta(path)
+    spec = task_spec(meta.task)
+    if own is not None:
+        model = own
+    else:
+        row = find_row(meta.model, spec.task)
+        model, _ = build_model(row, meta.labels, meta.input_spec, pretrained=False)
+    load_model(path, model)
+    return OpenedModel(path, model.eval(), spec, meta.model, exported=False)

@@ -1,0 +1,85 @@
+"""Reads a data root for a task: format, task, labels, subsets, and the pipelines that feed a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from otx.core.errors import UserError
+from otx.core.input_spec import InputSpec
+from otx.core.label_info import LabelInfo
+from otx.core.task import TaskSpec
+from otx.engine.autoconfig import choose_task
+from otx.recipes.plan import Plan
+from otx.recipes.settings import AUTO
+from otx.tasks import task_specs
+
+if TYPE_CHECKING:
+    from otx.data.datamodule import OTXDataModule
+    from otx.data.index import DataIndex
+    from otx.data.source import DataSource
+
+
+@dataclass(frozen=True)
+class ReadData:
+    """A data set, read for a task.
+
+    Attributes:
+        source: The data set as Datumaro sees it.
+        spec: The task.
+        reader: The task's reader.
+        index: Labels, subsets and problems.
+    """
+
+    source: DataSource
+    spec: TaskSpec
+    reader: Any
+    index: DataIndex
+
+
+def read_data(plan: Plan, *, split_file: Path | None = None, labels: LabelInfo | None = None) -> ReadData:
+    """Read the data root that the plan names; the task is chosen from its content if it is open.
+
+    Args:
+        plan: Takes the choices.
+        split_file: Where a split made by OTX is kept, and read again if it is there.
+        labels: Classes of a model that the data must fit; None takes those of the data.
+
+    Raises:
+        UserError: There is no data root, or what is in there cannot be used.
+    """
+    from otx.data.index import build_index
+    from otx.data.source import open_source
+
+    if not plan["data_root"]:
+        msg = "no data set: name its folder with --data_root DIR"
+        raise UserError(msg)
+    data_format = plan["data_format"]
+    source = open_source(Path(plan["data_root"]), None if data_format == AUTO else data_format)
+    plan.choose("data_format", source.format, "; ".join(source.why))
+    spec = choose_task(plan, source.evidence, task_specs())
+    reader = spec.load("reader")()
+    index = build_index(
+        source, reader, on_bad_data=plan["on_bad_data"], seed=plan["seed"], split_file=split_file, labels=labels
+    )
+    return ReadData(source, spec, reader, index)
+
+
+def make_datamodule(plan: Plan, data: ReadData, input_spec: InputSpec) -> OTXDataModule:
+    """The loaders of all subsets, as the plan says."""
+    from otx.data.datamodule import OTXDataModule
+    from otx.transforms.fit import FitToInput
+    from otx.transforms.pipeline import build_transform
+
+    settings = plan.settings()
+    return OTXDataModule(
+        data.index,
+        data.reader,
+        data.spec.load("batch"),
+        build_transform(settings.transforms.train, input_spec),
+        FitToInput(input_spec),
+        settings.data,
+        seed=settings.seed,
+        on_bad_data=settings.on_bad_data,
+    )

@@ -1,0 +1,174 @@
+"""What each verb of the Engine returns: small, typed, with the paths of what was written. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerbResult:
+    """What every verb returns at least.
+
+    Attributes:
+        work_dir: Where everything was written.
+    """
+
+    work_dir: Path
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-serialisable form, what `--json` prints."""
+        return {key: _plain(value) for key, value in asdict(self).items()}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - walks any JSON-like value
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """What a data root holds, and whether it can be trained on.
+
+    Attributes:
+        trainable: The verdict.
+        task: The task that the data set is for; None if it fits none.
+        report: Everything that was found: format, labels, counts, sizes, problems, and the reasons.
+    """
+
+    trainable: bool
+    task: str | None
+    report: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return self.report
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainResult(VerbResult):
+    """Outcome of a training.
+
+    Attributes:
+        task: Name of the task.
+        model: Name of the model.
+        checkpoint: The best checkpoint, by `monitor` on the validation subset.
+        last: The checkpoint of the last epoch.
+        monitor: Name of the metric that decided.
+        metrics: Validation metrics of the best checkpoint.
+        epochs: Epochs done.
+        stopped_early: Whether training ended before the planned epochs because it no longer improved.
+        seconds: Wall-clock time of the training.
+    """
+
+    task: str
+    model: str
+    checkpoint: Path
+    last: Path
+    monitor: str
+    metrics: dict[str, float]
+    epochs: int
+    stopped_early: bool
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestResult(VerbResult):
+    """Metrics of a checkpoint or an exported model on a subset.
+
+    Attributes:
+        split: The subset that was used.
+        metrics: Scalars by name.
+        per_class: Label name -> metric name -> value.
+        checkpoint: What was tested.
+        images: Number of images.
+        seconds: Wall-clock time.
+    """
+
+    __test__ = False  # not a pytest class
+
+    split: str
+    metrics: dict[str, float]
+    per_class: dict[str, dict[str, float]]
+    checkpoint: Path
+    images: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictResult(VerbResult):
+    """Predictions on files.
+
+    Attributes:
+        predictions: The `predictions.json` that was written.
+        pictures: Folder with the drawn predictions.
+        checkpoint: What predicted.
+        threshold: Score below which objects were left out.
+        images: Number of images.
+        skipped: Files that could not be read.
+        seconds: Wall-clock time.
+    """
+
+    predictions: Path
+    pictures: Path
+    checkpoint: Path
+    threshold: float
+    images: int
+    skipped: list[str] = field(default_factory=list)
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportResult(VerbResult):
+    """An exported model and the proof that it equals the checkpoint.
+
+    Attributes:
+        model: The `.xml` or `.onnx` file.
+        checkpoint: What was exported.
+        format: `openvino` or `onnx`.
+        precision: `fp32` or `fp16`.
+        parity: Content of `parity.json`.
+    """
+
+    model: Path
+    checkpoint: Path
+    format: str
+    precision: str
+    parity: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoResult(VerbResult):
+    """Outcome of a demonstration, from making the data to predicting with the exported model.
+
+    Attributes:
+        task: Name of the task.
+        model: Name of the model.
+        data_root: The data set that was made.
+        metrics: Of the checkpoint on the test subset.
+        metrics_exported: Of the OpenVINO IR on the same.
+        parity: Content of `parity.json`.
+        seconds: Wall-clock time by step.
+        exported: The OpenVINO IR.
+        predictions: `predictions.json` of the test images.
+        pictures: Folder with the drawn predictions.
+        plots: Folder with curves, and with truth beside prediction.
+    """
+
+    task: str
+    model: str
+    data_root: Path
+    metrics: dict[str, float]
+    metrics_exported: dict[str, float]
+    parity: dict[str, Any]
+    seconds: dict[str, float]
+    exported: Path
+    predictions: Path
+    pictures: Path
+    plots: Path

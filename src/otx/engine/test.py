@@ -1,0 +1,103 @@
+"""`otx test`: metrics of a checkpoint or an exported model on a subset."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from otx.core.errors import UserError
+from otx.engine.opening import OpenedModel, locate, open_model
+from otx.engine.reading import ReadData, make_datamodule, read_data
+from otx.engine.results import TestResult
+from otx.engine.workspace import Workspace
+from otx.recipes.plan import Plan
+from otx.training.device import resolve_device
+from otx.training.evaluate import evaluate
+
+if TYPE_CHECKING:
+    from otx.data.datamodule import OTXDataModule
+    from otx.engine.engine import Engine
+
+
+def test(engine: Engine, checkpoint: Path | None, split: str) -> TestResult:
+    """Measure, write `test/metrics.json` and draw truth beside prediction.
+
+    Args:
+        engine: Knows the work dir and the data root.
+        checkpoint: The model file; None takes the best checkpoint of the work dir.
+        split: The subset.
+
+    Raises:
+        UserError: There is no such model or subset.
+    """
+    began = time.perf_counter()
+    workspace, path = locate(engine.work_dir, checkpoint)
+    opened = open_model(path, engine.model_object)
+    data, datamodule = data_for(engine, workspace, opened)
+    images = len(data.index.subsets.get(split, ()))
+    if not images:
+        has = ", ".join(f"{name} ({len(items)})" for name, items in data.index.subsets.items())
+        msg = f"the data set has no images in subset {split!r}; it has {has}"
+        raise UserError(msg)
+    device = "cpu" if opened.exported else str(resolve_device(engine.plan()["device"]))
+    metric = opened.spec.load("metric")(opened.model.label_info)
+    result = evaluate(opened.model, datamodule.loader(split, train=False), metric, device)
+    report = {
+        "split": split,
+        "metrics": result.values,
+        "per_class": result.per_class,
+        "images": images,
+        "checkpoint": str(path),
+    }
+    workspace.write_json("test/metrics.json", report)
+    workspace.write_json("test/curves.json", result.curves)
+    _draw(workspace, opened, datamodule, split, result.curves)
+    return TestResult(
+        work_dir=workspace.root,
+        split=split,
+        metrics=result.values,
+        per_class=result.per_class,
+        checkpoint=path,
+        images=images,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def data_for(engine: Engine, workspace: Workspace, opened: OpenedModel) -> tuple[ReadData, OTXDataModule]:
+    """The data set for a model: the one it was trained on, unless another root is given; its own split again.
+
+    Raises:
+        UserError: No data root is known, or the data has labels that the model does not know.
+    """
+    given = engine.plan()
+    plan = Plan.read(workspace.plan) if workspace.plan.is_file() else given
+    same = given["data_root"] in ("", plan["data_root"])
+    if not same:
+        plan.choices["data_format"] = given.choices["data_format"]
+    for key, choice in given.choices.items():
+        if choice.origin == "user":
+            plan.choices[key] = choice
+    plan.add_user({"task": str(opened.spec.task)}, "the model")
+    data = read_data(plan, split_file=workspace.split if same else None, labels=opened.model.label_info)
+    plan.choose("data.batch_size", 8, "default of testing")
+    plan.choose("data.workers", 1, "default of testing")
+    plan.choose("data.eval_batch_size", plan["data.batch_size"], "that of training")
+    return data, make_datamodule(plan, data, opened.model.input_spec)
+
+
+def _draw(workspace: Workspace, opened: OpenedModel, datamodule: OTXDataModule, split: str, curves: object) -> None:
+    from otx.report.pictures import write_comparison
+    from otx.report.plots import plot_curves
+    from otx.training.evaluate import predict_pairs
+
+    labels, plots = opened.model.label_info, workspace.folder("plots")
+    plot_curves(curves, labels, plots)
+    batch, prediction = next(predict_pairs(opened.model, datamodule.loader(split, train=False)))
+    write_comparison(
+        batch.truth_records(labels),
+        prediction.records(labels, opened.model.threshold),
+        plots / f"{split}_predictions.jpg",
+        opened.spec.load("draw"),
+        labels,
+    )

@@ -1,0 +1,165 @@
+"""`otx train`: from a data root to the best checkpoint."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from otx.core.errors import UserError
+from otx.core.input_spec import InputSpec
+from otx.data.check import check_data
+from otx.engine import autoconfig
+from otx.engine.reading import ReadData, make_datamodule, read_data
+from otx.engine.results import TrainResult
+from otx.engine.workspace import Workspace, existing_workspace, new_workspace
+from otx.frameworks.build import build_model, find_row
+from otx.recipes.plan import Plan
+from otx.training.device import resolve_device
+from otx.training.fit import FitResult, fit
+from otx.training.speed import choose_speed
+
+if TYPE_CHECKING:
+    from otx.core.model import OTXModel
+    from otx.data.datamodule import OTXDataModule
+    from otx.engine.engine import Engine
+
+logger = logging.getLogger(__name__)
+
+
+def train(engine: Engine, plan: Plan, *, resume: bool) -> TrainResult:
+    """Read the data, fill the gaps of the plan, train, and draw what came out.
+
+    Args:
+        engine: Knows the work dir and the user's own model object.
+        plan: What the user said.
+        resume: Go on with an interrupted run.
+
+    Raises:
+        UserError: The data, a setting or the work dir is wrong.
+    """
+    workspace = _interrupted(engine.work_dir, plan) if resume else None
+    if workspace is not None:
+        plan = _plan_of(workspace, plan)
+    data = read_data(plan, split_file=workspace.split if workspace else None)
+    model, name = _make_model(engine, plan, data)
+    datamodule = _configure(plan, data, model)
+    _choose_speed(plan, datamodule, model, name)
+    if workspace is None:
+        workspace = new_workspace(engine.work_dir, str(data.spec.task), name)
+        data.index.write_split(workspace.split)
+        workspace.write_json("data/report.json", check_data(data.source, data.index, str(data.spec.task)))
+        workspace.write_environment()
+        plan.write(workspace.plan)  # last: a work dir with a plan can be resumed
+    settings = plan.settings()
+    result = fit(
+        model,
+        datamodule,
+        data.spec.load("metric")(data.index.labels),
+        settings.training,
+        workspace.root,
+        model_name=name,
+        monitor=data.spec.monitor,
+        monitor_mode=data.spec.monitor_mode,
+        seed=settings.seed,
+        device=resolve_device(settings.device),
+        resume=resume,
+    )
+    return _finish(workspace, data, name, result)
+
+
+def _interrupted(work_dir: Path | None, plan: Plan) -> Workspace | None:
+    """The work dir to go on in; None if the run never got as far as to have one."""
+    try:
+        workspace = existing_workspace(work_dir)
+    except UserError:
+        logger.warning("nothing to resume: starting a new run")
+        return None
+    if not workspace.plan.is_file():
+        logger.warning("%s holds no plan: starting the run there", workspace.root)
+        return None
+    return workspace
+
+
+def _plan_of(workspace: Workspace, said: Plan) -> Plan:
+    """The plan of the interrupted run; what the user says now must not contradict it."""
+    plan = Plan.read(workspace.plan)
+    free = {"training.max_epochs"}
+    for key, choice in said.choices.items():
+        if choice.origin != "user" or choice.value == plan[key]:
+            continue
+        if key not in free and plan.choices[key].origin == "user":
+            msg = (
+                f"{workspace.root} was started with {key} = {plan[key]!r}, and is now asked for {choice.value!r}. "
+                "Resume with the same settings, or start a new run in another --work_dir."
+            )
+            raise UserError(msg)
+        plan.choices[key] = choice
+    return plan
+
+
+def _make_model(engine: Engine, plan: Plan, data: ReadData) -> tuple[OTXModel[Any, Any], str]:
+    """The model to train, with the recipe of its task and its own overlay in the plan."""
+    sizes = [(item.height, item.width) for item in data.index.subsets["train"]]
+    torch.manual_seed(plan["seed"])
+    own = engine.model_object
+    plan.add_recipe(data.spec.recipe)
+    if own is not None:
+        plan.add_user({"model.name": type(own).__name__, "model.pretrained": False}, "the model given to the Engine")
+        autoconfig.choose_input_size(plan, replace(own.input_spec, multiple_of=0), sizes)
+        return own, type(own).__name__
+    autoconfig.choose_model(plan, data.spec)
+    row = find_row(plan["model.name"], data.spec.task)
+    autoconfig.choose_pretrained(plan, row)
+    if row.recipe:
+        plan.add_recipe(row.recipe)
+    input_spec = autoconfig.choose_input_size(plan, row.input_spec, sizes)
+    pretrained = plan["model.pretrained"]
+    source = Path(pretrained) if isinstance(pretrained, str) else bool(pretrained)
+    model, report = build_model(row, data.index.labels, input_spec, source)
+    if report is not None:
+        logger.info("%s", report)
+    return model, row.name
+
+
+def _configure(plan: Plan, data: ReadData, model: OTXModel[Any, Any]) -> OTXDataModule:
+    images = len(data.index.subsets["train"])
+    spec: InputSpec = model.input_spec
+    autoconfig.choose_batch_size(plan, spec, images)
+    autoconfig.choose_epochs(plan, images)
+    autoconfig.choose_patience(plan)
+    autoconfig.choose_workers(plan)
+    plan.choose("data.eval_batch_size", plan["data.batch_size"], "that of training")
+    plan.choose("training.accumulate", 1, "a batch fits in memory")
+    return make_datamodule(plan, data, spec)
+
+
+def _choose_speed(plan: Plan, datamodule: OTXDataModule, model: OTXModel[Any, Any], name: str) -> None:
+    """Memory format and precision: measured on this machine, unless both are given."""
+    if not (plan.is_open("training.precision") or plan.is_open("training.channels_last")):
+        return
+    device = resolve_device(plan["device"])
+    choice = choose_speed(model, next(iter(datamodule.loader("train", train=True))), device, name=name)
+    plan.choose("training.precision", choice.precision, choice.reason)
+    plan.choose("training.channels_last", choice.channels_last, choice.reason)
+
+
+def _finish(workspace: Workspace, data: ReadData, name: str, result: FitResult) -> TrainResult:
+    from otx.report.plots import plot_training
+
+    plot_training(workspace.root / "metrics.csv", workspace.folder("plots"))
+    return TrainResult(
+        work_dir=workspace.root,
+        task=str(data.spec.task),
+        model=name,
+        checkpoint=result.best_path,
+        last=result.last_path,
+        monitor=data.spec.monitor,
+        metrics=result.best_metrics,
+        epochs=result.epochs_done,
+        stopped_early=result.stopped_early,
+        seconds=result.seconds,
+    )

@@ -1,0 +1,142 @@
+"""The work dir of a run: where each verb writes, and which run is the latest. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import sys
+import time
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from otx.core.errors import UserError
+
+HOME = Path("otx-workspace")
+PACKAGES = ("torch", "torchvision", "lightning", "datumaro", "openvino", "timm", "transformers", "numpy")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A work dir, laid out as `docs/work-dir.md` describes.
+
+    Attributes:
+        root: The folder.
+    """
+
+    root: Path
+
+    @property
+    def plan(self) -> Path:
+        """`plan.yaml`: every setting with origin and reason."""
+        return self.root / "plan.yaml"
+
+    @property
+    def best(self) -> Path:
+        """The best checkpoint."""
+        return self.root / "checkpoints" / "best.safetensors"
+
+    @property
+    def resume_state(self) -> Path:
+        """Everything that an interrupted training needs to go on."""
+        return self.root / "checkpoints" / "resume.safetensors"
+
+    @property
+    def split(self) -> Path:
+        """The split of the data that OTX made, if it had to."""
+        return self.root / "data" / "split.json"
+
+    def folder(self, name: str) -> Path:
+        """A folder for the results of a verb, made if absent."""
+        path = self.root / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def write_json(self, name: str, content: object) -> Path:
+        """Write a result file below the root."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        return path
+
+    def write_environment(self) -> None:
+        """Write `env.json`: what the run ran on."""
+        versions: dict[str, str | None] = {}
+        for package in ("otx", *PACKAGES):
+            try:
+                versions[package] = metadata.version(package)
+            except metadata.PackageNotFoundError:
+                versions[package] = None
+        facts = {
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "cpu_count": os.cpu_count(),
+            "threads": os.environ.get("OMP_NUM_THREADS"),
+            "argv": sys.argv,
+            "packages": versions,
+        }
+        self.write_json("env.json", facts)
+
+
+def new_workspace(work_dir: Path | None, task: str, model: str) -> Workspace:
+    """Make the work dir of a new training run.
+
+    Args:
+        work_dir: The folder to use; None makes one in `otx-workspace/` and points `otx-workspace/latest` at it.
+        task: Goes into the name.
+        model: Goes into the name.
+
+    Raises:
+        UserError: The folder holds a run already.
+    """
+    if work_dir is None:
+        stem = f"{time.strftime('%Y%m%d_%H%M%S')}-{task.lower()}-{re.sub(r'[^A-Za-z0-9_.]+', '_', model)}"
+        root = _unused(HOME / stem)
+    else:
+        root = work_dir
+        if (root / "plan.yaml").exists():
+            msg = (
+                f"{root} holds a training run already. Go on with it (--resume), "
+                "or name another --work_dir; nothing is overwritten."
+            )
+            raise UserError(msg)
+    root.mkdir(parents=True, exist_ok=True)
+    workspace = Workspace(root.absolute())
+    if work_dir is None:
+        _point_latest(root)
+    return workspace
+
+
+def existing_workspace(work_dir: Path | None) -> Workspace:
+    """The work dir of an earlier run: the named one, else the latest.
+
+    Raises:
+        UserError: There is none.
+    """
+    if work_dir is not None:
+        if not work_dir.is_dir():
+            msg = f"expected a work dir at {work_dir}, found none"
+            raise UserError(msg)
+        return Workspace(work_dir.absolute())
+    latest = HOME / "latest"
+    if not latest.is_dir():
+        msg = f"no run found in {HOME.absolute()}. Train first (otx train --data_root DIR), or name one with --work_dir"
+        raise UserError(msg)
+    return Workspace(latest.resolve())
+
+
+def _unused(path: Path) -> Path:
+    candidate, number = path, 2
+    while candidate.exists():
+        candidate = path.with_name(f"{path.name}-{number}")
+        number += 1
+    return candidate
+
+
+def _point_latest(root: Path) -> None:
+    fresh = HOME / f".latest-{os.getpid()}"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(root.name, target_is_directory=True)
+    fresh.replace(HOME / "latest")

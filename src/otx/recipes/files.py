@@ -1,0 +1,90 @@
+"""Recipe files: YAML with a `base`, merged before anything is parsed. Imports no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from otx.core.errors import UserError, nearest
+from otx.recipes.settings import DEFAULTS, check_key
+
+FOLDER = Path(__file__).parent
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that OTX brings, for example `detection/detr`."""
+    return sorted(str(path.relative_to(FOLDER).with_suffix("")) for path in FOLDER.rglob("*.yaml"))
+
+
+def read_recipe(name_or_path: str | Path) -> dict[str, Any]:
+    """Settings of a recipe and of its bases, by dotted key; what stands nearer to the named file wins.
+
+    Args:
+        name_or_path: Name of a recipe of OTX, or a YAML file.
+
+    Raises:
+        UserError: There is no such recipe, it is not valid YAML, has an unknown key, or is its own base.
+    """
+    return _read(name_or_path, ())
+
+
+def _read(name_or_path: str | Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    path = _locate(name_or_path)
+    if path in seen:
+        msg = f"{path}: a recipe cannot be its own base ({' -> '.join(str(p) for p in (*seen, path))})"
+        raise UserError(msg)
+    text = path.read_text(encoding="utf-8")
+    values = parse_yaml(text, str(path))
+    base = values.pop("base", None)
+    inherited = _read(base, (*seen, path)) if base else {}
+    return inherited | values
+
+
+def _locate(name_or_path: str | Path) -> Path:
+    path = Path(name_or_path)
+    if path.suffix in {".yaml", ".yml"}:
+        if not path.is_file():
+            msg = f"expected a recipe file, found none at {path}"
+            raise UserError(msg)
+        return path.resolve()
+    own = FOLDER / f"{name_or_path}.yaml"
+    if not own.is_file():
+        msg = f"unknown recipe {str(name_or_path)!r}.{nearest(str(name_or_path), recipe_names())}"
+        raise UserError(msg)
+    return own
+
+
+def parse_yaml(text: str, where: str) -> dict[str, Any]:
+    """Settings by dotted key from YAML text; each key is checked, errors name the line.
+
+    Raises:
+        UserError: The text is not YAML, not a mapping, or has an unknown key.
+    """
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        msg = f"{where}: not valid YAML: {error}"
+        raise UserError(msg) from error
+    if root is None:
+        return {}
+    if not isinstance(root, yaml.MappingNode):
+        msg = f"{where}: expected a mapping of settings, found {text.strip()[:40]!r}"
+        raise UserError(msg)
+    values: dict[str, Any] = {}
+    _collect(root, "", where, values)
+    return values
+
+
+def _collect(node: yaml.MappingNode, prefix: str, where: str, values: dict[str, Any]) -> None:
+    for key_node, value_node in node.value:
+        key = f"{prefix}{key_node.value}"
+        is_section = any(known.startswith(f"{key}.") for known in DEFAULTS)
+        if isinstance(value_node, yaml.MappingNode) and is_section:
+            _collect(value_node, f"{key}.", where, values)
+            continue
+        if key != "base":
+            check_key(key, f"{where}:{key_node.start_mark.line + 1}")
+        constructor = yaml.SafeLoader("")
+        values[key] = constructor.construct_object(value_node, deep=True)

@@ -1,0 +1,109 @@
+"""The Auto-Configurator: what it chooses, why, and that it never overrules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from otx.core.catalog import ModelRow, Weights
+from otx.core.errors import UserError
+from otx.core.evidence import Evidence
+from otx.core.input_spec import InputSpec
+from otx.core.task import OTXTaskType
+from otx.engine import autoconfig
+from otx.recipes.plan import Plan
+from otx.tasks import task_specs
+
+BOXES = Evidence(format="coco", items=10, annotations={"bbox": 30})
+LABELS = Evidence(format="imagenet", items=10, annotations={"label": 10}, max_image_labels=1)
+ROW = ModelRow(
+    name="x/y",
+    task=OTXTaskType.DETECTION,
+    adapter="a:b",
+    arch="y",
+    input_spec=InputSpec(height=320, width=320),
+    parameters=1,
+    package="torch",
+)
+
+
+@pytest.mark.parametrize(("evidence", "task"), [(BOXES, "DETECTION"), (LABELS, "MULTI_CLASS_CLS")])
+def test_task_is_found_from_the_evidence(evidence: Evidence, task: str) -> None:
+    plan = Plan()
+    assert autoconfig.choose_task(plan, evidence, task_specs()).task == task
+    assert plan["task"] == task
+    assert str(evidence.items) in plan.choices["task"].reason
+
+
+def test_task_of_the_user_wins() -> None:
+    plan = Plan()
+    plan.add_user({"task": "multi_class_cls"}, "given")
+    assert autoconfig.choose_task(plan, BOXES, task_specs()).task == "MULTI_CLASS_CLS"
+
+
+def test_no_task_fits() -> None:
+    with pytest.raises(UserError, match="otx check"):
+        autoconfig.choose_task(Plan(), Evidence(format="coco", items=3, annotations={}), task_specs())
+    plan = Plan()
+    plan.add_user({"task": "DETECTIVE"}, "given")
+    with pytest.raises(UserError, match="Known: .*DETECTION"):
+        autoconfig.choose_task(plan, BOXES, task_specs())
+
+
+def test_model_depends_on_whether_it_starts_from_nothing() -> None:
+    spec = task_specs()[OTXTaskType.DETECTION]
+    pretrained, scratch = Plan(), Plan()
+    scratch.add_user({"model.pretrained": False}, "given")
+    autoconfig.choose_model(pretrained, spec)
+    autoconfig.choose_model(scratch, spec)
+    assert pretrained["model.name"] == spec.default_model
+    assert scratch["model.name"] == spec.default_model_from_scratch
+
+
+def test_pretrained_where_there_are_weights() -> None:
+    without, with_weights = Plan(), Plan()
+    autoconfig.choose_pretrained(without, ROW)
+    weights = Weights(hub="a/b", licence="Apache-2.0", trained_on="COCO")
+    autoconfig.choose_pretrained(with_weights, replace(ROW, weights=weights))
+    assert without["model.pretrained"] is False
+    assert with_weights["model.pretrained"] is True
+    assert "COCO" in with_weights.choices["model.pretrained"].reason
+
+
+def test_input_size_follows_small_images() -> None:
+    plan = Plan()
+    spec = autoconfig.choose_input_size(plan, ROW.input_spec, [(32, 32)] * 5)
+    assert spec.height == plan["model.input_size"][0] < 320
+    big = Plan()
+    assert autoconfig.choose_input_size(big, ROW.input_spec, [(1000, 800)]).height == 320
+    fixed = replace(ROW.input_spec, multiple_of=0)
+    assert autoconfig.choose_input_size(Plan(), fixed, [(32, 32)]).height == 320
+
+
+def test_input_size_of_the_user_is_checked() -> None:
+    plan = Plan()
+    plan.add_user({"model.input_size": [100, 100]}, "given")
+    with pytest.raises(UserError, match="multiples of 32"):
+        autoconfig.choose_input_size(plan, ROW.input_spec, [(32, 32)])
+    plan.add_user({"model.input_size": [96]}, "given")
+    with pytest.raises(UserError, match="height, width"):
+        autoconfig.choose_input_size(plan, ROW.input_spec, [(32, 32)])
+
+
+@pytest.mark.parametrize(("images", "expected"), [(3, 2), (100, 8), (100_000, 8)])
+def test_batch_size_is_bound_by_images_and_memory(images: int, expected: int) -> None:
+    plan = Plan()
+    autoconfig.choose_batch_size(plan, InputSpec(height=448, width=448), images)
+    assert plan["data.batch_size"] == expected
+
+
+def test_epochs_shrink_as_data_grows() -> None:
+    epochs = []
+    for images in (100, 1000, 100_000):
+        plan = Plan()
+        plan.add_user({"model.pretrained": False, "data.batch_size": 8}, "given")
+        autoconfig.choose_epochs(plan, images)
+        epochs.append(plan["training.max_epochs"])
+    assert epochs == sorted(epochs, reverse=True)
+    assert epochs[-1] >= 1

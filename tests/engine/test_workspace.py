@@ -1,0 +1,42 @@
+"""Work dirs: made once, never overwritten, the latest is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from otx.core.errors import UserError
+from otx.engine.workspace import existing_workspace, new_workspace
+
+
+@pytest.fixture(autouse=True)
+def _in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_latest_points_at_the_newest_run() -> None:
+    first = new_workspace(None, "DETECTION", "torchvision/ssdlite")
+    second = new_workspace(None, "DETECTION", "torchvision/ssdlite")
+    assert first.root != second.root
+    assert existing_workspace(None).root == second.root.resolve()
+
+
+def test_no_run_yet() -> None:
+    with pytest.raises(UserError, match="otx train"):
+        existing_workspace(None)
+    with pytest.raises(UserError, match="found none"):
+        existing_workspace(Path("nowhere"))
+
+
+def test_a_run_is_never_overwritten() -> None:
+    workspace = new_workspace(Path("mine"), "DETECTION", "x/y")
+    workspace.plan.write_text("seed: {value: 0, origin: user}\n")
+    with pytest.raises(UserError, match="--resume"):
+        new_workspace(Path("mine"), "DETECTION", "x/y")
+
+
+def test_environment_names_the_versions() -> None:
+    workspace = new_workspace(Path("mine"), "DETECTION", "x/y")
+    workspace.write_environment()
+    assert '"torch"' in (workspace.root / "env.json").read_text()
