@@ -21,7 +21,7 @@ class TransferReport:
     Attributes:
         loaded: Number of tensors that were taken over, wholly or for the known labels.
         coverage: Share of the parameters outside the label rows that was taken over, in [0, 1].
-        fresh: Keys of the model that keep their initial values, because the state has none or another shape.
+        fresh: Keys of the network that keep their initial values, because the state has none or another shape.
         unused: Keys of the state that have no place in the model.
         kept_labels: Labels whose rows were taken over.
         new_labels: Labels whose rows keep their initial values.
@@ -85,7 +85,7 @@ def transfer(
     return TransferReport(
         loaded=len(merged),
         coverage=_coverage(model, merged, rows, part),
-        fresh=tuple(key for key in own if key not in merged and not key.endswith("num_batches_tracked")),
+        fresh=tuple(key for key in own if key not in merged and _is_weight(key)),
         unused=tuple(key for key in state if key not in own),
         **_label_changes(state_labels if rows else None, model.label_info),
     )
@@ -110,6 +110,11 @@ def require_fit(report: TransferReport, source: str, *, least: float = 0.8) -> N
         f"in the file, but not in the model: {', '.join(report.unused[:3]) or 'nothing (the shapes differ)'}"
     )
     raise UserError(msg)
+
+
+def _is_weight(key: str) -> bool:
+    """Whether the key is the network's, and not a counter of batch norm that many weight files lack."""
+    return key.startswith("model.") and not key.endswith("num_batches_tracked")
 
 
 def _same_kind(source: Tensor, target: Tensor, source_rows: Tensor, target_rows: Tensor) -> bool:

@@ -1,0 +1,144 @@
+"""Detectors and classifiers of torchvision, and any other of its classifiers by look-up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from otx.core.catalog import ModelRow, Weights
+from otx.core.errors import UserError, nearest
+from otx.core.input_spec import InputSpec, ResizeMode
+from otx.core.task import OTXTaskType
+
+HALF = (0.5, 0.5, 0.5)
+BSD = "BSD-3-Clause"
+
+
+def _detector(
+    name: str,
+    adapter: str,
+    parameters: int,
+    weights: Weights | None,
+    *,
+    size: int,
+    arch: str = "",
+    options: dict[str, Any] | None = None,
+    mean: tuple[float, ...] | None = None,
+) -> ModelRow:
+    spec = InputSpec(height=size, width=size)
+    if mean is not None:
+        spec = InputSpec(height=size, width=size, mean=mean, std=mean)
+    return ModelRow(
+        name=f"torchvision/{name}",
+        task=OTXTaskType.DETECTION,
+        adapter=f"otx.frameworks.torchvision.{adapter}",
+        arch=arch or name,
+        options=options or {},
+        input_spec=spec,
+        parameters=parameters,
+        licence=BSD,
+        weights=weights,
+        package="torchvision",
+    )
+
+
+def _coco(name: str) -> Weights:
+    return Weights(torchvision=name, licence=BSD, trained_on="COCO", labels=91, part="detector")
+
+
+def _fcos(
+    name: str,
+    backbone: str,
+    parameters: int,
+    weights: Weights | None,
+    *,
+    size: int,
+    **backbone_options: Any,  # noqa: ANN401 - timm's own arguments
+) -> ModelRow:
+    """FCOS with a narrow pyramid (64 channels, strides 8, 16, 32) and a light head over a timm backbone."""
+    options = {
+        "backbone": backbone,
+        "backbone_options": backbone_options,
+        "stages": [2, 3, 4],
+        "channels": 64,
+        "convs": 2,
+    }
+    return _detector(name, "fcos:TorchvisionFCOS", parameters, weights, size=size, arch="fcos", options=options)
+
+
+def _imagenet(hub: str) -> Weights:
+    return Weights(hub=hub, licence="Apache-2.0", trained_on="ImageNet-1k", labels=1000, part="detector.backbone.body")
+
+
+def _classifier(name: str, weights: str, parameters: int, *, size: int = 224, resize: int) -> ModelRow:
+    return ModelRow(
+        name=f"torchvision/{name}",
+        task=OTXTaskType.MULTI_CLASS_CLS,
+        adapter="otx.frameworks.torchvision.classifier:TorchvisionClassifier",
+        arch=name,
+        input_spec=InputSpec(height=size, width=size, resize=ResizeMode.CENTER_CROP, crop_ratio=size / resize),
+        parameters=parameters,
+        licence=BSD,
+        weights=Weights(torchvision=weights, licence=BSD, trained_on="ImageNet-1k", labels=1000),
+        package="torchvision",
+    )
+
+
+ROWS = (
+    # Learns from random weights on some hundred images in minutes: the narrow ResNet-18 halves all channels.
+    _fcos("fcos_resnet18_narrow", "resnet18", 3_151_893, None, size=320, channels=[32, 64, 128, 256]),
+    _fcos("fcos_resnet18", "resnet18", 11_542_101, _imagenet("timm/resnet18.a1_in1k"), size=512),
+    _fcos(
+        "fcos_mobilenetv4_conv_small",
+        "mobilenetv4_conv_small",
+        1_641_589,
+        _imagenet("timm/mobilenetv4_conv_small.e2400_r224_in1k"),
+        size=512,
+    ),
+    _detector(
+        "ssdlite320_mobilenet_v3_large",
+        "anchor_based:TorchvisionSSD",
+        3_301_460,
+        _coco("SSDLite320_MobileNet_V3_Large_Weights.COCO_V1"),
+        size=320,
+        mean=HALF,
+    ),
+    _detector(
+        "fcos_resnet50_fpn", "fcos:TorchvisionFCOS", 32_297_365, _coco("FCOS_ResNet50_FPN_Weights.COCO_V1"), size=640
+    ),
+    _detector(
+        "retinanet_resnet50_fpn_v2",
+        "anchor_based:TorchvisionRetinaNet",
+        37_970_740,
+        _coco("RetinaNet_ResNet50_FPN_V2_Weights.COCO_V1"),
+        size=640,
+    ),
+    _classifier("resnet18", "ResNet18_Weights.IMAGENET1K_V1", 11_689_512, resize=256),
+    _classifier("resnet50", "ResNet50_Weights.IMAGENET1K_V2", 25_557_032, resize=232),
+    _classifier("mobilenet_v3_small", "MobileNet_V3_Small_Weights.IMAGENET1K_V1", 2_542_856, resize=256),
+    _classifier("mobilenet_v3_large", "MobileNet_V3_Large_Weights.IMAGENET1K_V2", 5_483_032, resize=232),
+    _classifier("convnext_tiny", "ConvNeXt_Tiny_Weights.IMAGENET1K_V1", 28_589_128, resize=236),
+    _classifier("efficientnet_v2_s", "EfficientNet_V2_S_Weights.IMAGENET1K_V1", 21_458_488, size=384, resize=384),
+)
+
+
+def lookup(name: str, task: OTXTaskType) -> ModelRow | None:
+    """The row of any classifier of torchvision, from torchvision's own tables.
+
+    Raises:
+        UserError: Torchvision does not have it; the message names the nearest.
+    """
+    if task != OTXTaskType.MULTI_CLASS_CLS:
+        return None
+    from torchvision import models
+
+    if name not in models.list_models(module=models):
+        msg = f"torchvision has no classifier {name!r}.{nearest(name, models.list_models(module=models))}"
+        raise UserError(msg)
+    weights: Any = models.get_model_weights(name)["DEFAULT"]
+    crop = weights.transforms()
+    row = _classifier(
+        name, str(weights), weights.meta["num_params"], size=crop.crop_size[0], resize=crop.resize_size[0]
+    )
+    spec = replace(row.input_spec, mean=tuple(crop.mean), std=tuple(crop.std))
+    return replace(row, input_spec=spec)

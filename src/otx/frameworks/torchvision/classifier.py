@@ -1,0 +1,31 @@
+"""Any classification network of torchvision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import get_model
+
+from otx.tasks.multi_class_classification.entity import MultiClassClsBatchDataEntity
+from otx.tasks.multi_class_classification.model import OTXMultiClassClsModel
+
+
+class TorchvisionClassifier(OTXMultiClassClsModel):
+    """A classifier of torchvision; `arch` is its name there, `options` are arguments of its constructor."""
+
+    def create_model(self) -> nn.Module:
+        """Build the network with random weights."""
+        network: nn.Module = get_model(self.arch, weights=None, num_classes=len(self.label_info), **self.options)
+        return network
+
+    def customize_inputs(self, batch: MultiClassClsBatchDataEntity) -> dict[str, Any]:
+        """The normalised images; torchvision's classifiers call their argument x."""
+        return {"x": self.normalize(batch.images)}
+
+    def label_rows(self, labels: int) -> Mapping[str, Tensor]:
+        """One row per label in the last linear layer."""
+        layer = [name for name, module in self.named_modules() if isinstance(module, nn.Linear)][-1]
+        return {f"{layer}.{kind}": torch.arange(labels).unsqueeze(1) for kind in ("weight", "bias")}

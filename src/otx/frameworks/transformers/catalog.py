@@ -1,0 +1,129 @@
+"""Detectors of Hugging Face transformers, each as the arguments of its configuration: nothing is fetched to build one.
+
+The values are those of the published checkpoints (`config.json` of the repositories named below). Both families take
+images scaled to [0, 1] without further normalisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from otx.core.catalog import ModelRow, Weights
+from otx.core.input_spec import InputSpec
+from otx.core.task import OTXTaskType
+
+
+def _detector(name: str, arch: str, hub: str, parameters: int, options: Mapping[str, Any]) -> ModelRow:
+    return ModelRow(
+        name=f"transformers/{name}",
+        task=OTXTaskType.DETECTION,
+        adapter="otx.frameworks.transformers.detr:TransformersDETR",
+        arch=arch,
+        options=options,
+        input_spec=InputSpec(height=640, width=640, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)),
+        parameters=parameters,
+        weights=Weights(hub=hub, licence="Apache-2.0", trained_on="COCO", labels=80),
+        recipe="detection/detr",
+        package="transformers",
+        extra="transformers",
+    )
+
+
+# HGNetV2-B0 and -B2 as D-FINE uses them; what is not named is the default of `HGNetV2Config`.
+_HGNET_B0: dict[str, Any] = {
+    "model_type": "hgnet_v2",
+    "hidden_sizes": [128, 256, 512, 1024],
+    "stem_channels": [3, 16, 16],
+    "stage_in_channels": [16, 64, 256, 512],
+    "stage_mid_channels": [16, 32, 64, 128],
+    "stage_out_channels": [64, 256, 512, 1024],
+    "stage_num_blocks": [1, 1, 2, 1],
+    "stage_numb_of_layers": [3, 3, 3, 3],
+    "use_learnable_affine_block": True,
+    "out_indices": [2, 3, 4],
+}
+_HGNET_B2: dict[str, Any] = {
+    "model_type": "hgnet_v2",
+    "hidden_sizes": [192, 384, 768, 1536],
+    "stem_channels": [3, 24, 32],
+    "stage_in_channels": [32, 96, 384, 768],
+    "stage_mid_channels": [32, 64, 128, 256],
+    "stage_out_channels": [96, 384, 768, 1536],
+    "stage_num_blocks": [1, 1, 3, 1],
+    "stage_numb_of_layers": [4, 4, 4, 4],
+    "use_learnable_affine_block": True,
+    "out_indices": [2, 3, 4],
+}
+_RESNET_18: dict[str, Any] = {
+    "model_type": "rt_detr_resnet",
+    "hidden_sizes": [64, 128, 256, 512],
+    "depths": [2, 2, 2, 2],
+    "layer_type": "basic",
+    "out_indices": [2, 3, 4],
+}
+
+ROWS = (
+    _detector(
+        "dfine_nano",
+        "d_fine",
+        "ustc-community/dfine-nano-coco",
+        3_782_693,
+        {
+            "backbone_config": _HGNET_B0 | {"out_indices": [3, 4]},
+            "encoder_in_channels": [512, 1024],
+            "encoder_hidden_dim": 128,
+            "encoder_ffn_dim": 512,
+            "encode_proj_layers": [1],
+            "feat_strides": [16, 32],
+            "hidden_expansion": 0.34,
+            "depth_mult": 0.5,
+            "d_model": 128,
+            "num_feature_levels": 2,
+            "decoder_in_channels": [128, 128],
+            "decoder_ffn_dim": 512,
+            "decoder_layers": 3,
+            "decoder_n_points": [6, 6],
+        },
+    ),
+    _detector(
+        "dfine_small",
+        "d_fine",
+        "ustc-community/dfine-small-coco",
+        10_321_877,
+        {
+            "backbone_config": _HGNET_B0,
+            "encoder_in_channels": [256, 512, 1024],
+            "hidden_expansion": 0.5,
+            "depth_mult": 0.34,
+            "decoder_layers": 3,
+            "decoder_n_points": [3, 6, 3],
+        },
+    ),
+    _detector(
+        "dfine_medium",
+        "d_fine",
+        "ustc-community/dfine-medium-coco",
+        19_590_064,
+        {
+            "backbone_config": _HGNET_B2,
+            "encoder_in_channels": [384, 768, 1536],
+            "depth_mult": 0.67,
+            "decoder_layers": 4,
+            "decoder_n_points": [3, 6, 3],
+        },
+    ),
+    _detector(
+        "rtdetr_v2_r18",
+        "rt_detr_v2",
+        "PekingU/rtdetr_v2_r18vd",
+        20_184_464,
+        {
+            "backbone_config": _RESNET_18,
+            "encoder_in_channels": [128, 256, 512],
+            "hidden_expansion": 0.5,
+            "decoder_layers": 3,
+        },
+    ),
+    _detector("rtdetr_v2_r50", "rt_detr_v2", "PekingU/rtdetr_v2_r50vd", 42_944_620, {}),
+)
