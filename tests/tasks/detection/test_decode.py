@@ -69,7 +69,8 @@ def test_the_picking_traces_with_a_dynamic_batch_and_runs_in_openvino() -> None:
             return topk_detections(flat[..., :4] * 100, flat[..., 4:].sigmoid(), 7)
 
     graph = Picking().eval()
-    model = ov.convert_model(torch.jit.trace(graph, torch.rand(2, 5, 6), strict=False), input=[("images", [-1, 5, 6])])
+    traced = torch.jit.trace(graph, torch.rand(2, 5, 6), strict=False)
+    model = ov.convert_model(traced, input=[ov.PartialShape([-1, 5, 6])])
     compiled = ov.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     images = torch.rand(3, 5, 6)
     expected, found = graph(images), compiled(images.numpy())
