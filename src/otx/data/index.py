@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from otx.core.errors import UserError
 from otx.core.label_info import LabelInfo
+from otx.data.collector import collector_paused
 from otx.data.images import BrokenImageError, image_size
 from otx.data.problems import BROKEN_IMAGE, Problems
 from otx.data.reader import TaskReader
@@ -62,7 +63,8 @@ class DataIndex:
         """Why nothing can be learned from the data set; "" if it can be trained on."""
         train = self.subsets["train"]
         if not train:
-            return "there are no training images"
+            there = ", ".join(f"{len(items)} for {name}" for name, items in self.subsets.items() if items)
+            return f"there are no training images ({there or _summary(self.problems)})"
         if not sum(self.class_counts["train"]):
             return f"none of the {len(train)} training images has an object or label"
         if not self.subsets["val"]:
@@ -79,6 +81,7 @@ class _Found:
     label_ids: tuple[int, ...]
 
 
+@collector_paused()
 def build_index(
     source: DataSource,
     reader: TaskReader[Any],
@@ -97,8 +100,8 @@ def build_index(
         split_file: The split is written there, or read from there if it exists. None: it is not kept.
 
     Raises:
-        UserError: Something is bad and `on_bad_data` is `error`; or there are no images or classes at all; or the
-            split file does not fit.
+        UserError: Something is bad and `on_bad_data` is `error`; or there are no classes; or the split file does not
+            fit.
     """
     problems = Problems()
     problems.extend(source.problems)
@@ -115,9 +118,6 @@ def build_index(
                 found.setdefault(subset, []).append(one)
     if on_bad_data == "error" and problems.bad():
         raise UserError(_refusal(source, problems))
-    if not found:
-        msg = f"no usable image in {source.root}: {_summary(problems)}"
-        raise UserError(msg)
     subsets, origin = _subsets(found, problems, seed, split_file)
     ordered = {name: sorted(subsets.get(name, []), key=lambda one: one.name) for name in SUBSETS}
     return DataIndex(
@@ -138,6 +138,8 @@ def _labels(source: DataSource, reader: TaskReader[Any]) -> LabelInfo:
 
 
 def _look_at(item: dm.DatasetItem, reader: TaskReader[Any], labels: LabelInfo, problems: Problems) -> _Found | None:
+    if item.media is None:
+        return None  # the missing image has been reported
     path = Path(item.media.path)
     try:
         height, width = image_size(path)
@@ -178,7 +180,7 @@ def _refusal(source: DataSource, problems: Problems) -> str:
 
 
 def _summary(problems: Problems) -> str:
-    return ", ".join(f"{count} x {kind}" for kind, count in problems.counts().items()) or "the annotations list none"
+    return ", ".join(f"{count} x {kind}" for kind, count in problems.counts().items()) or "no image is listed"
 
 
 def _subsets(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from otx.core.errors import UserError, nearest
 from otx.core.evidence import Evidence
+from otx.data.collector import collector_paused
 from otx.data.formats import coco, imagenet, voc, yolo
 from otx.data.formats.reading import Format, Part, Reading
 from otx.data.problems import OUTSIDE, Problems
@@ -34,7 +35,8 @@ class DataSource:
         evidence: Counts from which tasks judge whether the data set is meant for them.
         why: Which formats were considered, and why this one was taken; for the user.
         subsets: Items by subset: `train`, `val`, `test`, `unassigned`, or a name that OTX makes no use of. An item's
-            `id` is the path of its image relative to the root, `media.path` the real path, which lies below the root.
+            `id` is the path of its image relative to the root, `media.path` the real path, which lies below the root;
+            `media` is None where the image is missing.
         categories: The classes, sorted by name (numbers by value), the same for every format.
         problems: What is wrong with the files; `build_index` adds what is wrong with images and annotations.
     """
@@ -48,6 +50,7 @@ class DataSource:
     problems: Problems = field(default_factory=Problems)
 
 
+@collector_paused()
 def open_source(root: Path, data_format: str | None = None) -> DataSource:
     """Recognise the format of a data root and read its annotations (not its images).
 

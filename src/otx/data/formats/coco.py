@@ -24,7 +24,7 @@ class Document:
         path: Relative path of the JSON file.
         content: The parsed JSON.
         subset: Which subset it is about.
-        located: Image id -> relative path of the image.
+        located: Image id -> relative path of the image, "" if it is missing; nothing if it lies outside the root.
         problems: Images that could not be located.
     """
 
@@ -63,7 +63,7 @@ def find(tree: DataTree) -> Reading | str:
     return Reading(
         format=NAME,
         reason="; ".join([f"{names} list{'s' if len(documents) == 1 else ''} {listed} images", *notes]),
-        images=frozenset(image for document in documents for image in document.located.values()),
+        images=frozenset(image for document in documents for image in document.located.values() if image),
         read=lambda problems: _read(tree, documents, problems),
     )
 
@@ -118,8 +118,10 @@ def _locate(tree: DataTree, document: Document) -> None:
         except NotLocatedError as error:
             kind = OUTSIDE if error.outside else MISSING_IMAGE
             document.problems.add(kind, f"{document.path}, image {image.get('id')}", str(error), bad=True)
-        else:
-            document.located.setdefault(image.get("id"), path)
+            if error.outside:
+                continue
+            path = ""
+        document.located.setdefault(image.get("id"), path)
 
 
 def _without_twins(documents: list[Document]) -> tuple[list[Document], list[tuple[Document, Document]]]:
@@ -131,7 +133,7 @@ def _without_twins(documents: list[Document]) -> tuple[list[Document], list[tupl
     kept: list[Document] = []
     twins: list[tuple[Document, Document]] = []
     for document in sorted(documents, key=_weight, reverse=True):
-        mine = set(document.located.values())
+        mine = set(document.located.values()) - {""}
         twin = next((one for one in kept if one.subset == document.subset and _overlap(mine, one) > 0.5), None)
         if twin:
             twins.append((document, twin))

@@ -62,14 +62,18 @@ def read_document(document: Document, tree: DataTree, problems: Problems) -> Par
         for position, annotation in enumerate(content["annotations"])
         if _mend_annotation(annotation, position, new_ids=new_ids, images=ids, document=document, problems=problems)
     ]
-    images = list(document.located.values())
+    images = list(document.located.items())
     ctx = collecting(problems, lambda item_id: f"{document.path}, id {item_id}")
     task = CocoTask.person_keypoints if keypoints else CocoTask.instances
     reader = _Reader(content, task, document.subset, ctx)
     items = sorted(reader, key=lambda item: item.id)
     for item in items:
         item.annotations.reverse()  # Datumaro reads the list from its end
-        set_image(item, tree, images[int(item.id)])
+        image_id, path = images[int(item.id)]
+        if path:
+            set_image(item, tree, path)
+        else:
+            item.id, item.media = f"{document.path}, image {image_id}", None
     categories = reader.categories()
     return Part(document.subset, [entry.name for entry in categories[AnnotationType.label]], items, categories)
 
@@ -116,7 +120,7 @@ def _without_parent_class(
 
 
 def _mend_images(document: Document, problems: Problems) -> dict[Any, int]:
-    """Keep the images that were located, under new ids.
+    """Keep the images that lie in the data root, or would, under new ids.
 
     Returns:
         The id in the file -> the new id, or -1 where the image is left out.
@@ -159,7 +163,7 @@ def _mend_annotation(
         problems.add("annotation of an unknown class", where, f"category_id {category!r}", bad=True)
         return False
     if images[image] < 0:
-        return False  # the missing image has been reported
+        return False  # the image outside the data root has been reported
     annotation["image_id"] = images[image]
     annotation["category_id"] = new_ids[category]
     annotation["id"] = position + 1

@@ -22,6 +22,7 @@ class Part:
         subset: `train`, `val`, `test`, another name that the data set uses, or `UNASSIGNED`.
         labels: Class names; annotations index them.
         items: Datumaro items; `item.media.path` is a real path of the tree, `item.id` the relative path of the image.
+            An item whose image is missing has no media and is reported; it counts as evidence of the task.
         categories: What Datumaro knows beyond the class names, for example the names of keypoints.
     """
 
