@@ -1,0 +1,20 @@
+"""What can be set about the feeding of a model. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """How images become batches."""
+
+    batch_size: int | Literal["auto"] = "auto"
+    """Images per training step. Larger is faster per image until memory or the number of images ends it."""
+    eval_batch_size: int | Literal["auto"] = "auto"
+    """Images per step of validation and test; auto: that of training. Changes speed and memory, not the metrics."""
+    workers: int | Literal["auto"] = "auto"
+    """Processes that decode and augment images; 0 does it between the training steps. Changes speed, never a batch."""
+    prefetch: int = 2
+    """Batches that each worker prepares in advance. More smooths slow disks and costs memory."""
