@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from logging import ERROR
 from typing import Any
 
@@ -17,6 +18,7 @@ from otx.tasks.detection.decode import topk_detections
 from otx.tasks.detection.entity import DetBatchDataEntity
 from otx.tasks.detection.model import OTXDetectionModel
 
+QUERIES = 300
 # The heads of the decoder's layers have two names in the library; only those inside the decoder are used and kept.
 HEADS = ("class_embed.", "bbox_embed.")
 
@@ -35,12 +37,18 @@ class TransformersDETR(OTXDetectionModel):
         return AutoConfig.for_model(
             self.arch,
             num_labels=labels,
+            num_queries=min(QUERIES, self._cells()),
             # Frozen statistics are right only beside the pretrained ones; trainable ones are right in both cases.
             freeze_backbone_batch_norms=False,
             # The published networks have a head of its own for each layer of the decoder.
             tie_word_embeddings=False,
             **self.options,
         )
+
+    def _cells(self) -> int:
+        """Number of cells of the pyramid: queries are chosen among them, so a small input has fewer."""
+        height, width = self.input_spec.size
+        return sum((height // stride) * (width // stride) for stride in self.options.get("feat_strides", (8, 16, 32)))
 
     def _build(self, labels: int) -> PreTrainedModel:
         from_config: Any = AutoModelForObjectDetection.from_config
@@ -102,15 +110,23 @@ def _load(
     state: Mapping[str, Tensor],
 ) -> tuple[PreTrainedModel, set[str]]:
     from_pretrained: Any = network.from_pretrained
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(ERROR)  # our own report says what was loaded
-    logging.disable_progress_bar()
-    try:
-        loaded, info = from_pretrained(None, config=config, state_dict=dict(state), output_loading_info=True)
-    except RuntimeError as error:
-        msg = f"the weights do not fit the architecture: {error}"
-        raise UserError(msg) from error
-    finally:
-        logging.set_verbosity(verbosity)
-        logging.enable_progress_bar()
+    with _quiet():  # our own report says what was loaded
+        try:
+            loaded, info = from_pretrained(None, config=config, state_dict=dict(state), output_loading_info=True)
+        except RuntimeError as error:
+            msg = f"the weights do not fit the architecture: {error}"
+            raise UserError(msg) from error
     return loaded, set(info["missing_keys"])
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    library: Any = logging
+    verbosity = library.get_verbosity()
+    library.set_verbosity(ERROR)
+    library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        library.set_verbosity(verbosity)
+        library.enable_progress_bar()

@@ -1,0 +1,243 @@
+"""The contract of `OTXModel`, as checks that say what it wants where it is not kept.
+
+from otx.testing.models import check_model
+check_model(row)                    # everything, at the row's own size
+check_model(row, size=(96, 96))     # quicker
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from otx.core.catalog import ModelRow
+from otx.core.entity import OTXBatchDataEntity, OTXBatchLossEntity
+from otx.core.errors import OTXError
+from otx.core.label_info import LabelInfo
+from otx.core.transfer import transfer
+from otx.deploy.difference import difference
+from otx.deploy.export import export
+from otx.deploy.settings import Tolerance
+from otx.runtime.exported import load_exported
+from otx.testing.subject import Subject, make_subject
+
+TOLERANCE = Tolerance(difference=1e-3, unmatched=0.02)
+"""Of raw outputs relative to their largest magnitude, of scores absolute; near-tied queries may swap."""
+
+
+class ContractError(AssertionError):
+    """A model does not keep the contract; the message says what it wants and what was found."""
+
+
+def check_model(row: ModelRow, *, size: tuple[int, int] | None = None, steps: int = 15) -> None:
+    """Build a row's model and put it through every check.
+
+    Args:
+        row: A catalog row, or one made for the purpose; its adapter is built with random weights.
+        size: Height and width of the input; None: the row's own.
+        steps: Training steps on one repeated batch, within which the loss must fall by a tenth.
+
+    Raises:
+        ContractError: Checks failed; the message lists all of them.
+    """
+    subject = make_subject(row, size)
+    failures = []
+    for check in CHECKS:
+        try:
+            if check is loss_falls:
+                loss_falls(subject, steps)
+            else:
+                check(subject)
+        except ContractError as error:
+            failures.append(f"{check.__name__}: {error}")
+    if failures:
+        msg = f"{row.name} does not keep the contract of OTXModel:\n- " + "\n- ".join(failures)
+        raise ContractError(msg)
+
+
+def typed_losses(subject: Subject) -> None:
+    """In training mode `forward` gives an `OTXBatchLossEntity` of finite scalars that can be differentiated."""
+    _losses(subject, subject.batch)
+
+
+def loss_falls(subject: Subject, steps: int = 15) -> None:
+    """AdamW on one repeated batch brings the total down."""
+    torch.manual_seed(0)
+    optimizer = torch.optim.AdamW(subject.model.parameters(), lr=1e-3)
+    totals = []
+    for _ in range(steps):
+        total = _losses(subject, subject.batch).total
+        optimizer.zero_grad()
+        torch.autograd.backward(total)
+        torch.nn.utils.clip_grad_norm_(subject.model.parameters(), 10.0)
+        optimizer.step()
+        totals.append(total.item())
+    _expect(
+        min(totals[-3:]) < 0.9 * totals[0],
+        f"expected the loss on a repeated batch to fall by a tenth in {steps} steps of AdamW, "
+        f"found {totals[0]:.3g} -> {totals[-1]:.3g}; is the truth in pixels of the model's input?",
+    )
+
+
+def typed_predictions(subject: Subject) -> None:
+    """In eval mode `forward` gives the task's prediction entity, whose records are JSON, and the same each time."""
+    first, second = (_predict(subject, subject.batch) for _ in range(2))
+    expected = subject.spec.load("prediction")
+    _expect(
+        isinstance(first, expected),
+        f"expected forward in eval mode to give {expected.__name__}, got {type(first).__name__}",
+    )
+    _expect(
+        first.imgs_info == subject.batch.imgs_info,
+        "expected a prediction for each image of the batch, with its imgs_info in the same order",
+    )
+    records = [json.dumps(found.records(subject.model.label_info, 0.0)) for found in (first, second)]
+    _expect(records[0] == records[1], "expected the same predictions for the same batch in eval mode")
+
+
+def batch_of_one(subject: Subject) -> None:
+    """In eval mode an image is seen alone as it is seen in a batch."""
+    whole, alone = _raw(subject, subject.batch.images), _raw(subject, subject.batch.images[:1])
+    _agree({name: tensor[:1] for name, tensor in whole.items()}, alone, "a batch of one and the same image in a batch")
+
+
+def empty_image(subject: Subject) -> None:
+    """An image without annotations is a legal sample, beside others and in a batch that has no annotation at all."""
+    if subject.empty is None:
+        return
+    for other in (subject.samples[0], subject.empty):
+        batch = subject.collate([subject.empty, other])
+        torch.autograd.backward(_losses(subject, batch).total)
+        _predict(subject, batch)
+
+
+def export_flag(subject: Subject) -> None:
+    """`exportable` rows give the same raw outputs from OpenVINO, for another batch size too; the others do not."""
+    try:
+        found = _export_difference(subject)
+    except (OTXError, RuntimeError) as error:
+        found = str(error)
+    if subject.row.exportable:
+        _expect(
+            not found,
+            f"the row says exportable: expected OpenVINO to give what torch gives, {found}",
+        )
+    else:
+        _expect(bool(found), "the row says not exportable, but the export works: set exportable=True")
+
+
+def state_round_trip(subject: Subject) -> None:
+    """The state dict goes through safetensors into a new model that predicts the same."""
+    state = {key: tensor.contiguous() for key, tensor in subject.model.state_dict().items()}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.safetensors"
+        try:
+            save_file(state, file)
+        except RuntimeError as error:
+            msg = (
+                f"expected a state dict without tensors that share memory (tied weights), as safetensors wants: {error}"
+            )
+            raise ContractError(msg) from error
+        state = load_file(file)
+    twin = subject.build(subject.model.label_info)
+    twin.load_state_dict(state)
+    graphs = [model.eval().export_graph() for model in (subject.model, twin)]
+    with torch.no_grad():
+        ours, theirs = (graph(subject.batch.images.float()) for graph in graphs)
+    same = all(torch.equal(ours[name], theirs[name]) for name in ours)
+    _expect(same, "expected the same outputs from a new model with the same state dict: is a buffer not persistent?")
+
+
+def label_transfer(subject: Subject) -> None:
+    """A checkpoint of other labels keeps the rows of the labels that both have, wherever they stand."""
+    labels = subject.model.label_info
+    rows = subject.model.label_rows(len(labels))
+    if not rows:
+        return
+    more = LabelInfo(("__new 1", *reversed(labels.names), "__new 2"))
+    wider = subject.build(more)
+    report = transfer(wider, subject.model.state_dict(), labels)
+    _expect(
+        report.coverage == 1.0 and set(report.new_labels) == {"__new 1", "__new 2"},
+        f"expected everything but two new labels to be taken over, found: {'; '.join(report.lines())}",
+    )
+    ours, theirs, moved = subject.model.state_dict(), wider.state_dict(), wider.label_rows(len(more))
+    for key, places in rows.items():
+        new_places = moved[key][[more.names.index(name) for name in labels.names]]
+        _expect(
+            torch.equal(ours[key][places], theirs[key][new_places]),
+            f"expected the rows of {key} to follow their labels; label_rows says where they are",
+        )
+        _expect(
+            len(theirs[key]) - moved[key].numel() == len(ours[key]) - places.numel(),
+            f"expected label_rows to name all rows of {key} that depend on the number of labels",
+        )
+
+
+CHECKS: tuple[Callable[[Subject], None], ...] = (
+    typed_losses,
+    loss_falls,
+    typed_predictions,
+    batch_of_one,
+    empty_image,
+    export_flag,
+    state_round_trip,
+    label_transfer,
+)
+
+
+def _expect(kept: bool, message: str) -> None:
+    if not kept:
+        raise ContractError(message)
+
+
+def _losses(subject: Subject, batch: OTXBatchDataEntity[Any]) -> OTXBatchLossEntity:
+    losses: Any = subject.model.train()(batch)
+    _expect(
+        isinstance(losses, OTXBatchLossEntity),
+        f"expected forward in training mode to give OTXBatchLossEntity, got {type(losses).__name__}",
+    )
+    for name, loss in losses.losses.items():
+        finite = loss.ndim == 0 and bool(torch.isfinite(loss))
+        _expect(finite, f"expected finite scalar losses, found {name} = {loss.tolist()}")
+    _expect(losses.total.requires_grad, "expected the total loss to depend on trainable parameters")
+    typed: OTXBatchLossEntity = losses
+    return typed
+
+
+def _predict(subject: Subject, batch: OTXBatchDataEntity[Any]) -> Any:  # noqa: ANN401 - of any task
+    with torch.no_grad():
+        return subject.model.eval()(batch)
+
+
+def _raw(subject: Subject, images: Tensor) -> dict[str, Tensor]:
+    with torch.no_grad():
+        raw: dict[str, Tensor] = subject.model.eval().export_graph()(images.float())
+    return raw
+
+
+def _export_difference(subject: Subject) -> str:
+    """In words what is wrong with the exported graph; empty if nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        exported = load_exported(export(subject.model, Path(folder) / "model.xml"))
+        for images in (subject.batch.images, subject.batch.images[:1]):
+            found = _breaches(_raw(subject, images), exported.model(images))
+            if found:
+                return f"found with a batch of {len(images)}: {found}"
+    return ""
+
+
+def _agree(ours: dict[str, Tensor], theirs: dict[str, Tensor], what: str) -> None:
+    found = _breaches(ours, theirs)
+    _expect(not found, f"expected the same outputs from {what}, found: {found}")
+
+
+def _breaches(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> str:
+    return "; ".join(difference(ours, theirs, TOLERANCE).breaches(TOLERANCE))
