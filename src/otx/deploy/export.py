@@ -13,7 +13,7 @@ from otx.core.model import OTXModel
 from otx.deploy.graph import export_graph
 from otx.deploy.metadata import sections
 from otx.deploy.onnx_file import write_onnx
-from otx.deploy.openvino_file import write_ir
+from otx.deploy.openvino_file import CONVERSION_ERRORS, write_ir
 from otx.deploy.settings import ExportPrecision
 
 WRITERS = {".xml": write_ir, ".onnx": write_onnx}
@@ -55,7 +55,7 @@ def export(
         graph = export_graph(model, sections(model, model_name))
         try:
             writer(graph, path, precision)
-        except RuntimeError as error:
+        except CONVERSION_ERRORS as error:
             msg = f"{model_name or type(model).__name__} cannot be exported as {path.suffix}: {error}"
             raise OTXError(msg) from error
     return path

@@ -8,12 +8,16 @@ from typing import Any
 
 import openvino as ov
 import torch
+from openvino.frontend import GeneralFailure, NotImplementedFailure, OpConversionFailure, OpValidationFailure
 from openvino.preprocess import PrePostProcessor
 
 from otx.core.errors import OTXError
 from otx.core.input_spec import InputSpec
 from otx.deploy.graph import INPUT_NAME, ExportGraph, pixel_type
 from otx.deploy.settings import ExportPrecision
+
+CONVERSION_ERRORS = (GeneralFailure, NotImplementedFailure, OpConversionFailure, OpValidationFailure, RuntimeError)
+"""What OpenVINO raises over a network that it cannot convert; its own errors share no base."""
 
 
 def write_ir(graph: ExportGraph, path: Path, precision: ExportPrecision) -> None:

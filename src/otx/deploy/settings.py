@@ -1,7 +1,8 @@
-"""What a user can say about an export. Imports no torch."""
+"""What a user can say about an export, and how exact it has to be. Imports no torch."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 ExportFormat = Literal["openvino", "onnx"]
@@ -10,4 +11,25 @@ ExportPrecision = Literal["fp32", "fp16"]
 MODEL_FILES: dict[ExportFormat, str] = {"openvino": "model.xml", "onnx": "model.onnx"}
 PARITY_FILE = "parity.json"
 PARITY_IMAGES = 64
+"""Validation images that the exported file is compared on."""
 MAX_DROP = 0.01
+"""How much of the metric, relative, may be lost."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """How far raw outputs of an exported file may be from the model's own.
+
+    Attributes:
+        difference: Of an output, relative to its largest magnitude; of scores in [0, 1], absolute.
+        unmatched: Share of confident detections that have no twin. Not 0, because near-tied queries may swap.
+    """
+
+    difference: float
+    unmatched: float
+
+
+TOLERANCES: dict[ExportPrecision, Tolerance] = {
+    "fp32": Tolerance(difference=0.01, unmatched=0.01),
+    "fp16": Tolerance(difference=0.05, unmatched=0.05),
+}

@@ -1,0 +1,114 @@
+"""How far two runs of the same graph are apart: outputs by element, detections as sets.
+
+Shapes: B images, N rows per image; a row of `boxes` is XYXY in pixels of the model's input, and a score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import inf, isnan
+
+import torch
+from torch import Tensor
+from torchvision.ops import box_iou
+
+from otx.deploy.settings import Tolerance
+
+CONFIDENT = 0.05
+"""Detections below this score are compared by their scores only: no threshold in use would let them through."""
+TWIN_IOU = 0.9
+"""Overlap from which two boxes are the same."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What has been seen; differences of several batches add up.
+
+    Attributes:
+        max_abs: Largest absolute difference of an output (of a score, for detections).
+        largest: The same, relative to the output's largest magnitude (absolute for scores).
+        compared: Number of confident detections, of both sides.
+        unmatched: How many of them have no twin on the other side.
+    """
+
+    max_abs: float = 0.0
+    largest: float = 0.0
+    compared: int = 0
+    unmatched: int = 0
+
+    def __add__(self, other: Difference) -> Difference:
+        return Difference(
+            max(self.max_abs, other.max_abs),
+            max(self.largest, other.largest),
+            self.compared + other.compared,
+            self.unmatched + other.unmatched,
+        )
+
+    def breaches(self, tolerance: Tolerance) -> list[str]:
+        """What is beyond the tolerance, in words."""
+        found = []
+        if not self.largest <= tolerance.difference:
+            found.append(f"outputs differ by {self.largest:.2g}, allowed is {tolerance.difference:g}")
+        if self.unmatched > tolerance.unmatched * self.compared:
+            found.append(f"{self.unmatched} of {self.compared} confident detections have no twin")
+        return found
+
+
+def difference(reference: Mapping[str, Tensor], other: Mapping[str, Tensor], tolerance: Tolerance) -> Difference:
+    """Compare the raw outputs of one batch.
+
+    Args:
+        reference: By name, as the model gives them.
+        other: By name, as the exported file gives them.
+        tolerance: How much a detection's score may differ from its twin's.
+    """
+    if set(reference) != set(other):
+        return Difference(max_abs=inf, largest=inf)
+    names = set(reference)
+    found = Difference()
+    if {"boxes", "labels"} <= names:
+        pairs = zip(*(graph[name].cpu() for graph in (reference, other) for name in ("boxes", "labels")), strict=True)
+        found += _total(_sets(*rows, tolerance.difference) for rows in pairs)
+        names -= {"boxes", "labels"}
+    return found + _total(_elements(reference[name].cpu(), other[name].cpu()) for name in names)
+
+
+def _total(differences: Iterable[Difference]) -> Difference:
+    return sum(differences, start=Difference())
+
+
+def _elements(reference: Tensor, other: Tensor) -> Difference:
+    if reference.shape != other.shape:
+        return Difference(max_abs=inf, largest=inf)
+    if not reference.numel():
+        return Difference()
+    max_abs = float((reference.double() - other.double()).abs().max())
+    magnitude = float(reference.double().abs().max())
+    if isnan(max_abs):
+        return Difference(max_abs=inf, largest=inf)
+    return Difference(max_abs=max_abs, largest=max_abs / magnitude if magnitude else max_abs)
+
+
+def _sets(boxes_N5: Tensor, labels_N: Tensor, other_N5: Tensor, other_labels_N: Tensor, slack: float) -> Difference:
+    """Compare the detections of one image whatever their order: sorted scores, and a twin for each confident one."""
+    if boxes_N5.shape != other_N5.shape:
+        return Difference(max_abs=inf, largest=inf)
+    scores = _elements(boxes_N5[:, 4].sort(descending=True).values, other_N5[:, 4].sort(descending=True).values)
+    twins_NN = (
+        (labels_N[:, None] == other_labels_N)
+        & ((boxes_N5[:, None, 4] - other_N5[:, 4]).abs() <= slack)
+        & (box_iou(boxes_N5[:, :4].float(), other_N5[:, :4].float()) >= TWIN_IOU)
+    )
+    ours, theirs = _confident(boxes_N5, slack), _confident(other_N5, slack)
+    unmatched = (ours & ~twins_NN.any(dim=1)).sum() + (theirs & ~twins_NN.any(dim=0)).sum()
+    compared = int(ours.sum() + theirs.sum())
+    return Difference(scores.max_abs, scores.max_abs, compared, int(unmatched))
+
+
+def _confident(boxes_N5: Tensor, slack: float) -> Tensor:
+    """Rows that count: confident, and clear of the last place, below which the other side may have cut."""
+    scores_N = boxes_N5[:, 4]
+    if not len(scores_N):
+        return torch.zeros(0, dtype=torch.bool)
+    return (scores_N >= CONFIDENT) & (scores_N > scores_N.min() + slack)
