@@ -17,7 +17,10 @@ EXAMPLES = """\
   otx find --task DETECTION
   otx find --pattern mobilenet --json"""
 ABILITIES = ("exportable", "quantizable", "explainable", "tileable")
-LEGEND = "can: e exportable, q quantizable, x explainable, t tileable; weights: what they were trained on"
+HEADINGS = ("size", "params", "licence", "has", "trained on")
+WIDE = 110
+"""Columns of a terminal from which there is room for the last heading."""
+LEGEND = "has: w pretrained weights; can be e exported, q quantized, x explained, t run on tiles."
 MORE = "Any other name that timm knows works too: --model timm/NAME."
 
 
@@ -50,27 +53,30 @@ def _show(rows: list[ModelRow], console: Console) -> None:
     if not rows:
         console.print(f"No model matches. {MORE}")
         return
+    widest = max(len(row.name) for row in rows)
+    headings = HEADINGS if console.width >= WIDE else HEADINGS[:-1]
     for task in dict.fromkeys(row.task for row in rows):
-        # Names are never cut: they are there to be copied. Where a terminal is too narrow, the last columns suffer.
-        table = Table(title=task.value, title_justify="left", title_style="bold", box=None, pad_edge=False)
-        table.add_column("model", no_wrap=True, min_width=max(len(row.name) for row in rows))
-        for heading in ("size", "params", "licence", "weights", "can"):
-            table.add_column(heading, justify="right" if heading == "params" else "left", no_wrap=True)
+        console.print(f"[bold]{task.value}[/]")
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        # Names are never cut: they are there to be copied.
+        table.add_column("model", no_wrap=True, min_width=widest)
+        for heading in headings:
+            table.add_column(heading, justify="right" if heading in {"size", "params"} else "left", no_wrap=True)
         for row in rows:
             if row.task == task:
-                table.add_row(row.name, *_cells(row))
-        console.print(table, soft_wrap=False)
+                table.add_row(row.name, *_cells(row)[: len(headings)])
+        console.print(table)
         console.print()
     console.print(f"{LEGEND}\n{MORE}")
 
 
-def _cells(row: ModelRow) -> tuple[str, ...]:
+def _cells(row: ModelRow) -> list[str]:
     height, width = row.input_spec.size
-    letters = {"exportable": "e", "quantizable": "q", "explainable": "x", "tileable": "t"}
-    return (
-        f"{height}x{width}",
+    abilities = [row.weights is not None, row.exportable, row.quantizable, row.explainable, row.tileable]
+    return [
+        str(height) if height == width else f"{height}x{width}",
         f"{row.parameters / 1e6:.1f} M",
         row.licence,
+        "".join(letter if able else "-" for letter, able in zip("weqxt", abilities, strict=True)),
         row.weights.trained_on if row.weights else "-",
-        "".join(letter if getattr(row, ability) else "-" for ability, letter in letters.items()),
-    )
+    ]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from otx.cli.streams import console, stdout_to_stderr
+from otx.cli.streams import console, show_log, stdout_to_stderr
 from otx.cli.verbs import VERBS, overview
 from otx.core.errors import OTXError, UserError, nearest
 
@@ -69,13 +69,14 @@ def _run(words: list[str]) -> int:
 
 
 def _run_verb(verb: str, module: Any, options: list[str]) -> int:  # noqa: ANN401 - a module
-    from otx.cli.parser import build_parser, parse, with_json
+    from otx.cli.parser import help_text, parse, with_json
 
-    parser = build_parser(verb, module.run, module.EXAMPLES)
+    table = with_json(module.run)
     if {"-h", "--help"} & set(options):
-        parser.print_help()
+        print(help_text(verb, table, module.EXAMPLES), end="")
         return 0
-    values = parse(parser, with_json(module.run), options)
+    values = parse(table, options)
+    show_log()
     as_json = values.pop("json")
     with stdout_to_stderr() if as_json else nullcontext():
         outcome = module.run(**values)

@@ -59,6 +59,11 @@ class Argument:
         return typing.get_origin(self.kind) is list
 
     @property
+    def is_text(self) -> bool:
+        """Takes its value as it is."""
+        return set(_parts(self.kind)) <= {str, type(None)}
+
+    @property
     def metavar(self) -> str:
         """What stands for the value in `--help`."""
         return self.option.metavar or "{" + ",".join(self.choices) + "}"
@@ -72,7 +77,9 @@ class Argument:
     @property
     def expected(self) -> str:
         """The type in words, for messages."""
-        words = {int: "a whole number", float: "a number", bool: "true or false", Path: "a path", str: "a word"}
+        if self.is_list or self.is_text:
+            return self.metavar
+        words = {int: "a whole number", float: "a number", bool: "true or false", Path: "a path", str: "a file"}
         names = self.choices + [words.get(part, str(part)) for part in _parts(self.kind) if part in words]
         return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" or {names[-1]}"
 

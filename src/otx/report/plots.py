@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from otx.core.drawing import colour_of
+from otx.core.label_info import LabelInfo
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +58,7 @@ def plot_training(metrics_csv: Path, folder: Path) -> list[Path]:
     return [_save(figure, folder / "training.png")]
 
 
-def plot_curves(curves: Mapping[str, Any], labels: Sequence[str], folder: Path) -> list[Path]:
+def plot_curves(curves: Mapping[str, Any], labels: LabelInfo, folder: Path) -> list[Path]:
     """Draw what a metric has left for plots (`MetricResult.curves`), each entry by its shape.
 
     Args:
@@ -68,6 +69,9 @@ def plot_curves(curves: Mapping[str, Any], labels: Sequence[str], folder: Path) 
 
     Returns:
         The files written; entries without any point are left out.
+
+    Raises:
+        ValueError: A matrix has not one row per label.
     """
     written = []
     for name, content in curves.items():
@@ -77,7 +81,7 @@ def plot_curves(curves: Mapping[str, Any], labels: Sequence[str], folder: Path) 
             first = next(iter(content.values()))
             figure = _classes(name, content) if isinstance(first, Mapping) else _columns(name, content)
         else:
-            figure = _matrix(name, content, labels)
+            figure = _matrix(name, content, labels.names)
         written.append(_save(figure, folder / f"{name}.png"))
     return written
 
@@ -110,6 +114,9 @@ def _classes(name: str, classes: Mapping[str, Mapping[str, Sequence[float]]]) ->
 
 def _matrix(name: str, rows: Sequence[Sequence[int]], labels: Sequence[str]) -> Figure:
     size = len(rows)
+    if size != len(labels):
+        msg = f"{name}: expected {len(labels)} rows, one per label, got {size}"
+        raise ValueError(msg)
     side = min(14.0, max(4.0, 1.5 + 0.42 * size))
     figure = _figure(side + 1, side)
     axes = figure.add_subplot()

@@ -39,7 +39,7 @@ def per_class_table(per_class: Mapping[str, Mapping[str, float]]) -> Table:
 
 def parity_table(parity: Mapping[str, Any]) -> Table:
     """The comparison of an exported model with its checkpoint, as `parity.json` has it."""
-    metric = str(parity.get("metric", "metric"))
+    metric = str(parity.get("metric") or "metric not measured")
     table = _table("", "checkpoint", "exported", "drop", "allowed", "images")
     table.add_row(
         metric,

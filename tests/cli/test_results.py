@@ -1,0 +1,204 @@
+"""What the verbs print about the Engine's results: JSON alone on stdout, or lines that end with the next command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from otx.engine import Engine
+from otx.engine.results import ExportResult, PredictResult, TestResult, TrainResult
+
+Run = Callable[..., int]
+
+RUN = Path("otx-workspace/run")
+PARITY = {
+    "metric": "map", "reference": 0.5, "exported": 0.499, "drop_relative": 0.002, "max_drop": 0.01,
+    "max_abs_diff": 1e-5, "images": 12, "passed": True, "reasons": [],
+}  # fmt: skip
+RESULTS: dict[str, Any] = {
+    "train": TrainResult(
+        work_dir=RUN,
+        task="DETECTION",
+        model="timm/net",
+        checkpoint=RUN / "checkpoints/best.safetensors",
+        last=RUN / "checkpoints/last.safetensors",
+        monitor="map_50",
+        metrics={"map": 0.4, "map_50": 0.81},
+        epochs=7,
+        stopped_early=True,
+        seconds=200.4,
+    ),
+    "test": TestResult(
+        work_dir=RUN,
+        split="test",
+        metrics={"map": 0.4},
+        per_class={"cat": {"ap": 0.5}, "dog": {"ap": 0.3}},
+        checkpoint=RUN / "checkpoints/best.safetensors",
+        images=12,
+        seconds=3.0,
+    ),
+    "predict": PredictResult(
+        work_dir=RUN,
+        predictions=RUN / "predict/predictions.json",
+        pictures=RUN / "predict",
+        checkpoint=RUN / "export/model.xml",
+        threshold=0.25,
+        images=12,
+        skipped=["broken [1].jpg"],
+        seconds=2.0,
+    ),
+    "export": ExportResult(
+        work_dir=RUN,
+        model=RUN / "export/model.xml",
+        checkpoint=RUN / "checkpoints/best.safetensors",
+        format="openvino",
+        precision="fp32",
+        parity=PARITY,
+    ),
+}
+WORDS = {"predict": ["--input", "pictures"]}
+EXPECTED = {
+    "train": ["timm/net (DETECTION) trained: 7 epochs, stopped early, 3 min 20 s", "0.8100", "best.safetensors"],
+    "test": ["best.safetensors on test: 12 images", "0.4000", "dog", "test/metrics.json"],
+    "predict": ["6.0 images/s", "not readable: broken [1].jpg", "predict/predictions.json", "scores from 0.25"],
+    "export": ["exported to openvino, fp32", "0.20%", "export/parity.json"],
+}
+NEXT = {"train": "otx test", "test": "otx export", "export": "otx test --checkpoint otx-workspace/run/export/model.xml"}
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Stands in for the Engine's verbs, which chatter on stdout like the libraries that they use."""
+    seen: dict[str, Any] = {}
+
+    def fake(verb: str) -> Callable[..., Any]:
+        def work(engine: Engine, *args: Any, **named: Any) -> Any:
+            print("chatter of Python")
+            os.system("echo chatter of a process")
+            seen.update(engine=engine, args=args, named=named)
+            return RESULTS[verb]
+
+        return work
+
+    for verb in RESULTS:
+        monkeypatch.setattr(Engine, verb, fake(verb))
+    return seen
+
+
+@pytest.mark.parametrize("verb", RESULTS)
+def test_json_is_all_that_is_on_stdout(
+    verb: str, otx: Run, calls: dict[str, Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert otx(verb, *WORDS.get(verb, []), "--json") == 0
+    out, err = capfd.readouterr()
+    assert json.loads(out) == RESULTS[verb].to_json()
+    assert err.splitlines() == ["chatter of Python", "chatter of a process"]
+
+
+@pytest.mark.parametrize("verb", RESULTS)
+def test_people_read_where_it_is_and_what_comes_next(
+    verb: str, otx: Run, calls: dict[str, Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert otx(verb, *WORDS.get(verb, [])) == 0
+    text = capfd.readouterr().out
+    assert [part for part in EXPECTED[verb] if part not in text] == []
+    if verb in NEXT:
+        assert NEXT[verb] in text.splitlines()[-1]
+
+
+def test_the_next_command_names_the_same_work_dir(
+    otx: Run, calls: dict[str, Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert otx("train", "--work_dir", "my run") == 0
+    assert "otx test --work_dir 'my run'" in capfd.readouterr().out
+    assert calls["engine"].work_dir == Path("my run")
+
+
+def test_train_hands_every_option_to_the_engine(otx: Run, calls: dict[str, Any]) -> None:
+    words = (
+        "--data_root data --task DETECTION --data_format coco --on_bad_data skip --model timm/x --pretrained false "
+        "--max_epochs 3 --seed 7 --device cpu --precision 32 --resume --set data.batch_size=4 --set training.patience=0"
+    )
+    assert otx("train", *words.split()) == 0
+    assert calls["named"] == {"max_epochs": 3, "precision": "32", "resume": True}
+    given = calls["engine"].given
+    assert given.pop("data_root") == str(Path("data").absolute())
+    assert given == {
+        "task": "DETECTION",
+        "data_format": "coco",
+        "on_bad_data": "skip",
+        "model.name": "timm/x",
+        "model.pretrained": False,
+        "seed": 7,
+        "device": "cpu",
+        "data.batch_size": 4,
+        "training.patience": 0,
+    }
+
+
+def test_the_other_verbs_hand_over_theirs(otx: Run, calls: dict[str, Any]) -> None:
+    assert otx("test", "--checkpoint", "m.xml", "--split", "val", "--data_root", "other") == 0
+    assert (calls["args"], calls["named"]) == ((Path("m.xml"),), {"split": "val"})
+    assert calls["engine"].given["data_root"] == str(Path("other").absolute())
+    assert otx("predict", "--input", "a/*.png", "--checkpoint", "m.xml", "--threshold", "0.4") == 0
+    assert (calls["args"], calls["named"]) == (("a/*.png", Path("m.xml")), {"threshold": 0.4})
+    assert otx("export", "--format", "onnx", "--precision", "fp16", "--max_drop", "0.02") == 0
+    assert calls["named"] == {"format": "onnx", "precision": "fp16", "max_drop": 0.02}
+
+
+def test_find_lists_the_catalog(otx: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    assert otx("find", "--task", "detection", "--pattern", "DFINE", "--json") == 0
+    rows = json.loads(capfd.readouterr().out)
+    assert {row["task"] for row in rows} == {"DETECTION"}
+    assert all("dfine" in row["name"] for row in rows)
+    assert set(rows[0]) == {
+        "name", "task", "parameters", "input_size", "licence", "exportable", "quantizable", "explainable", "tileable",
+    }  # fmt: skip
+    assert otx("find", "--pattern", "nothing like it") == 0
+    assert "No model matches" in capfd.readouterr().out
+
+
+def test_find_cuts_no_name_on_a_narrow_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    from otx.cli.find import run
+    from otx.frameworks import catalog
+
+    run().show(Console(width=80, soft_wrap=True))
+    lines = capsys.readouterr().out.splitlines()
+    shown = {line.split()[0] for line in lines if line.strip()}
+    assert {row.name for row in catalog()} <= shown
+    assert all(len(line.rstrip()) <= 80 for line in lines[:-2])
+
+
+def test_demo_data_of_every_task_can_be_checked(
+    otx: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from otx.tasks import task_specs
+
+    monkeypatch.chdir(tmp_path)
+    for task in task_specs():
+        assert otx("demo", "--task", task, "--only_data", task.lower()) == 0
+        capfd.readouterr()
+        assert otx("check", "--data_root", task.lower(), "--json") == 0
+        assert json.loads(capfd.readouterr().out)["task"] == task
+
+
+def test_results_go_to_stdout_plain_and_unbroken_where_nobody_looks(cats_and_dogs: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "otx", "check", "--data_root", str(cats_and_dogs)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COLUMNS": "40"},
+    )
+    assert "\x1b" not in done.stdout
+    assert "task     MULTI_CLASS_CLS: one label for each of 16 images" in done.stdout
+    assert done.stderr == ""

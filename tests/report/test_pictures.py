@@ -1,0 +1,96 @@
+"""Pictures show what the records say, for any task's `draw`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision import tv_tensors
+
+from otx.core.image_info import ImageInfo
+from otx.core.label_info import LabelInfo
+from otx.report.pictures import GAP, TILE, write_batch, write_comparison, write_predictions, write_sheet
+from otx.tasks import task_specs
+from otx.tasks.detection.draw import draw
+from otx.tasks.detection.entity import DetBatchDataEntity
+
+LABELS = LabelInfo(("cat", "dog"))
+
+
+def picture(path: Path, width: int = 64, height: int = 48) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((height, width, 3), 128, dtype=np.uint8)).save(path)
+    return path
+
+
+def record(path: Path, label: str = "dog", **more: Any) -> dict[str, Any]:
+    boxes = [{"label": label, "score": 0.9, "bbox": [10, 10, 40, 40]}]
+    return {"image": str(path), "width": 64, "height": 48, "objects": boxes, "labels": boxes} | more
+
+
+def differs(first: Path, second: Path) -> bool:
+    return first.read_bytes() != second.read_bytes()
+
+
+def test_each_record_becomes_a_picture_and_equal_names_stay_apart(tmp_path: Path) -> None:
+    names = ["a/1.png", "b/1.png", "1-2.png", "c/1.jpg"]
+    written = write_predictions([record(picture(tmp_path / name)) for name in names], tmp_path / "out", draw, LABELS)
+    assert [path.name for path in written] == ["1.jpg", "1-2.jpg", "1-2-2.jpg", "1-3.jpg"]
+    assert all(Image.open(path).format == "JPEG" for path in written)
+
+
+def test_pictures_are_turned_as_the_boxes_are(tmp_path: Path) -> None:
+    source = tmp_path / "turned.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (400, 600)).save(source, exif=exif)
+    (written,) = write_predictions([record(source, objects=[])], tmp_path / "out", draw, LABELS)
+    assert Image.open(written).size == (600, 400)
+
+
+def test_truth_and_prediction_stand_side_by_side(tmp_path: Path) -> None:
+    source = picture(tmp_path / "1.png")
+    truth, prediction = record(source, "cat"), record(source, "dog")
+    same = write_comparison([truth] * 3, [truth] * 3, tmp_path / "same.jpg", draw, LABELS, columns=2)
+    other = write_comparison([truth] * 3, [prediction] * 3, tmp_path / "other.jpg", draw, LABELS, columns=2)
+    sheet = Image.open(other)
+    assert sheet.width == 4 * (TILE + GAP) + GAP
+    assert sheet.height < sheet.width
+    assert differs(same, other)
+    with pytest.raises(ValueError, match="zip"):
+        write_comparison([truth], [], tmp_path / "odd.jpg", draw, LABELS)
+
+
+def test_a_batch_is_drawn_as_the_model_gets_it(tmp_path: Path) -> None:
+    images = torch.full((3, 3, 96, 96), 90, dtype=torch.uint8)
+    boxes = tv_tensors.BoundingBoxes(torch.tensor([[20.0, 20, 70, 70]]), format="XYXY", canvas_size=(96, 96))
+    infos = [ImageInfo(path=f"{n}.png", height=480, width=480, scale=(0.2, 0.2), offset=(3, 5)) for n in range(3)]
+    batch = DetBatchDataEntity(images=images, imgs_info=infos, bboxes=[boxes] * 3, labels=[torch.tensor([1])] * 3)
+    moved = [ImageInfo(path="", height=1, width=1, scale=(9.0, 9.0), offset=(50, 50)) for _ in range(3)]
+    other = DetBatchDataEntity(images=images, imgs_info=moved, bboxes=[boxes] * 3, labels=[torch.tensor([1])] * 3)
+    first = write_batch(batch, tmp_path / "batch.jpg", draw, LABELS, columns=2)
+    second = write_batch(other, tmp_path / "other.jpg", draw, LABELS, columns=2)
+    assert Image.open(first).size == (2 * (TILE + GAP) + GAP, 2 * (TILE + GAP) + GAP)
+    assert not differs(first, second), "where the image came from must not move boxes that are drawn on the input"
+    fewer = write_batch(batch, tmp_path / "two.jpg", draw, LABELS, columns=2, most=2)
+    assert Image.open(fewer).height == TILE + 2 * GAP
+
+
+@pytest.mark.parametrize("task", task_specs())
+def test_every_task_draws_its_records(tmp_path: Path, task: str) -> None:
+    spec = task_specs()[task]  # type: ignore[index] - the parameter is a key
+    source = picture(tmp_path / "1.png")
+    (drawn,) = write_predictions([record(source)], tmp_path / "out", spec.load("draw"), LABELS)
+    (empty,) = write_predictions([record(source, objects=[], labels=[])], tmp_path / "no", spec.load("draw"), LABELS)
+    assert differs(drawn, empty)
+
+
+def test_a_sheet_holds_pictures_of_any_shape(tmp_path: Path) -> None:
+    shapes = [(100, 50), (50, 1000), (3000, 20), (1, 1)]
+    sheet = Image.open(write_sheet([Image.new("RGB", shape) for shape in shapes], tmp_path / "s.jpg", columns=9))
+    assert sheet.width == 4 * (TILE + GAP) + GAP
+    assert sheet.height == 2 * TILE + 2 * GAP
