@@ -64,6 +64,8 @@ ROWS = (
     _row("mobilenetv4_conv_medium", "e500_r224_in1k", 9_715_512, crop=0.95),
     _row("efficientnet_b0", "ra4_e3600_r224_in1k", 5_288_548, mean=HALF, std=HALF, crop=0.9),
     _row("tf_efficientnetv2_b0", "in1k", 7_139_704, size=192),
+    # The best of fifteen small networks where images are small and weights random (64 pixels, CIFAR-10).
+    _row("resnet10t", "c3_in1k", 5_435_488, size=176),
     _row("resnet18", "a1_in1k", 11_689_512, crop=0.95),
     _row("resnet50", "a1_in1k", 25_557_032, crop=0.95),
     _row("regnety_008_tv", "tv2_in1k", 6_432_512, crop=0.965, licence="BSD-3-Clause"),

@@ -10,35 +10,41 @@ from torchvision.models import get_model
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.fcos import FCOS, FCOSHead
 
-from otx.frameworks.torchvision.backbone import TimmPyramid
 from otx.frameworks.torchvision.one_stage import OneStage, TorchvisionOneStage, targets
+from otx.frameworks.torchvision.pyramid import Pyramid
 from otx.tasks.detection.entity import DetBatchDataEntity
 
 
 class TorchvisionFCOS(TorchvisionOneStage):
-    """FCOS as torchvision builds it (`arch`), or over any timm backbone.
+    """FCOS as torchvision builds it (`arch`), or over a backbone of any framework.
 
-    `options` of the latter: `backbone` (a timm name), `backbone_options`, `stages`, `channels` of the pyramid and the
-    head (a multiple of 32, for the group norm), `convs` of each branch of the head.
+    `options` of the latter: `features`, `backbone`, `backbone_options`, `stages` (see `Pyramid`), `channels` of the
+    pyramid and the head (a multiple of 32, for the group norm), `convs` of each branch of the head.
     """
 
     def create_model(self) -> nn.Module:
         """Build the detector with random weights."""
         if self.options:
-            return OneStage(self._over_timm(**self.options))
+            return OneStage(self._over_pyramid(**self.options))
         # Frozen batch norm would go with torchvision's pretrained backbone; without one it stays trainable.
         options = {"weights": None, "weights_backbone": None, "num_classes": len(self.label_info)}
         return OneStage(cast("FCOS", get_model(self.arch, **options)))
 
-    def _over_timm(
-        self, backbone: str, stages: list[int], channels: int, convs: int, backbone_options: dict[str, Any]
+    def _over_pyramid(
+        self,
+        features: str,
+        backbone: str,
+        backbone_options: dict[str, Any],
+        stages: list[int],
+        channels: int,
+        convs: int,
     ) -> FCOS:
-        pyramid = TimmPyramid(backbone, stages, channels, backbone_options, self.input_spec.channels)
+        pyramid = Pyramid(features, backbone, stages, channels, self.input_spec.channels, backbone_options)
         square_anchors: Any = AnchorGenerator
         return FCOS(
             pyramid,
             num_classes=len(self.label_info),
-            # One square anchor per cell, as large as the stride; level i then learns boxes of 4 to 8 strides.
+            # One square anchor per cell, as large as the stride; each level then learns boxes of 4 to 8 strides.
             anchor_generator=square_anchors(
                 sizes=tuple((stride,) for stride in pyramid.strides), aspect_ratios=((1.0,),) * len(pyramid.strides)
             ),
