@@ -20,7 +20,11 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + PARTIAL)
     try:
+        partial.touch()
+        mode = partial.stat().st_mode
         yield partial
+        # Some writers (safetensors) make files that only their owner can read.
+        partial.chmod(mode)
         _flush(partial)
         partial.replace(path)
         _flush(path.parent)

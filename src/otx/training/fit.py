@@ -1,0 +1,169 @@
+"""Trains a model, from the start or from where a killed run had got to."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import torch
+from lightning.pytorch import Callback
+from rich.console import Console
+from torch.utils.data import DataLoader
+
+from otx.core.errors import OTXError, UserError
+from otx.core.metric import TaskMetric
+from otx.core.model import OTXModel
+from otx.training.checkpoint import load_model
+from otx.training.keeper import BEST, LAST, RESUME, Keeper
+from otx.training.lightning_trainer import StopWitness, interruptible, make_trainer, silenced
+from otx.training.module import TrainingModule
+from otx.training.progress import ProgressReport, TrainLog
+from otx.training.report import Listener
+from otx.training.resume import find_state, run_facts
+from otx.training.settings import TrainingSettings
+
+
+class FitData(Protocol):
+    """Where batches come from, for example `otx.data.datamodule.OTXDataModule`."""
+
+    def loader(self, subset: str, train: bool) -> DataLoader[Any]:
+        """Batches of a subset, in the order and with the augmentation of training or of evaluation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitResult:
+    """What came out of a training; the model holds the best weights.
+
+    Attributes:
+        best_path: Weights of the best epoch.
+        last_path: Weights of the last epoch.
+        best_epoch: Counted from 1.
+        best_metrics: Of the validation after the best epoch.
+        epochs_done: Epochs trained, those before a resume included.
+        stopped_early: Training ended because it no longer improved.
+        seconds: Time of all epochs with their validation, those before a resume included.
+        images_per_second: Median speed of training over the epochs.
+    """
+
+    best_path: Path
+    last_path: Path
+    best_epoch: int
+    best_metrics: dict[str, float]
+    epochs_done: int
+    stopped_early: bool
+    seconds: float
+    images_per_second: float
+
+
+class InterruptedTrainingError(OTXError):
+    """Somebody stopped the training."""
+
+    exit_status = 130
+
+    def __init__(self, epochs_done: int, max_epochs: int, folder: Path) -> None:
+        super().__init__(
+            f"stopped with {epochs_done} of {max_epochs} epochs kept in {folder}. Go on with the same command and "
+            "--resume, or with Engine.train(resume=True)."
+        )
+
+
+def fit(
+    model: OTXModel[Any, Any],
+    data: FitData,
+    metric: TaskMetric[Any, Any],
+    settings: TrainingSettings,
+    work_dir: Path,
+    *,
+    model_name: str,
+    monitor: str,
+    monitor_mode: Literal["max", "min"] = "max",
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    resume: bool = False,
+    show: bool = True,
+    listeners: Sequence[Listener] = (),
+    callbacks: Sequence[Callback] = (),
+) -> FitResult:
+    """Train and validate, and keep the best and the last weights in `work_dir/checkpoints`.
+
+    With the same seed, data and machine the result is the same, bit for bit on the CPU, whether the run was killed
+    and resumed or not.
+
+    Args:
+        model: Trained in place; holds the best weights afterwards.
+        data: Gives the subsets `train` and `val`.
+        metric: Of the task.
+        settings: All chosen, only the warm-up may be `auto`.
+        work_dir: Where `checkpoints/`, `metrics.csv`, `train.log` and `tensorboard/` go.
+        model_name: Catalog name, written into the checkpoints.
+        monitor: Metric whose best value makes the best epoch.
+        monitor_mode: Whether more or less of it is better.
+        seed: Makes the random numbers of each step.
+        device: Where to train, see `resolve_device`.
+        resume: Go on from the last epoch that was kept in the work dir; if there is none, start.
+        show: Write progress to standard error; `train.log` has it in any case.
+        listeners: Called after each epoch.
+        callbacks: More callbacks for Lightning.
+
+    Raises:
+        UserError: The work dir holds a run already and `resume` is false, or the run in it is not this one.
+        InterruptedTrainingError: By Ctrl-C or SIGTERM; the kept epochs stand.
+        DivergedError: The loss is not a number any more.
+    """
+    _check_chosen(settings)
+    state_path = find_state(work_dir / "checkpoints" / RESUME, resume=resume)
+    log = TrainLog(work_dir / "train.log", Console(stderr=True) if show else None)
+    loaders = (data.loader("train", train=True), data.loader("val", train=False))
+    run = run_facts(model, model_name, settings, seed, len(loaders[0]))
+    if settings.channels_last is True:
+        model.to(memory_format=torch.channels_last)
+    module = TrainingModule(model, metric, settings, loaders, seed=seed, run=run, note=log.line)
+    progress, witness = ProgressReport(log, monitor), StopWitness()
+    keeper = Keeper(
+        work_dir,
+        model_name,
+        monitor=monitor,
+        monitor_mode=monitor_mode,
+        patience=int(settings.patience),
+        tensorboard=settings.tensorboard,
+        listeners=[progress.epoch_done, *listeners],
+    )
+    with silenced(), interruptible():
+        trainer = make_trainer(settings, work_dir, torch.device(device), [progress, *callbacks, witness, keeper])
+        try:
+            trainer.fit(module, ckpt_path=state_path)
+        except (KeyboardInterrupt, SystemExit) as error:
+            if not witness.stopped:
+                raise
+            stopped = InterruptedTrainingError(keeper.epochs_done, module.max_epochs, work_dir)
+            log.line(str(stopped))
+            raise stopped from error
+    load_model(keeper.path(BEST), model)
+    return _result(keeper, module.max_epochs)
+
+
+def _check_chosen(settings: TrainingSettings) -> None:
+    names = ("max_epochs", "patience", "accumulate", "precision", "channels_last")
+    left = [name for name in names if getattr(settings, name) == "auto"]
+    if left:
+        msg = f"training needs a number for what is still 'auto': {', '.join(left)}; Engine chooses them"
+        raise UserError(msg)
+    if not 0 <= settings.ema_decay < 1:
+        msg = f"training.ema_decay: expected a decay of at least 0 and below 1, got {settings.ema_decay}"
+        raise UserError(msg)
+
+
+def _result(keeper: Keeper, max_epochs: int) -> FitResult:
+    return FitResult(
+        best_path=keeper.path(BEST),
+        last_path=keeper.path(LAST),
+        best_epoch=keeper.best_epoch,
+        best_metrics=keeper.best_metrics,
+        epochs_done=keeper.epochs_done,
+        stopped_early=keeper.epochs_done < max_epochs,
+        seconds=sum(row["seconds"] for row in keeper.rows),
+        images_per_second=statistics.median(row["images_per_second"] for row in keeper.rows),
+    )

@@ -1,0 +1,234 @@
+"""The one LightningModule of OTX: any `OTXModel` of any task and framework, in training and validation."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+
+from otx.core.entity import OTXBatchDataEntity, OTXBatchLossEntity
+from otx.core.errors import UserError
+from otx.core.metric import MetricResult, TaskMetric
+from otx.core.model import OTXModel
+from otx.training.average import WeightAverage
+from otx.training.optimizer import build_optimizer, set_lr
+from otx.training.randomness import seed_step
+from otx.training.resume import check_same_run
+from otx.training.schedule import Schedule
+from otx.training.settings import TrainingSettings
+
+STATE_KEY = "otx"
+
+
+@dataclass
+class EpochTally:
+    """What an epoch of training adds up to; tensors stay on their device, so that no step waits for one.
+
+    Attributes:
+        losses: Sum over the batches by name.
+        batches: Number of batches.
+        images: Number of images.
+        started: Clock at the start.
+        train_seconds: Time of the training part, once it is over.
+    """
+
+    losses: dict[str, Tensor] = field(default_factory=dict)
+    batches: int = 0
+    images: int = 0
+    started: float = field(default_factory=time.perf_counter)
+    train_seconds: float = 0.0
+
+    def add(self, losses: dict[str, Tensor], images: int) -> None:
+        """Take in a batch."""
+        for name, value in losses.items():
+            before = self.losses.get(name)
+            self.losses[name] = value.detach() if before is None else before + value.detach()
+        self.batches += 1
+        self.images += images
+
+    def stop(self) -> None:
+        """The training part is over (the first call counts)."""
+        self.train_seconds = self.train_seconds or time.perf_counter() - self.started
+
+    def mean_losses(self) -> dict[str, float]:
+        """Mean over the batches by name; waits for the device."""
+        return {name: float(value) / self.batches for name, value in self.losses.items()}
+
+
+class TrainingModule(LightningModule):
+    """Trains and validates an `OTXModel`.
+
+    Args:
+        model: What to train.
+        metric: The task's metric over the validation images.
+        settings: How to train; nothing in it is `auto` any more, except the warm-up.
+        loaders: Batches to train on and to validate on.
+        seed: Makes each step's random numbers, together with its position.
+        run: Facts of the run that must be the same when it is resumed.
+        note: Takes lines for the log.
+
+    Attributes:
+        tally: Of the running epoch.
+        validation: Result of the last validation, None before the first.
+        validated: Number of the epoch, from 1, that `validation` belongs to.
+    """
+
+    def __init__(
+        self,
+        model: OTXModel[Any, Any],
+        metric: TaskMetric[Any, Any],
+        settings: TrainingSettings,
+        loaders: tuple[DataLoader[Any], DataLoader[Any]],
+        *,
+        seed: int,
+        run: dict[str, Any],
+        note: Callable[[str], None],
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.metric = metric
+        self.settings = settings
+        self.seed = seed
+        self.loaders = loaders
+        self.run = run
+        self.note = note
+        self.max_epochs = int(settings.max_epochs)
+        # The batches left over at the end of an epoch make a step too.
+        steps_per_epoch = math.ceil(len(loaders[0]) / int(settings.accumulate))
+        self.schedule = Schedule.plan(settings.schedule, steps_per_epoch * self.max_epochs)
+        self.average = WeightAverage(model, settings.ema_decay) if settings.ema_decay else None
+        self.tally = EpochTally()
+        self.validation: MetricResult | None = None
+        self.validated = 0
+        self._averaged_step = 0
+
+    @property
+    def steps_done(self) -> int:
+        """Optimiser steps since the very start of the run."""
+        return int(self.trainer.global_step)
+
+    @property
+    def epoch_number(self) -> int:
+        """Number of the running epoch, counted from 1."""
+        return int(self.trainer.fit_loop.epoch_progress.current.ready)
+
+    def kept_weights(self) -> AbstractContextManager[None]:
+        """Within it, the model has the weights that are validated and saved: the averaged ones if there are any."""
+        return self.average.applied() if self.average else nullcontext()
+
+    def learning_rate(self) -> float:
+        """Of the parameter groups without a scale of their own, at the last step."""
+        return self.settings.optimizer.lr * self.schedule.factor(max(0, self.steps_done - 1))
+
+    # Lightning's hooks, in the order in which they come.
+
+    def configure_optimizers(self) -> Optimizer:
+        """The optimiser; its learning rates are set step by step from `schedule`."""
+        return build_optimizer(self.model, self.settings.optimizer)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Batches to train on, from the epoch on that comes next: workers read ahead before Lightning says which."""
+        progress: Any = self.trainer.fit_loop.epoch_progress.current
+        _set_epoch(self.loaders[0], progress.processed)
+        return self.loaders[0]
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Batches to validate on."""
+        return self.loaders[1]
+
+    def on_train_epoch_start(self) -> None:
+        """Start counting, and see to it that the last epoch is validated."""
+        last = self.epoch_number >= self.max_epochs
+        self.trainer.check_val_every_n_epoch = 1 if last else self.settings.val_interval
+        self.tally = EpochTally()
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:  # noqa: ANN401
+        """Move a batch, and lay its images out as the model's weights are while they are still bytes."""
+        return place(batch, device, channels_last=self.settings.channels_last is True)
+
+    def on_train_batch_start(self, batch: OTXBatchDataEntity[Any], batch_idx: int) -> None:
+        """Make the step a function of its number: random numbers and learning rate."""
+        seed_step(self.seed, self.trainer.fit_loop.total_batch_idx, self.device)
+        set_lr(self.optimizers(use_pl_optimizer=False), self.schedule.factor(self.steps_done))  # type: ignore[arg-type]
+
+    def training_step(self, batch: OTXBatchDataEntity[Any], batch_idx: int) -> Tensor:
+        """The sum of the model's losses."""
+        losses = self.model(batch)
+        assert isinstance(losses, OTXBatchLossEntity), "a model in training mode returns losses"
+        self.tally.add(losses.losses, batch.batch_size)
+        return losses.total
+
+    def on_train_batch_end(self, outputs: Any, batch: OTXBatchDataEntity[Any], batch_idx: int) -> None:  # noqa: ANN401
+        """Take the weights into the average after each optimiser step."""
+        if self.average and self.steps_done > self._averaged_step:
+            self.average.update()
+            self._averaged_step = self.steps_done
+
+    def on_validation_start(self) -> None:
+        """Validate with the weights that will be kept."""
+        self.tally.stop()
+        if self.average:
+            self.average.swap()
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the predictions of the last validation."""
+        self.metric.reset()
+
+    def validation_step(self, batch: OTXBatchDataEntity[Any], batch_idx: int) -> None:
+        """Predict, and compare with the truth."""
+        self.metric.update(self.model(batch), batch)
+
+    def on_validation_end(self) -> None:
+        """Compute the metrics; what the model learns from them (thresholds) goes into both sets of weights."""
+        result = self.metric.compute()
+        self.validation, self.validated = result, self.epoch_number
+        self.model.adopt_validation(result)
+        if self.average:
+            self.average.swap()
+            self.model.adopt_validation(result)
+
+    def on_train_epoch_end(self) -> None:
+        """Stop the clock where there was no validation."""
+        self.tally.stop()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what Lightning does not know of."""
+        average = self.average.state() if self.average else None
+        checkpoint[STATE_KEY] = {"run": self.run, "average": average, "averaged_step": self._averaged_step}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take it over again, if it is of this run."""
+        state = checkpoint[STATE_KEY]
+        check_same_run(state["run"], self.run, self.note)
+        done = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+        if done > self.max_epochs:
+            msg = f"{done} epochs are done already, more than the {self.max_epochs} asked for (--max_epochs)"
+            raise UserError(msg)
+        self.note(f"going on after epoch {done}")
+        self._averaged_step = state["averaged_step"]
+        if self.average:
+            self.average.load(state["average"])
+
+
+def _set_epoch(loader: DataLoader[Any], epoch: int) -> None:
+    sampler = getattr(loader.batch_sampler, "sampler", loader.sampler)
+    if hasattr(sampler, "set_epoch"):
+        sampler.set_epoch(epoch)
+
+
+def place(batch: OTXBatchDataEntity[Any], device: torch.device, *, channels_last: bool) -> OTXBatchDataEntity[Any]:
+    """A batch on a device, with its images in the memory layout of the model."""
+    if batch.images.device != device:
+        batch = batch.to(device, non_blocking=True)
+    if channels_last and batch.images.ndim == 4:
+        return replace(batch, images=batch.images.contiguous(memory_format=torch.channels_last))
+    return batch

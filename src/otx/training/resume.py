@@ -1,0 +1,84 @@
+"""May an interrupted run go on here, and is it the same run?"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from otx.core.atomic import remove_partial
+from otx.core.errors import UserError
+from otx.core.model import OTXModel
+from otx.training.settings import TrainingSettings
+
+FREE = ("max_epochs", "patience", "val_interval", "tensorboard")
+"""Settings that may change when a run goes on: how long it trains, and what it does beside."""
+NOTED = ("torch", "threads")
+"""Facts that may change, but then the last bits of the result may too."""
+
+
+def run_facts(
+    model: OTXModel[Any, Any], model_name: str, settings: TrainingSettings, seed: int, batches: int
+) -> dict[str, Any]:
+    """What makes a run this run, by dotted key."""
+    chosen = {key: value for key, value in flat(dataclasses.asdict(settings)).items() if key not in FREE}
+    return {
+        "model": model_name,
+        "arch": model.arch,
+        "labels": list(model.label_info.names),
+        "input size": list(model.input_spec.size),
+        "seed": seed,
+        "batches in an epoch": batches,
+        **{f"training.{key}": value for key, value in chosen.items()},
+        "torch": str(torch.__version__),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """`{"a": {"b": 1}}` -> `{"a.b": 1}`."""
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        leaves |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return leaves
+
+
+def check_same_run(before: Mapping[str, Any], now: Mapping[str, Any], note: Callable[[str], None]) -> None:
+    """Compare the facts of the interrupted run with those of this one.
+
+    Args:
+        before: Facts in the resume file.
+        now: Facts of this run.
+        note: Takes a line about a difference that is allowed.
+
+    Raises:
+        UserError: Something differs that must not.
+    """
+    changed = [key for key in before.keys() | now.keys() if before.get(key) != now.get(key)]
+    wrong = sorted(key for key in changed if key not in NOTED)
+    if wrong:
+        listed = "; ".join(f"{key}: was {before.get(key)!r}, is {now.get(key)!r}" for key in wrong)
+        msg = f"the interrupted run was another one ({listed}). Use its settings, or train in another work dir."
+        raise UserError(msg)
+    for key in sorted(changed):
+        note(f"{key} was {before[key]}, is {now[key]}: the result may differ in its last bits from an unbroken run")
+
+
+def find_state(state_path: Path, *, resume: bool) -> Path | None:
+    """The resume file to go on from, or None where a run starts; half-written files of a kill are removed.
+
+    Raises:
+        UserError: There is a run already and it was not asked to go on.
+    """
+    there = state_path.is_file()
+    if there and not resume:
+        msg = (
+            f"{state_path.parent.parent} holds a training run already. Go on with it (--resume), or name another "
+            "--work_dir; nothing is overwritten."
+        )
+        raise UserError(msg)
+    remove_partial(state_path.parent)
+    return state_path if there else None

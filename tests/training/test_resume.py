@@ -1,0 +1,184 @@
+"""A run that is killed anywhere and goes on ends with the same bytes as one that was not."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_training
+import torch
+from tiny_training import Accuracy, TinyData, tiny_model, tiny_settings
+
+from otx.core.errors import UserError
+from otx.training.fit import fit
+from otx.training.settings import OptimizerSettings
+
+Run = Callable[..., int]
+KEPT = ("last.safetensors", "best.safetensors", "last.json", "best.json")
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
+    """Trains in a work dir in another process, and gives its exit status (-9 if it was killed)."""
+    command = [sys.executable, tiny_training.__file__]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+
+        def order(folder: Path, **orders: Any) -> int:
+            assert server.stdin is not None
+            assert server.stdout is not None
+            server.stdin.write(json.dumps({"folder": str(folder), **orders}) + "\n")
+            server.stdin.flush()
+            return int(server.stdout.readline())
+
+        yield order
+
+
+def kept(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / "checkpoints" / name).read_bytes() for name in KEPT}
+
+
+def epochs(folder: Path) -> list[str]:
+    return [line.split(",")[0] for line in (folder / "metrics.csv").read_text().splitlines()[1:]]
+
+
+@pytest.fixture(scope="module")
+def unbroken(run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("unbroken")
+    assert run(folder) == 0
+    return kept(folder)
+
+
+# An epoch has 7 training batches and 3 of validation; it writes 5 files by 10 flushes and 5 replacements.
+MOMENTS = [
+    "training_step:1",
+    "training_step:10",
+    "training_step:16",
+    "validation_step:2",
+    "validation_step:9",
+    "on_save_checkpoint:1",
+    "on_save_checkpoint:3",
+    "_flush:1",
+    "_flush:9",
+    "replace:2",
+    "replace:5",
+    "replace:6",
+    "replace:9",
+]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_and_resumed_is_as_good_as_unbroken(
+    run: Run, unbroken: dict[str, bytes], tmp_path: Path, moment: str
+) -> None:
+    assert run(tmp_path, kill_at=moment) == -9
+    assert run(tmp_path, resume=True) == 0
+    assert kept(tmp_path) == unbroken
+    assert epochs(tmp_path) == ["1", "2", "3"]
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+def test_workers_and_another_kill_change_nothing(run: Run, unbroken: dict[str, bytes], tmp_path: Path) -> None:
+    assert run(tmp_path, kill_at="training_step:9", workers=2) == -9
+    assert run(tmp_path, kill_at="validation_step:2", workers=1, resume=True) == -9
+    assert run(tmp_path, resume=True) == 0
+    assert kept(tmp_path) == unbroken
+
+
+def test_resuming_a_finished_run_changes_nothing(run: Run, unbroken: dict[str, bytes], tmp_path: Path) -> None:
+    assert run(tmp_path) == 0
+    assert run(tmp_path, resume=True) == 0
+    assert kept(tmp_path) == unbroken
+
+
+@pytest.mark.slow
+def test_dozens_of_kills_at_random_times(run: Run, unbroken: dict[str, bytes], tmp_path: Path) -> None:
+    chance = random.Random(0)
+    started = time.monotonic()
+    assert run(tmp_path / "timed") == 0
+    whole = time.monotonic() - started
+    kills = 0
+    for attempt in range(20):
+        folder = tmp_path / str(attempt)
+        for _ in range(3):
+            kills += run(folder, resume=True, kill_after=chance.uniform(0.1, 0.9) * whole) == -9
+        assert run(folder, resume=True) == 0
+        assert kept(folder) == unbroken
+    assert kills >= 24
+
+
+def train(folder: Path, **changes: Any) -> Any:
+    settings = tiny_settings(**changes.pop("settings", {}))
+    arguments = {"model_name": "tiny/classifier", "monitor": "confidence", "show": False} | changes
+    return fit(tiny_model(), TinyData(), Accuracy(), settings, folder, **arguments)
+
+
+def test_a_work_dir_that_holds_a_run_is_not_overwritten(tmp_path: Path) -> None:
+    train(tmp_path)
+    before = kept(tmp_path)
+    with pytest.raises(UserError, match="--resume"):
+        train(tmp_path)
+    assert kept(tmp_path) == before
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty"])
+def test_a_damaged_state_is_refused(tmp_path: Path, damage: str) -> None:
+    train(tmp_path)
+    path = tmp_path / "checkpoints" / "resume.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes({"truncated": content[:-1000], "flipped": content, "empty": b""}[damage])
+    with pytest.raises(UserError, match=r"resume\.safetensors is damaged"):
+        train(tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"seed": 1}, "seed: was 0, is 1"),
+        ({"model_name": "other/model"}, "model: was 'tiny/classifier', is 'other/model'"),
+        ({"settings": {"optimizer": OptimizerSettings(lr=1.0)}}, "training.optimizer.lr: was 0.01, is 1.0"),
+    ],
+)
+def test_another_run_is_not_gone_on_with(tmp_path: Path, change: dict[str, Any], told: str) -> None:
+    train(tmp_path, settings={"max_epochs": 1})
+    with pytest.raises(UserError, match=told):
+        train(tmp_path, resume=True, **change)
+
+
+def test_more_epochs_than_first_planned(tmp_path: Path) -> None:
+    train(tmp_path, settings={"max_epochs": 1})
+    result = train(tmp_path, resume=True, settings={"max_epochs": 2})
+    assert result.epochs_done == 2
+    assert epochs(tmp_path) == ["1", "2"]
+    with pytest.raises(UserError, match="2 epochs are done already, more than the 1"):
+        train(tmp_path, resume=True, settings={"max_epochs": 1})
+
+
+def test_another_number_of_threads_is_noted(tmp_path: Path) -> None:
+    train(tmp_path, settings={"max_epochs": 1})
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads + 1)
+        train(tmp_path, resume=True, settings={"max_epochs": 1})
+    finally:
+        torch.set_num_threads(threads)
+    assert f"threads was {threads}, is {threads + 1}" in (tmp_path / "train.log").read_text()
+
+
+def test_no_pickle_is_ever_written_or_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise AssertionError
+
+    for name in ("save", "load"):
+        monkeypatch.setattr(torch, name, refuse)
+    for name in ("dump", "dumps", "load", "loads"):
+        monkeypatch.setattr(f"pickle.{name}", refuse)
+    train(tmp_path, settings={"max_epochs": 1})
+    train(tmp_path, resume=True, settings={"max_epochs": 2})
