@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from otx.core.drawing import colour_of
 from otx.core.label_info import LabelInfo
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def plot_training(metrics_csv: Path, folder: Path) -> list[Path]:
                 [x for x, _ in points],
                 [y for _, y in points],
                 label=name,
-                color=_rgb(index),
+                color=_colour(index),
                 marker=marker,
                 markersize=3,
             )
@@ -91,7 +90,7 @@ def _columns(name: str, columns: Mapping[str, Sequence[float]]) -> Figure:
     axes = figure.add_subplot()
     (x_name, x), *others = columns.items()
     for index, (y_name, y) in enumerate(others):
-        axes.plot(x, y, label=y_name, color=_rgb(index))
+        axes.plot(x, y, label=y_name, color=_colour(index))
     _finish(axes, x_name, "", legend=len(others) > 1, title=_words(name))
     return figure
 
@@ -103,10 +102,10 @@ def _classes(name: str, classes: Mapping[str, Mapping[str, Sequence[float]]]) ->
     by_area = sorted(classes, key=lambda label: sum(list(classes[label].values())[1]))
     named = set(by_area[:MOST_NAMED])
     x_name, y_name = list(next(iter(classes.values())))[:2]
-    colours = {label: _rgb(index) for index, label in enumerate(label for label in classes if label in named)}
+    colours = {label: _colour(index) for index, label in enumerate(label for label in classes if label in named)}
     for label in reversed(by_area):
         x, y = list(classes[label].values())[:2]
-        axes.plot(x, y, label=label if label in named else None, color=colours.get(label, (0.8, 0.8, 0.8)))
+        axes.plot(x, y, label=label if label in named else None, color=colours.get(label, "lightgrey"))
     title = _words(name) if len(named) == len(classes) else f"{_words(name)} (named: the {MOST_NAMED} lowest)"
     _finish(axes, x_name, y_name, legend=True, title=title)
     return figure
@@ -155,9 +154,9 @@ def _finish(axes: Axes, x_name: str, y_name: str, *, legend: bool, title: str = 
         axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
 
 
-def _rgb(index: int) -> tuple[float, float, float]:
-    red, green, blue = colour_of(index)
-    return red / 255, green / 255, blue / 255
+def _colour(index: int) -> str:
+    # Not those of the pictures, some of which are too light for lines on white.
+    return f"C{index % 10}"
 
 
 def _words(name: str) -> str:
