@@ -155,7 +155,7 @@ def _merge_categories(parts: Sequence[Part]) -> dm.CategoriesInfo:
 def label_order(name: str) -> tuple[list[tuple[bool, int, str]], str]:
     """Sort key of class names: without regard to case, numbers in a name by their value."""
     words = re.split(r"(\d+)", name.casefold())
-    return [(word.isdecimal(), int(word) if word.isdecimal() else 0, word) for word in words if word], name
+    return [(not word.isdecimal(), int(word) if word.isdecimal() else 0, word) for word in words if word], name
 
 
 def _evidence(

@@ -215,12 +215,13 @@ def _walk(tree: DataTree, folder: str, prefix: str, above: tuple[str, ...]) -> N
         real = entry.path
         if entry.is_symlink():
             real = os.path.realpath(entry.path)
+            if real in above:
+                continue
             if not real.startswith(f"{tree.root}/") or not os.path.exists(real):  # noqa: PTH110
                 if entry.is_dir() or suffix(path) in IMAGE_SUFFIXES | _ANNOTATION_SUFFIXES:
                     tree.leaving[path] = real
                 continue
         if entry.is_dir():
-            if real not in above:
-                _walk(tree, real, f"{path}/", (*above, real))
+            _walk(tree, real, f"{path}/", (*above, real))
         elif entry.is_file():
             tree.files[path] = Path(real)

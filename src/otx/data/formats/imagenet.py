@@ -28,11 +28,12 @@ def find(tree: DataTree) -> Reading | str:
     parts = {image: image[len(base) :].split("/") for image in tree.images}
     subset_folders = {path[0] for path in parts.values() if len(path) > 2 and _whole_subset(path[0])}
     depth = 1 if subset_folders else 0
+    classes = {path[depth] for path in parts.values() if len(path) > depth + 1}
     misfits = {folder for path in parts.values() for folder in path[:-1] if folder.lower() in _NOT_CLASSES}
-    misfits |= {folder for path in parts.values() for folder in path[depth:-1] if _whole_subset(folder)}
+    misfits |= {folder for path in parts.values() for folder in path[depth + 1 : -1] if _whole_subset(folder)}
+    misfits |= classes if all(map(_whole_subset, classes)) else set()
     if misfits:
         return f"found images below a folder {min(misfits)!r}, which is no class"
-    classes = {path[depth] for path in parts.values() if len(path) > depth + 1}
     if len(classes) < 2:
         return f"found {len(tree.images)} images in {len(classes)} class folders, and at least 2 classes are needed"
     where = f" below {base.rstrip('/')}" if base else ""

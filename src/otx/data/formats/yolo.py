@@ -89,7 +89,7 @@ def _read_darknet(tree: DataTree, entries: Entries) -> bool:
         try:
             lines = tree.read_text(tree.locate(config["names"], folders)).splitlines()
         except NotLocatedError as error:
-            entries.problems.add("list is missing", path, str(error), bad=error.outside)
+            _note_missing_list(path, error, entries)
         else:
             entries.names = dict(enumerate(line.strip() for line in lines if line.strip()))
         for key, value in config.items():
@@ -106,7 +106,7 @@ def _read_list(tree: DataTree, config: str, name: str, subset: str, entries: Ent
     try:
         path = tree.locate(name, [folder, ""])
     except NotLocatedError as error:
-        entries.problems.add(OUTSIDE if error.outside else "list is missing", config, str(error), bad=error.outside)
+        _note_missing_list(config, error, entries)
         return
     for number, line in enumerate(tree.read_text(path).splitlines(), start=1):
         if not line.strip():
@@ -116,6 +116,10 @@ def _read_list(tree: DataTree, config: str, name: str, subset: str, entries: Ent
         except NotLocatedError as error:
             kind = OUTSIDE if error.outside else MISSING_IMAGE
             entries.problems.add(kind, f"{path}:{number}", str(error), bad=True)
+
+
+def _note_missing_list(config: str, error: NotLocatedError, entries: Entries) -> None:
+    entries.problems.add(OUTSIDE if error.outside else "list is missing", config, str(error), bad=error.outside)
 
 
 def _assign(image: str, subset: str, where: str, entries: Entries) -> None:

@@ -1,0 +1,174 @@
+"""How a data root is opened: which reading wins, what is said when none fits, and the order of labels."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from tests.generated import Picture, paint, pictures, write_coco, write_image_folders, write_voc, write_yolo
+
+from otx.core.errors import UserError
+from otx.data.source import label_order, open_source
+from otx.data.subset_names import subset_name, subset_of_folder, subset_of_path
+
+
+def test_annotations_win_over_folder_names(tmp_path: Path) -> None:
+    write_coco(tmp_path, images="{subset}/{name}.jpg")
+    for picture in pictures():
+        paint(tmp_path / "other" / f"{picture.name}.jpg", picture)
+    source = open_source(tmp_path)
+    assert source.format == "coco"
+    assert len(source.why) == 4
+
+
+def test_a_second_reading_is_named_and_can_be_asked_for(tmp_path: Path) -> None:
+    written = write_coco(tmp_path, images="images/{name}.jpg")
+    write_voc(tmp_path, images="images/{name}.jpg")
+    source = open_source(tmp_path)
+    assert source.format == "coco"
+    assert any("--data_format voc takes it instead" in line for line in source.why)
+    other = open_source(tmp_path, "voc")
+    assert other.format == "voc"
+    assert other.why[0].startswith("voc: asked for")
+    assert other.evidence.items == len(written.pictures)
+
+
+def test_the_reading_that_explains_more_wins(tmp_path: Path) -> None:
+    write_coco(tmp_path, pictures()[:3], images="images/{name}.jpg")
+    write_voc(tmp_path, images="images/{name}.jpg")
+    assert open_source(tmp_path).format == "voc"
+
+
+def test_class_folders_lose_to_annotations_about_them(tmp_path: Path) -> None:
+    write_image_folders(tmp_path, subsets=False)
+    write_coco(tmp_path, images="{name}.jpg", annotations="all.json")
+    source = open_source(tmp_path)
+    assert source.format == "coco"
+    assert any(line.startswith("imagenet: possible too") for line in source.why)
+    assert open_source(tmp_path, "imagenet").evidence.count("label")
+
+
+def test_several_data_sets_in_one_root(tmp_path: Path) -> None:
+    write_coco(tmp_path / "one")
+    write_yolo(tmp_path / "two")
+    with pytest.raises(UserError, match=f"several data sets(.|\n)*--data_root {tmp_path}/one(.|\n)*{tmp_path}/two"):
+        open_source(tmp_path)
+
+
+def test_unknown_format_says_what_was_looked_for_and_what_is_there(tmp_path: Path) -> None:
+    for number in range(3):
+        paint(tmp_path / f"{number}.jpg", Picture("x", ""))
+    with pytest.raises(UserError) as caught:
+        open_source(tmp_path)
+    message = str(caught.value)
+    for part in ("coco:", "voc:", "yolo:", "imagenet:", "./  3 .jpg", f"mkdir {tmp_path}/CLASS"):
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("names", "advice"),
+    [
+        ([], "nothing"),
+        (["a/b/c.txt"], "There are no images below it"),
+        (["pictures/1.jpg", "pictures/2.jpg"], "Nearest: yolo"),
+        (["pictures/1.jpg", "notes.json"], "Nearest: coco"),
+    ],
+)
+def test_advice(tmp_path: Path, names: list[str], advice: str) -> None:
+    for name in names:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('{"shapes": []}')
+    with pytest.raises(UserError, match=advice):
+        open_source(tmp_path)
+
+
+def test_advice_on_folders_archives_and_parts(tmp_path: Path) -> None:
+    (tmp_path / "sets").mkdir()
+    with zipfile.ZipFile(tmp_path / "sets" / "data.zip", "w") as archive:
+        archive.writestr("a.txt", "a")
+    with pytest.raises(UserError, match=r"Unpack it: cd .*sets && unzip data.zip"):
+        open_source(tmp_path / "sets")
+    with pytest.raises(UserError, match="unpack it: unzip"):
+        open_source(tmp_path / "sets" / "data.zip")
+    write_image_folders(tmp_path / "both" / "x")
+    write_image_folders(tmp_path / "both" / "y")
+    with pytest.raises(UserError, match=r"name one of them:\n.*both/x  \(imagenet\)\n.*both/y"):
+        open_source(tmp_path / "both")
+    write_voc(tmp_path / "voc")
+    with pytest.raises(UserError, match=f"--data_root {tmp_path}/voc"):
+        open_source(tmp_path / "voc" / "JPEGImages")
+
+
+def test_json_of_datumaro_names_the_command_that_converts_it(tmp_path: Path) -> None:
+    paint(tmp_path / "images" / "a.jpg", Picture("a", ""))
+    (tmp_path / "train.json").write_text(json.dumps({"categories": {}, "items": []}))
+    with pytest.raises(UserError, match=r"datum convert -i .* -f coco"):
+        open_source(tmp_path)
+
+
+def test_wrong_root_and_wrong_format(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with pytest.raises(UserError, match=r"there is no data root .*dota; .* holds: data"):
+        open_source(tmp_path / "dota")
+    (tmp_path / "file.json").write_text("{}")
+    with pytest.raises(UserError, match="found the file"):
+        open_source(tmp_path / "file.json")
+    with pytest.raises(UserError, match="Did you mean 'coco'"):
+        open_source(tmp_path, "cocoo")
+
+
+def test_labels_are_sorted_and_numbers_go_by_value() -> None:
+    names = ["b10", "b2", "A1", "a", "10", "9", "Z", "é"]
+    assert sorted(names, key=label_order) == ["9", "10", "a", "A1", "b2", "b10", "Z", "é"]
+    assert sorted(set(names), key=label_order) == sorted(names, key=label_order)
+
+
+def test_labels_do_not_depend_on_which_subset_has_them(tmp_path: Path) -> None:
+    made = [Picture("a", "train", label="z"), Picture("b", "val", label="a"), Picture("c", "val", label="m")]
+    write_image_folders(tmp_path, made)
+    source = open_source(tmp_path)
+    (labels,) = source.categories.values()
+    assert [entry.name for entry in labels] == ["a", "m", "z"]
+    assert [item.annotations[0].label for item in source.subsets["val"]] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "subset"),
+    [
+        ("train", "train"),
+        ("instances_val2017", "val"),
+        ("Validation", "val"),
+        ("valid", "val"),
+        ("TESTING", "test"),
+        ("trainval", "train"),
+        ("train_test", None),
+        ("restaurant", None),
+        ("all", None),
+    ],
+)
+def test_subset_names(name: str, subset: str | None) -> None:
+    assert subset_name(name) == subset
+
+
+def test_subsets_of_paths() -> None:
+    assert subset_of_path("valid/_annotations.coco.json") == "val"
+    assert subset_of_path("test_project/train.json") == "train"
+    assert subset_of_folder("data/train_tickets/x") is None
+    assert subset_of_folder("data/train2017") == "train"
+
+
+def test_reading_needs_no_torch(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    code = (
+        "import sys, pathlib, otx.data.check, otx.data.index\n"
+        "from otx.data.source import open_source\n"
+        "open_source(pathlib.Path(sys.argv[1]))\n"
+        "print(sorted({'torch', 'torchvision', 'lightning'} & sys.modules.keys()))"
+    )
+    result = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

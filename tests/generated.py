@@ -1,0 +1,227 @@
+"""One small made-up data set, written in each data format.
+
+All writers take the same pictures (see `pictures`), so what is read back can be compared between formats.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+import numpy as np
+from PIL import Image
+
+LABELS = ("star", "box", "Disc")
+"""In an order that is not the sorted one."""
+SORTED_LABELS = ("box", "Disc", "star")
+COUNTS = {"train": 8, "val": 3, "test": 4}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture with its objects; boxes are (label, x1, y1, x2, y2) in whole pixels, x2 and y2 exclusive."""
+
+    name: str
+    subset: str
+    height: int = 40
+    width: int = 60
+    boxes: tuple[tuple[str, int, int, int, int], ...] = ()
+    label: str = ""
+    """Whole-image label, for `write_image_folders`."""
+
+
+@dataclass
+class Written:
+    """What a writer has written."""
+
+    root: Path
+    pictures: Sequence[Picture]
+    images: dict[str, Path] = field(default_factory=dict)
+    """Picture name -> image file."""
+
+
+def pictures(
+    counts: dict[str, int] | None = None, labels: Sequence[str] = LABELS, seed: int = 0, *, negatives: bool = True
+) -> list[Picture]:
+    """Pictures with one to three boxes; the last of each subset has none if `negatives`."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for subset, count in (COUNTS if counts is None else counts).items():
+        for number in range(count):
+            boxes = []
+            for position in range(1 + number % 3):
+                x, y = (int(value) for value in rng.integers(1, 30, 2))
+                width, height = (int(value) for value in rng.integers(4, 10, 2))
+                boxes.append((labels[(number + position) % len(labels)], x, y, x + width, y + height))
+            if negatives and number == count - 1 and count > 2:
+                boxes = []
+            name = f"{subset}_{number:03}"
+            made.append(Picture(name, subset, boxes=tuple(boxes), label=labels[number % len(labels)]))
+    return made
+
+
+def paint(path: Path, picture: Picture) -> Path:
+    """Write the image file: noise, with a bright patch per box."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(len(picture.name))
+    pixels = rng.integers(0, 90, (picture.height, picture.width, 3), np.uint8)
+    for label, x1, y1, x2, y2 in picture.boxes:
+        pixels[y1:y2, x1:x2] = 120 + 40 * (LABELS.index(label) if label in LABELS else 0)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def _by_subset(made: Iterable[Picture]) -> dict[str, list[Picture]]:
+    subsets: dict[str, list[Picture]] = {}
+    for picture in made:
+        subsets.setdefault(picture.subset, []).append(picture)
+    return subsets
+
+
+def coco_document(made: Sequence[Picture], labels: Sequence[str] = LABELS, *, polygons: bool = False) -> dict[str, Any]:
+    """The JSON of COCO, with gaps between the category ids and a category 0."""
+    ids = {label: 7 * position for position, label in enumerate(labels)}
+    annotations = []
+    for number, picture in enumerate(made):
+        for label, x1, y1, x2, y2 in picture.boxes:
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number + 100,
+                    "category_id": ids[label],
+                    "bbox": [x1, y1, x2 - x1, y2 - y1],
+                    "area": (x2 - x1) * (y2 - y1),
+                    "iscrowd": 0,
+                    "segmentation": [[x1, y1, x2, y1, x2, y2, x1, y2]] if polygons else [],
+                }
+            )
+    return {
+        "images": [
+            {"id": number + 100, "file_name": f"{one.name}.jpg", "height": one.height, "width": one.width}
+            for number, one in enumerate(made)
+        ],
+        "annotations": annotations,
+        "categories": [{"id": number, "name": name, "supercategory": ""} for name, number in ids.items()],
+    }
+
+
+def write_coco(
+    root: Path,
+    made: Sequence[Picture] | None = None,
+    labels: Sequence[str] = LABELS,
+    *,
+    images: str = "images/{subset}/{name}.jpg",
+    annotations: str = "annotations/instances_{subset}.json",
+    polygons: bool = False,
+) -> Written:
+    """COCO; `images` and `annotations` say where the files go (without `{subset}`: one file for all)."""
+    written = Written(root, pictures() if made is None else made)
+    for picture in written.pictures:
+        path = root / images.format(subset=picture.subset, name=picture.name)
+        written.images[picture.name] = paint(path, picture)
+    for subset, members in (
+        _by_subset(written.pictures) if "{subset}" in annotations else {"": list(written.pictures)}
+    ).items():
+        path = root / annotations.format(subset=subset)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(coco_document(members, labels, polygons=polygons), indent=1))
+    return written
+
+
+def voc_xml(picture: Picture, *, first_pixel: int = 1) -> str:
+    """The XML of one picture; VOC's boxes are inclusive and count pixels from 1, other tools' count from 0."""
+    objects = "".join(
+        f"<object><name>{escape(label)}</name><bndbox><xmin>{x1 + first_pixel}</xmin><ymin>{y1 + first_pixel}</ymin>"
+        f"<xmax>{x2}</xmax><ymax>{y2}</ymax></bndbox></object>\n"
+        for label, x1, y1, x2, y2 in picture.boxes
+    )
+    return (
+        f"<annotation>\n<filename>{picture.name}.jpg</filename>\n<size><width>{picture.width}</width>"
+        f"<height>{picture.height}</height><depth>3</depth></size>\n{objects}</annotation>\n"
+    )
+
+
+def write_voc(
+    root: Path,
+    made: Sequence[Picture] | None = None,
+    *,
+    lists: bool = True,
+    images: str = "JPEGImages/{name}.jpg",
+    annotations: str = "Annotations/{name}.xml",
+) -> Written:
+    """Pascal VOC; `lists` writes `ImageSets/Main`."""
+    written = Written(root, pictures() if made is None else made)
+    for picture in written.pictures:
+        names = {"subset": picture.subset, "name": picture.name}
+        written.images[picture.name] = paint(root / images.format(**names), picture)
+        path = root / annotations.format(**names)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(voc_xml(picture))
+    for subset, members in _by_subset(written.pictures).items() if lists else ():
+        path = root / "ImageSets" / "Main" / f"{subset}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"{picture.name}\n" for picture in members))
+    return written
+
+
+def yolo_text(picture: Picture, labels: Sequence[str] = LABELS) -> str:
+    """The label file of one picture."""
+    return "".join(
+        f"{labels.index(label)} {(x1 + x2) / 2 / picture.width:.8f} {(y1 + y2) / 2 / picture.height:.8f} "
+        f"{(x2 - x1) / picture.width:.8f} {(y2 - y1) / picture.height:.8f}\n"
+        for label, x1, y1, x2, y2 in picture.boxes
+    )
+
+
+def write_yolo(
+    root: Path,
+    made: Sequence[Picture] | None = None,
+    labels: Sequence[str] = LABELS,
+    *,
+    images: str = "images/{subset}",
+    yaml: bool = True,
+    empty_files: bool = True,
+) -> Written:
+    """The layout of Ultralytics; `images="{subset}/images"` is Roboflow's. Pictures without boxes get an empty file."""
+    written = Written(root, pictures() if made is None else made)
+    for picture in written.pictures:
+        folder = images.format(subset=picture.subset)
+        written.images[picture.name] = paint(root / folder / f"{picture.name}.jpg", picture)
+        path = root / folder.replace("images", "labels") / f"{picture.name}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if picture.boxes or empty_files:
+            path.write_text(yolo_text(picture, labels))
+    if yaml:
+        lines = [f"{subset}: {images.format(subset=subset)}" for subset in _by_subset(written.pictures)]
+        names = [f"  {number}: {name}" for number, name in enumerate(labels)]
+        (root / "data.yaml").write_text("\n".join(["path: .", *lines, f"nc: {len(labels)}", "names:", *names]) + "\n")
+    return written
+
+
+def write_darknet(root: Path, made: Sequence[Picture] | None = None, labels: Sequence[str] = LABELS) -> Written:
+    """The layout of darknet: `obj.data`, `obj.names`, a list per subset, labels beside the images."""
+    written = Written(root, pictures() if made is None else made)
+    config = [f"classes = {len(labels)}"]
+    for subset, members in _by_subset(written.pictures).items():
+        folder = f"obj_{subset}_data"
+        for picture in members:
+            written.images[picture.name] = paint(root / folder / f"{picture.name}.jpg", picture)
+            (root / folder / f"{picture.name}.txt").write_text(yolo_text(picture, labels))
+        (root / f"{subset}.txt").write_text("".join(f"data/{folder}/{picture.name}.jpg\n" for picture in members))
+        config.append(f"{'valid' if subset == 'val' else subset} = data/{subset}.txt")
+    (root / "obj.names").write_text("\n".join(labels) + "\n")
+    (root / "obj.data").write_text("\n".join([*config, "names = data/obj.names", "backup = backup/"]) + "\n")
+    return written
+
+
+def write_image_folders(root: Path, made: Sequence[Picture] | None = None, *, subsets: bool = True) -> Written:
+    """ImageNet-like folders, by the whole-image label of each picture."""
+    written = Written(root, pictures() if made is None else made)
+    for picture in written.pictures:
+        folder = root / picture.subset / picture.label if subsets else root / picture.label
+        written.images[picture.name] = paint(folder / f"{picture.name}.jpg", picture)
+    return written
