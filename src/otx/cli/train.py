@@ -56,6 +56,8 @@ def run(
     ] = None,
 ) -> Outcome:
     """Run `otx train`; its `--help` says what the options mean."""
+    import yaml
+
     from otx.engine import Engine
     from otx.recipes.plan import parse_assignments
 
@@ -73,9 +75,8 @@ def run(
         settings=parse_assignments(set),
     )
     if print_config:
-        plan = engine.plan({"training.max_epochs": max_epochs, "training.precision": precision})
-        text = plan.to_config()
-        return Outcome(document={"config": text}, show=lambda console: console.print(text, markup=False, end=""))
+        text = engine.configure(max_epochs=max_epochs, precision=precision).to_config()
+        return Outcome(document=yaml.safe_load(text), show=lambda console: console.print(text, markup=False, end=""))
     result = engine.train(max_epochs=max_epochs, precision=precision, resume=resume)
     return Outcome(document=result.to_json(), show=lambda console: _show(result, console, work_dir))
 

@@ -89,6 +89,25 @@ class Engine:
 
         return check(self.plan())
 
+    def configure(
+        self, *, max_epochs: int | None = None, precision: Literal["auto", "32", "bf16"] | None = None
+    ) -> Plan:
+        """The plan that `train` would follow, without training; what must be measured stays open.
+
+        Args:
+            max_epochs: As in `train`.
+            precision: As in `train`.
+
+        Raises:
+            UserError: The data or a setting is wrong.
+        """
+        from otx.engine.configure import configure
+        from otx.engine.reading import read_data
+
+        plan = self.plan({"training.max_epochs": max_epochs, "training.precision": precision})
+        configure(plan, read_data(plan), self.model_object)
+        return plan
+
     def train(
         self,
         *,

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from otx.core.catalog import ModelRow
 from otx.core.errors import UserError
 from otx.core.input_spec import InputSpec
 from otx.data.check import check_data
-from otx.engine import autoconfig
+from otx.engine.configure import configure
 from otx.engine.reading import ReadData, make_datamodule, read_data
 from otx.engine.results import TrainResult
 from otx.engine.workspace import Workspace, existing_workspace, new_workspace
-from otx.frameworks.build import build_model, find_row
+from otx.frameworks.build import build_model
 from otx.recipes.plan import Plan
 from otx.training.device import resolve_device
 from otx.training.fit import FitResult, fit
@@ -41,12 +41,13 @@ def train(engine: Engine, plan: Plan, *, resume: bool) -> TrainResult:
     Raises:
         UserError: The data, a setting or the work dir is wrong.
     """
-    workspace = _interrupted(engine.work_dir, plan) if resume else None
+    workspace = _interrupted(engine.work_dir) if resume else None
     if workspace is not None:
         plan = _plan_of(workspace, plan)
     data = read_data(plan, split_file=workspace.split if workspace else None)
-    model, name = _make_model(engine, plan, data)
-    datamodule = _configure(plan, data, model)
+    row, input_spec = configure(plan, data, engine.model_object)
+    model, name = _make_model(engine, plan, data, row, input_spec)
+    datamodule = make_datamodule(plan, data, input_spec)
     _choose_speed(plan, datamodule, model, name)
     if workspace is None:
         workspace = new_workspace(engine.work_dir, str(data.spec.task), name)
@@ -71,7 +72,7 @@ def train(engine: Engine, plan: Plan, *, resume: bool) -> TrainResult:
     return _finish(workspace, data, name, result)
 
 
-def _interrupted(work_dir: Path | None, plan: Plan) -> Workspace | None:
+def _interrupted(work_dir: Path | None) -> Workspace | None:
     """The work dir to go on in; None if the run never got as far as to have one."""
     try:
         workspace = existing_workspace(work_dir)
@@ -101,40 +102,20 @@ def _plan_of(workspace: Workspace, said: Plan) -> Plan:
     return plan
 
 
-def _make_model(engine: Engine, plan: Plan, data: ReadData) -> tuple[OTXModel[Any, Any], str]:
-    """The model to train, with the recipe of its task and its own overlay in the plan."""
-    sizes = [(item.height, item.width) for item in data.index.subsets["train"]]
-    torch.manual_seed(plan["seed"])
-    own = engine.model_object
-    plan.add_recipe(data.spec.recipe)
-    if own is not None:
-        plan.add_user({"model.name": type(own).__name__, "model.pretrained": False}, "the model given to the Engine")
-        autoconfig.choose_input_size(plan, replace(own.input_spec, multiple_of=0), sizes)
+def _make_model(
+    engine: Engine, plan: Plan, data: ReadData, row: ModelRow | None, input_spec: InputSpec
+) -> tuple[OTXModel[Any, Any], str]:
+    if row is None:
+        own = engine.model_object
+        assert own is not None
         return own, type(own).__name__
-    autoconfig.choose_model(plan, data.spec)
-    row = find_row(plan["model.name"], data.spec.task)
-    autoconfig.choose_pretrained(plan, row)
-    if row.recipe:
-        plan.add_recipe(row.recipe)
-    input_spec = autoconfig.choose_input_size(plan, row.input_spec, sizes)
+    torch.manual_seed(plan["seed"])
     pretrained = plan["model.pretrained"]
     source = Path(pretrained) if isinstance(pretrained, str) else bool(pretrained)
     model, report = build_model(row, data.index.labels, input_spec, source)
     if report is not None:
         logger.info("%s", report)
     return model, row.name
-
-
-def _configure(plan: Plan, data: ReadData, model: OTXModel[Any, Any]) -> OTXDataModule:
-    images = len(data.index.subsets["train"])
-    spec: InputSpec = model.input_spec
-    autoconfig.choose_batch_size(plan, spec, images)
-    autoconfig.choose_epochs(plan, images)
-    autoconfig.choose_patience(plan)
-    autoconfig.choose_workers(plan)
-    plan.choose("data.eval_batch_size", plan["data.batch_size"], "that of training")
-    plan.choose("training.accumulate", 1, "a batch fits in memory")
-    return make_datamodule(plan, data, spec)
 
 
 def _choose_speed(plan: Plan, datamodule: OTXDataModule, model: OTXModel[Any, Any], name: str) -> None:

@@ -1,0 +1,55 @@
+"""Fills the gaps of a training plan, in the order in which one choice needs another; builds nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from otx.core.catalog import ModelRow
+from otx.core.input_spec import InputSpec
+from otx.engine import autoconfig
+from otx.engine.reading import ReadData
+from otx.frameworks.build import find_row
+from otx.recipes.plan import Plan
+
+if TYPE_CHECKING:
+    from otx.core.model import OTXModel
+
+
+def configure(plan: Plan, data: ReadData, own: OTXModel[Any, Any] | None) -> tuple[ModelRow | None, InputSpec]:
+    """Lay the recipes of task and model under the plan, and choose what is still open.
+
+    Only what must be measured on the model itself (precision, memory format) stays open.
+
+    Args:
+        plan: What the user said; takes the choices.
+        data: The data set, read for its task.
+        own: A model object that the user gave to the Engine.
+
+    Returns:
+        The catalog row of the model to train (None for a model of the user's own), and its input.
+
+    Raises:
+        UserError: There is no such model, or it cannot take the named input size.
+    """
+    sizes = [(item.height, item.width) for item in data.index.subsets["train"]]
+    plan.add_recipe(data.spec.recipe)
+    row = None
+    if own is not None:
+        plan.add_user({"model.name": type(own).__name__, "model.pretrained": False}, "the model given to the Engine")
+        default = replace(own.input_spec, multiple_of=0)
+    else:
+        autoconfig.choose_model(plan, data.spec)
+        row = find_row(plan["model.name"], data.spec.task)
+        autoconfig.choose_pretrained(plan, row)
+        if row.recipe:
+            plan.add_recipe(row.recipe)
+        default = row.input_spec
+    input_spec = autoconfig.choose_input_size(plan, default, sizes)
+    autoconfig.choose_batch_size(plan, input_spec, len(sizes))
+    autoconfig.choose_epochs(plan, len(sizes))
+    autoconfig.choose_patience(plan)
+    autoconfig.choose_workers(plan)
+    plan.choose("data.eval_batch_size", plan["data.batch_size"], "that of training")
+    plan.choose("training.accumulate", 1, "a batch fits in memory")
+    return row, input_spec
