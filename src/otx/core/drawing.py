@@ -38,8 +38,8 @@ def stroke(image: Image.Image) -> int:
 
 
 def font(image: Image.Image) -> Font:
-    """A font of a size that suits an image; Pillow brings it."""
-    return ImageFont.load_default(max(13, round(min(image.size) / 32)))
+    """A font of a size that suits an image, also when it is shrunk to a tile of a sheet; Pillow brings it."""
+    return ImageFont.load_default(max(13, round(max(image.size) / 44)))
 
 
 def write(image: Image.Image, corner: tuple[float, float], text: str, colour: Colour) -> None:
