@@ -9,7 +9,7 @@ import pytest
 from otx.core.catalog import ModelRow, Weights
 from otx.core.errors import UserError
 from otx.core.evidence import Evidence
-from otx.core.input_spec import InputSpec
+from otx.core.input_spec import InputSpec, ResizeMode
 from otx.core.task import OTXTaskType
 from otx.engine import autoconfig
 from otx.recipes.plan import Plan
@@ -47,7 +47,7 @@ def test_no_task_fits() -> None:
         autoconfig.choose_task(Plan(), Evidence(format="coco", items=3, annotations={}), task_specs())
     plan = Plan()
     plan.add_user({"task": "DETECTIVE"}, "given")
-    with pytest.raises(UserError, match="Known: .*DETECTION"):
+    with pytest.raises(UserError, match=r"Known: .*DETECTION"):
         autoconfig.choose_task(plan, BOXES, task_specs())
 
 
@@ -76,7 +76,11 @@ def test_input_size_follows_small_images() -> None:
     spec = autoconfig.choose_input_size(plan, ROW.input_spec, [(32, 32)] * 5)
     assert spec.height == plan["model.input_size"][0] < 320
     big = Plan()
-    assert autoconfig.choose_input_size(big, ROW.input_spec, [(1000, 800)]).height == 320
+    assert autoconfig.choose_input_size(big, ROW.input_spec, [(1000, 800)]).size == (320, 256)
+    wide = autoconfig.choose_input_size(Plan(), ROW.input_spec, [(336, 448)])
+    assert wide.size == (256, 320)
+    square = replace(ROW.input_spec, resize=ResizeMode.CENTER_CROP)
+    assert autoconfig.choose_input_size(Plan(), square, [(336, 448)]).size == (320, 320)
     fixed = replace(ROW.input_spec, multiple_of=0)
     assert autoconfig.choose_input_size(Plan(), fixed, [(32, 32)]).height == 320
 

@@ -90,10 +90,13 @@ def test_unknown_recipe_names_the_nearest() -> None:
 
 def test_assignments() -> None:
     values = parse_assignments(["training.optimizer.lr=3e-4", "model.input_size=[64, 96]", "seed=7"])
-    assert values == {"training.optimizer.lr": 3e-4, "model.input_size": [64, 96], "seed": 7}
+    plan = Plan()
+    plan.add_user(values, "--set")
+    settings = plan.settings()
+    assert (settings.training.optimizer.lr, settings.model.input_size, settings.seed) == (3e-4, [64, 96], 7)
     with pytest.raises(UserError, match="KEY=VALUE"):
         parse_assignments(["seed"])
-    with pytest.raises(UserError, match="--set.*Did you mean 'seed'"):
+    with pytest.raises(UserError, match=r"--set.*Did you mean 'seed'"):
         parse_assignments(["sed=1"])
 
 

@@ -51,6 +51,7 @@ class DataIndex:
         class_counts: Objects (or labels) per class, by subset.
         problems: Everything that was found wrong, in the files and in this step.
         split_origin: Where the subsets come from, in words.
+        split: Images by subset where OTX had to split, as the split file has them; None where the data set is split.
     """
 
     labels: LabelInfo
@@ -58,6 +59,7 @@ class DataIndex:
     class_counts: dict[SubsetName, tuple[int, ...]]
     problems: Problems
     split_origin: str
+    split: dict[SubsetName, list[str]] | None = None
 
     def why_not_trainable(self) -> str:
         """Why nothing can be learned from the data set; "" if it can be trained on."""
@@ -118,7 +120,7 @@ def build_index(
                 found.setdefault(subset, []).append(one)
     if on_bad_data == "error" and problems.bad():
         raise UserError(_refusal(source, problems))
-    subsets, origin = _subsets(found, problems, seed, split_file)
+    subsets, origin, split = _subsets(found, problems, seed, split_file)
     ordered = {name: sorted(subsets.get(name, []), key=lambda one: one.name) for name in SUBSETS}
     return DataIndex(
         labels=labels,
@@ -126,6 +128,7 @@ def build_index(
         class_counts={name: _class_counts(ordered[name], len(labels)) for name in SUBSETS},
         problems=problems,
         split_origin=origin,
+        split=split,
     )
 
 
@@ -185,7 +188,7 @@ def _summary(problems: Problems) -> str:
 
 def _subsets(
     found: dict[str, list[_Found]], problems: Problems, seed: int, split_file: Path | None
-) -> tuple[dict[SubsetName, list[_Found]], str]:
+) -> tuple[dict[SubsetName, list[_Found]], str, dict[SubsetName, list[str]] | None]:
     """The subsets of the data set, and those that it lacks taken out of its training images."""
     for name in found.keys() - {*SUBSETS, UNASSIGNED}:
         problems.add("subset not used", name, f"{len(found[name])} images; known are {', '.join(SUBSETS)}")
@@ -195,7 +198,7 @@ def _subsets(
     for one in (*found.get(UNASSIGNED, []), *subsets["train"]):
         pool.setdefault(one.name, []).append(one)
     if not pool or not missing:
-        return subsets | {"train": [one for same in pool.values() for one in same]}, "as in the data"
+        return subsets | {"train": [one for same in pool.values() for one in same]}, "as in the data", None
     if split_file is not None and split_file.exists():
         split = read_split(split_file, pool)
         how = f"read from {split_file}"
@@ -209,8 +212,8 @@ def _subsets(
     made = {name: [one for image in images for one in pool[image]] for name, images in split.items()}
     taken = " and ".join(name for name in missing if made.get(name))
     if not taken:
-        return subsets | made, "as in the data, which has too few images to take any from train"
-    return subsets | made, f"{taken} taken from {'train' if subsets['train'] else 'all images'} ({how})"
+        return subsets | made, "as in the data, which has too few images to take any from train", None
+    return subsets | made, f"{taken} taken from {'train' if subsets['train'] else 'all images'} ({how})", split
 
 
 def _class_counts(found: list[_Found], classes: int) -> tuple[int, ...]:

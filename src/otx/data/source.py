@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -142,14 +142,18 @@ def _merge_categories(parts: Sequence[Part]) -> dm.CategoriesInfo:
     merged = {AnnotationType.label: LabelCategories.from_iterable(names)}
     for part in parts:
         new = [names.index(name) for name in part.labels]
-        for item in part.items:
-            for annotation in item.annotations:
-                annotation.label = new[annotation.label]
+        _relabel(part.items, new)
         points = part.categories.get(AnnotationType.points)
         if points is not None:
             points.items = {new[label]: entry for label, entry in points.items.items()}
             merged.setdefault(AnnotationType.points, points)
     return merged
+
+
+def _relabel(items: Iterable[dm.DatasetItem], new: Sequence[int]) -> None:
+    for item in items:
+        for annotation in item.annotations:
+            annotation.label = new[annotation.label]
 
 
 def label_order(name: str) -> tuple[list[tuple[bool, int, str]], str]:

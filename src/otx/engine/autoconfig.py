@@ -13,18 +13,22 @@ from collections.abc import Mapping, Sequence
 from otx.core.catalog import ModelRow
 from otx.core.errors import UserError
 from otx.core.evidence import Evidence
-from otx.core.input_spec import InputSpec
+from otx.core.input_spec import InputSpec, ResizeMode
 from otx.core.task import OTXTaskType, TaskSpec
 from otx.recipes.plan import Plan
 
 PIXELS_PER_BATCH = 32 * 224 * 224
 """A batch of 32 at 224 pixels keeps two cores busy and fits any machine that can train."""
+LARGEST_BATCH = 64
+"""Beyond, an epoch has fewer steps and a step is no faster per image on a CPU."""
 STEPS_PER_EPOCH = 8
 """Fewer make batch statistics and schedules coarse; small data sets get small batches."""
-STEPS_FROM_SCRATCH = 4000
-STEPS_FINE_TUNING = 1200
-LARGEST_UPSCALE = 3.0
+LARGEST_UPSCALE = 2.0
 """Tiny pictures are enlarged, since networks shrink them 32-fold, but not beyond reason."""
+MOST_EPOCHS = 300
+FEWEST_EPOCHS = 10
+PATIENCE_SHARE = 0.3
+"""Of the planned epochs: the end of the schedule brings the last points, so stopping early is for hopeless runs."""
 
 
 def choose_task(plan: Plan, evidence: Evidence, specs: Mapping[OTXTaskType, TaskSpec]) -> TaskSpec:
@@ -72,25 +76,33 @@ def choose_pretrained(plan: Plan, row: ModelRow) -> None:
 
 
 def choose_input_size(plan: Plan, spec: InputSpec, sizes: Sequence[tuple[int, int]]) -> InputSpec:
-    """The model's size, made smaller where the images have no more to show.
+    """The model's size, made smaller where the images have no more to show, and of their shape where they are whole.
 
     Args:
         plan: Takes the choice.
         spec: The model's default input.
         sizes: Height and width of the training images.
     """
-    if not plan.is_open("model.input_size"):
-        return spec.with_size(*_two(plan["model.input_size"]))
-    longest = statistics.median(max(size) for size in sizes)
-    step = spec.multiple_of
-    side = spec.height
-    reason = f"the default of the model; the images' longer side is {longest:.0f} pixels (median)"
-    useful = math.ceil(longest * LARGEST_UPSCALE / step) * step if step else side
-    if step and useful < side:
-        side = useful
-        reason = f"images of {longest:.0f} pixels (median) show nothing more at the model's {spec.height}"
-    plan.choose("model.input_size", [side, side * spec.width // spec.height], reason)
+    if plan.is_open("model.input_size"):
+        plan.choose("model.input_size", *_fitting_size(spec, sizes))
     return spec.with_size(*_two(plan["model.input_size"]))
+
+
+def _fitting_size(spec: InputSpec, sizes: Sequence[tuple[int, int]]) -> tuple[list[int], str]:
+    height, width = (statistics.median(size[axis] for size in sizes) for axis in (0, 1))
+    step = spec.multiple_of
+    if not step:
+        return list(spec.size), "fixed by the model"
+    side = max(spec.size)
+    useful = math.ceil(max(height, width) * LARGEST_UPSCALE / step) * step
+    images = f"images of {height:.0f}x{width:.0f} (median height x width)"
+    reason = f"the model's default for {images}"
+    if useful < side:
+        side, reason = useful, f"{images} show nothing more at the model's {side}"
+    if spec.resize is ResizeMode.CENTER_CROP:
+        return [side, side], reason
+    shape = [max(step, math.ceil(side * length / max(height, width) / step) * step) for length in (height, width)]
+    return shape, reason
 
 
 def _two(size: Sequence[int]) -> tuple[int, int]:
@@ -104,19 +116,20 @@ def choose_batch_size(plan: Plan, spec: InputSpec, images: int) -> None:
     """As many images as a batch of usual memory holds, but several steps an epoch on small data."""
     by_memory = PIXELS_PER_BATCH / (spec.height * spec.width)
     by_steps = images / STEPS_PER_EPOCH
-    size = max(2, min(128, 2 ** int(math.log2(max(2.0, min(by_memory, by_steps))))))
+    size = max(2, min(LARGEST_BATCH, 2 ** int(math.log2(max(2.0, min(by_memory, by_steps))))))
     bound = "memory" if by_memory <= by_steps else f"at least {STEPS_PER_EPOCH} steps an epoch"
     plan.choose("data.batch_size", size, f"{images} images of {spec.height}x{spec.width}: bound by {bound}")
+    plan.choose("data.eval_batch_size", plan["data.batch_size"], "that of training")
 
 
 def choose_epochs(plan: Plan, images: int) -> None:
-    """Enough optimiser steps to converge, whatever the size of the data."""
-    scratch = plan["model.pretrained"] is False
-    steps = STEPS_FROM_SCRATCH if scratch else STEPS_FINE_TUNING
-    per_epoch = max(1, images // int(plan["data.batch_size"]))
-    epochs = min(300, max(10, round(steps / per_epoch)))
-    start = "from scratch" if scratch else "from pretrained weights"
-    plan.choose("training.max_epochs", epochs, f"about {steps} steps {start}, {per_epoch} steps an epoch")
+    """Enough optimiser steps to converge, whatever the size of the data; patience to let the schedule end."""
+    steps, per_epoch = int(plan["training.steps"]), max(1, images // int(plan["data.batch_size"]))
+    epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, round(steps / per_epoch)))
+    plan.choose("training.max_epochs", epochs, f"training.steps is {steps}, an epoch has {per_epoch}")
+    patience = max(10, round(PATIENCE_SHARE * int(plan["training.max_epochs"])))
+    plan.choose("training.patience", patience, "a share of max_epochs: only hopeless runs are cut short")
+    plan.choose("training.accumulate", 1, "a batch fits in memory")
 
 
 def choose_workers(plan: Plan) -> None:

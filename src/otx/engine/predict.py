@@ -13,7 +13,8 @@ import torch
 from otx.core.entity import OTXBatchPredEntity
 from otx.core.errors import UserError
 from otx.core.image_info import ImageInfo
-from otx.data.images import IMAGE_SUFFIXES, read_image
+from otx.data.images import read_image
+from otx.data.tree import IMAGE_SUFFIXES
 from otx.engine.opening import OpenedModel, locate, open_model
 from otx.engine.results import PredictResult
 from otx.report.pictures import write_predictions
@@ -77,7 +78,7 @@ def find_images(source: str) -> list[Path]:
     path = Path(source)
     if path.is_file():
         return [path]
-    found = path.rglob("*") if path.is_dir() else map(Path, glob.glob(source, recursive=True))
+    found = path.rglob("*") if path.is_dir() else map(Path, glob.glob(source, recursive=True))  # noqa: PTH207 - an absolute pattern
     files = sorted(file for file in found if file.suffix.lower() in IMAGE_SUFFIXES)
     if not files:
         msg = f"--input: expected an image file, a folder of images or a glob pattern; found no image at {source!r}"

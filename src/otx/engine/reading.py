@@ -43,7 +43,7 @@ def read_data(plan: Plan, *, split_file: Path | None = None, labels: LabelInfo |
 
     Args:
         plan: Takes the choices.
-        split_file: Where a split made by OTX is kept, and read again if it is there.
+        split_file: A split that OTX made before, to be used again.
         labels: Classes of a model that the data must fit; None takes those of the data.
 
     Raises:
@@ -59,10 +59,10 @@ def read_data(plan: Plan, *, split_file: Path | None = None, labels: LabelInfo |
     source = open_source(Path(plan["data_root"]), None if data_format == AUTO else data_format)
     plan.choose("data_format", source.format, "; ".join(source.why))
     spec = choose_task(plan, source.evidence, task_specs())
+    if labels is not None:
+        source.use_labels(labels.names)
     reader = spec.load("reader")()
-    index = build_index(
-        source, reader, on_bad_data=plan["on_bad_data"], seed=plan["seed"], split_file=split_file, labels=labels
-    )
+    index = build_index(source, reader, on_bad_data=plan["on_bad_data"], seed=plan["seed"], split_file=split_file)
     return ReadData(source, spec, reader, index)
 
 

@@ -12,6 +12,7 @@ from otx.core.catalog import ModelRow
 from otx.core.errors import UserError
 from otx.core.input_spec import InputSpec
 from otx.data.check import check_data
+from otx.data.split import write_split
 from otx.engine.configure import configure
 from otx.engine.reading import ReadData, make_datamodule, read_data
 from otx.engine.results import TrainResult
@@ -51,8 +52,11 @@ def train(engine: Engine, plan: Plan, *, resume: bool) -> TrainResult:
     _choose_speed(plan, datamodule, model, name)
     if workspace is None:
         workspace = new_workspace(engine.work_dir, str(data.spec.task), name)
-        data.index.write_split(workspace.split)
-        workspace.write_json("data/report.json", check_data(data.source, data.index, str(data.spec.task)))
+        if data.index.split is not None:
+            write_split(workspace.split, data.index.split, plan["seed"])
+        workspace.write_json(
+            "data/report.json", check_data(data.source, data.index, data.spec.task, plan["on_bad_data"])
+        )
         workspace.write_environment()
         plan.write(workspace.plan)  # last: a work dir with a plan can be resumed
     settings = plan.settings()

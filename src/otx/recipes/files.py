@@ -73,7 +73,11 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
         msg = f"{where}: expected a mapping of settings, found {text.strip()[:40]!r}"
         raise UserError(msg)
     values: dict[str, Any] = {}
-    _collect(root, "", where, values)
+    try:
+        _collect(root, "", where, values)
+    except yaml.YAMLError as error:
+        msg = f"{where}: a recipe holds plain values only: {error}"
+        raise UserError(msg) from error
     return values
 
 

@@ -14,7 +14,7 @@ from otx.core.errors import UserError
 from otx.core.model import OTXModel
 from otx.training.settings import TrainingSettings
 
-FREE = ("max_epochs", "patience", "val_interval", "tensorboard")
+FREE = ("max_epochs", "steps", "patience", "val_interval", "tensorboard")
 """Settings that may change when a run goes on: how long it trains, and what it does beside."""
 NOTED = ("torch", "threads")
 """Facts that may change, but then the last bits of the result may too."""

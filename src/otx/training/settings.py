@@ -40,6 +40,8 @@ class TrainingSettings:
 
     max_epochs: int | Literal["auto"] = "auto"
     """Passes over the training images; the learning rate reaches its end with the last one."""
+    steps: int = 2000
+    """Optimiser steps that `max_epochs: auto` aims at. More learns better and takes longer."""
     patience: int | Literal["auto"] = "auto"
     """Epochs without a better validation after which training stops; 0 never stops early."""
     val_interval: int = 1

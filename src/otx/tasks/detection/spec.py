@@ -39,7 +39,7 @@ SPECS = (
         formats=("coco", "voc", "yolo"),
         model_api_type="ssd",
         default_model="transformers/dfine_nano",
-        default_model_from_scratch="torchvision/ssdlite320_mobilenet_v3_large",
+        default_model_from_scratch="torchvision/fcos_resnet18_slim",
         demo=f"{_HERE}.demo:write_demo",
     ),
 )

@@ -29,7 +29,7 @@ class OTXMultiClassClsModel(OTXModel[MultiClassClsBatchDataEntity, MultiClassCls
     """
 
     task = OTXTaskType.MULTI_CLASS_CLS
-    label_smoothing: float = 0.0
+    label_smoothing: float = 0.1
 
     def losses(self, outputs: Any, batch: MultiClassClsBatchDataEntity) -> dict[str, Tensor]:  # noqa: ANN401
         """Cross-entropy of what the network returned in training mode."""

@@ -37,7 +37,7 @@ SPECS = (
         formats=("imagenet",),
         model_api_type="Classification",
         default_model="timm/mobilenetv4_conv_small",
-        default_model_from_scratch="timm/mobilenetv4_conv_small",
+        default_model_from_scratch="timm/resnet10t",
         demo=f"{_HERE}.demo:write_demo",
     ),
 )
