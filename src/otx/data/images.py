@@ -38,7 +38,8 @@ def image_size(path: Path) -> tuple[int, int]:
         with Image.open(path) as image:
             _refuse_deep(image)
             width, height = image.size
-            turned = image.getexif().get(EXIF_ORIENTATION) in TURNED
+            # Unasked, Pillow would decode a whole PNG to look for EXIF data behind the pixels.
+            turned = "exif" in image.info and image.getexif().get(EXIF_ORIENTATION) in TURNED
     except Exception as error:
         raise _broken(path, error) from error
     return (width, height) if turned else (height, width)

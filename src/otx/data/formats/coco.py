@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
-from otx.core.errors import UserError
+from otx.data.formats.coco_file import Document, locate_images, parse_json
 from otx.data.formats.reading import Part, Reading
-from otx.data.problems import MISSING_IMAGE, OUTSIDE, Problems
+from otx.data.problems import Problems
 from otx.data.subset_names import UNASSIGNED, subset_of_path
-from otx.data.tree import DataTree, NotLocatedError
+from otx.data.tree import DataTree
 
 NAME = "coco"
-_NAMED = 4
 LOOKED_FOR = "a .json file with lists 'images', 'annotations' and 'categories'"
-
-
-@dataclass
-class Document:
-    """One annotation file.
-
-    Attributes:
-        path: Relative path of the JSON file.
-        content: The parsed JSON.
-        subset: Which subset it is about.
-        located: Image id -> relative path of the image, "" if it is missing; nothing if it lies outside the root.
-        problems: Images that could not be located.
-    """
-
-    path: str
-    content: dict[str, Any]
-    subset: str
-    located: dict[int, str] = field(default_factory=dict)
-    problems: Problems = field(default_factory=Problems)
+_NAMED = 4
 
 
 def find(tree: DataTree) -> Reading | str:
@@ -40,7 +20,7 @@ def find(tree: DataTree) -> Reading | str:
     documents: list[Document] = []
     others: list[str] = []
     for path in tree.with_suffix(".json"):
-        content = _parse(tree, path, others)
+        content = parse_json(tree, path, others)
         if content is None:
             continue
         if not _is_coco(content):
@@ -52,7 +32,7 @@ def find(tree: DataTree) -> Reading | str:
     if not documents:
         return f"found no such file among {len(others)} .json: {'; '.join(others[:3])}" if others else "found no .json"
     for document in documents:
-        _locate(tree, document)
+        locate_images(tree, document)
     documents, twins = _without_twins(documents)
     listed = sum(len(document.content["images"]) for document in documents)
     notes = [f"{twin.path} left out, it is about the same images as {kept.path}" for twin, kept in twins]
@@ -66,20 +46,6 @@ def find(tree: DataTree) -> Reading | str:
         images=frozenset(image for document in documents for image in document.located.values() if image),
         read=lambda problems: _read(tree, documents, problems),
     )
-
-
-def _parse(tree: DataTree, path: str, others: list[str]) -> Any:  # noqa: ANN401 - JSON
-    import orjson  # Datumaro brings it
-
-    try:
-        return orjson.loads(tree.files[path].read_bytes())
-    except orjson.JSONDecodeError as error:
-        text = tree.files[path].read_text(encoding="utf-8", errors="replace")
-        if '"annotations"' in text and '"images"' in text:
-            msg = f"{tree.files[path]}:{error.lineno}: broken JSON, {error.msg} (column {error.colno})"
-            raise UserError(msg) from error
-        others.append(f"{path} is broken JSON (line {error.lineno}: {error.msg})")
-        return None
 
 
 def _outline(content: Any) -> str:  # noqa: ANN401 - JSON
@@ -102,26 +68,6 @@ def _has_objects(content: dict[str, Any]) -> bool:
     """Whether there is anything but captions; a file without annotations counts, its images are negatives."""
     some = [entry for entry in content["annotations"][:100] if isinstance(entry, dict)]
     return not some or any(entry.get(key) for entry in some for key in ("bbox", "segmentation", "keypoints"))
-
-
-def _locate(tree: DataTree, document: Document) -> None:
-    folder = document.path.rpartition("/")[0]
-    above = folder.rpartition("/")[0]
-    subset = document.subset
-    shared = f"{above}/" if above else ""
-    folders = [f"{shared}images/{subset}", f"{shared}{subset}", f"{shared}images", folder, above, ""]
-    folders = [*dict.fromkeys(folders)]
-    wanted = subset_of_path(document.path)
-    for image in document.content["images"]:
-        try:
-            path = tree.locate(str(image.get("file_name")), folders, wanted)
-        except NotLocatedError as error:
-            kind = OUTSIDE if error.outside else MISSING_IMAGE
-            document.problems.add(kind, f"{document.path}, image {image.get('id')}", str(error), bad=True)
-            if error.outside:
-                continue
-            path = ""
-        document.located.setdefault(image.get("id"), path)
 
 
 def _without_twins(documents: list[Document]) -> tuple[list[Document], list[tuple[Document, Document]]]:

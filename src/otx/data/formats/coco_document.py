@@ -14,6 +14,7 @@ from datumaro.plugins.data_formats.coco.base import CocoInstancesBase
 from datumaro.plugins.data_formats.coco.format import CocoTask
 
 from otx.core.errors import UserError
+from otx.data.formats.coco_file import Document
 from otx.data.formats.reading import Part, collecting, set_image
 from otx.data.problems import BAD_ANNOTATION, Problems
 from otx.data.tree import DataTree
@@ -21,7 +22,7 @@ from otx.data.tree import DataTree
 if TYPE_CHECKING:
     from datumaro.components.importer import ImportContext
 
-    from otx.data.formats.coco import Document
+_NUMBERS = frozenset({int, float})
 
 
 class _Reader(CocoInstancesBase):
@@ -183,8 +184,4 @@ def _mend_annotation(
 
 
 def _is_box(box: Any) -> bool:  # noqa: ANN401 - JSON
-    return (
-        isinstance(box, list)
-        and len(box) == 4
-        and all(isinstance(number, int | float) and abs(number) < 1e9 for number in box)
-    )
+    return isinstance(box, list) and len(box) == 4 and _NUMBERS.issuperset(map(type, box))
