@@ -100,6 +100,18 @@ def test_an_interrupted_training_says_how_to_go_on(
     assert capfd.readouterr().err == "interrupted. Go on with: otx train --data_root 'my data' --resume\n"
 
 
+def test_a_training_that_stopped_in_order_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    from otx.training.fit import InterruptedTrainingError
+
+    fail_with(monkeypatch, InterruptedTrainingError(2, 5, tmp_path))
+    assert run("train") == 130
+    err = capfd.readouterr().err
+    assert err.startswith("interrupted: stopped with 2 of 5 epochs kept")
+    assert "--resume" in err
+
+
 def test_interrupting_another_verb_is_quiet(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     fail_with(monkeypatch, KeyboardInterrupt())
     assert run("export") == 130

@@ -38,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     except OTXError as error:
         if _is_debugging():
             raise
-        _complain(f"[bold red]error:[/] {_escape(str(error))}")
+        word = "interrupted" if error.exit_status == INTERRUPTED else "error"
+        _complain(f"[bold red]{word}:[/] {_escape(str(error))}")
         status = error.exit_status
     except Exception as error:  # the outermost place: a screenful of traceback helps no user
         if _is_debugging():

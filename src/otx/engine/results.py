@@ -100,6 +100,10 @@ class TestResult(VerbResult):
     images: int
     seconds: float
 
+    def to_json(self) -> dict[str, Any]:
+        """What `test/metrics.json` holds: the same for the same model and data."""
+        return {key: value for key, value in super().to_json().items() if key not in {"work_dir", "seconds"}}
+
 
 @dataclass(frozen=True, kw_only=True)
 class PredictResult(VerbResult):

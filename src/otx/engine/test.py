@@ -43,17 +43,9 @@ def test(engine: Engine, checkpoint: Path | None, split: str) -> TestResult:
     device = "cpu" if opened.exported else str(resolve_device(engine.plan()["device"]))
     metric = opened.spec.load("metric")(opened.model.label_info)
     result = evaluate(opened.model, datamodule.loader(split, train=False), metric, device)
-    report = {
-        "split": split,
-        "metrics": result.values,
-        "per_class": result.per_class,
-        "images": images,
-        "checkpoint": str(path),
-    }
-    workspace.write_json("test/metrics.json", report)
     workspace.write_json("test/curves.json", result.curves)
     _draw(workspace, opened, datamodule, split, result.curves)
-    return TestResult(
+    tested = TestResult(
         work_dir=workspace.root,
         split=split,
         metrics=result.values,
@@ -62,6 +54,8 @@ def test(engine: Engine, checkpoint: Path | None, split: str) -> TestResult:
         images=images,
         seconds=time.perf_counter() - began,
     )
+    workspace.write_json("test/metrics.json", tested.to_json())
+    return tested
 
 
 def data_for(engine: Engine, workspace: Workspace, opened: OpenedModel) -> tuple[ReadData, OTXDataModule]:
