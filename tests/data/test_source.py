@@ -122,6 +122,14 @@ def test_wrong_root_and_wrong_format(tmp_path: Path) -> None:
         open_source(tmp_path, "cocoo")
 
 
+def test_what_otx_writes_into_a_data_root_is_not_data(tmp_path: Path) -> None:
+    write_image_folders(tmp_path)
+    write_coco(tmp_path / "otx-workspace" / "run")
+    write_coco(tmp_path / ".cache")
+    source = open_source(tmp_path)
+    assert (source.format, source.evidence.items) == ("imagenet", 15)
+
+
 def test_labels_are_sorted_and_numbers_go_by_value() -> None:
     names = ["b10", "b2", "A1", "a", "10", "9", "Z", "é"]
     assert sorted(names, key=label_order) == ["9", "10", "a", "A1", "b2", "b10", "Z", "é"]
