@@ -5,19 +5,13 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
-from otx.core.input_spec import ResizeMode
+from otx.core.input_spec import InputSpec, ResizeMode
 from otx.core.model import OTXModel
 from otx.deploy.graph import pixel_type
 from otx.runtime.metadata import SECTION, ExportInfo
 from otx.tasks import task_spec
 
 MODEL_API_SECTION = "model_info"
-MODEL_API_RESIZE = {
-    ResizeMode.STRETCH: "standard",
-    ResizeMode.LETTERBOX: "fit_to_window",
-    ResizeMode.CENTER_CROP: "crop",
-}
-"""The nearest that openvino-model-api has: its `crop` is ours with a `crop_ratio` of 1, and it resizes without antialias."""
 
 
 def sections(model: OTXModel[Any, Any], model_name: str = "") -> dict[str, dict[str, str]]:
@@ -45,12 +39,13 @@ def _model_api(info: ExportInfo) -> dict[str, str]:
     It expects RGB, like the graph. The graph normalises by itself, so `mean_values` and `scale_values` are left out.
     Labels are split at blanks there, so blanks become underscores; OTX's own section has the true names.
     """
+    spec = task_spec(info.task)
     keys = {
-        "model_type": task_spec(info.task).model_api_type,
+        "model_type": spec.model_api_type,
         "labels": " ".join("_".join(name.split()) or "_" for name in info.labels.names),
         "label_ids": " ".join(str(index) for index in range(len(info.labels))),
         "confidence_threshold": repr(info.score_threshold),
-        "resize_type": MODEL_API_RESIZE[info.input_spec.resize],
+        "resize_type": _model_api_resize(info.input_spec),
         "pad_value": str(info.input_spec.pad_value),
         "input_dtype": pixel_type(info.input_spec),
         "reverse_input_channels": "False",
@@ -63,4 +58,15 @@ def _model_api(info: ExportInfo) -> dict[str, str]:
         keys["iou_threshold"] = repr(overlap if overlap is not None else 1.0)
     if "max_detections" in info.decode:
         keys["nms_max_predictions"] = str(info.decode["max_detections"])
-    return keys
+    return keys | dict(spec.model_api)
+
+
+def _model_api_resize(spec: InputSpec) -> str:
+    """The nearest rule that openvino-model-api has; it resizes without antialias.
+
+    Its `crop` takes the largest square, so ours with a `crop_ratio` below 1 sees a little less of the image, and for an
+    oblong input it is wrong by its own account of width and height.
+    """
+    if spec.resize is ResizeMode.LETTERBOX:
+        return "fit_to_window"
+    return "crop" if spec.resize is ResizeMode.CENTER_CROP and spec.height == spec.width else "standard"

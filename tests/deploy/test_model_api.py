@@ -1,0 +1,135 @@
+"""The public openvino-model-api package runs exported files and gives our results, with no code of ours."""
+
+from __future__ import annotations
+
+import numpy as np
+import openvino as ov
+import pytest
+import torch
+
+from otx.core.image_info import ImageInfo
+from otx.core.input_spec import InputSpec, ResizeMode
+from otx.deploy.export import export
+from otx.deploy.metadata import sections
+
+pytest.importorskip("model_api")
+
+from model_api.adapters import OpenvinoAdapter  # noqa: E402
+from model_api.models import Model  # noqa: E402
+
+FILES = ["model.xml", "model.onnx"]
+
+
+def opened(path):
+    """With f32 arithmetic: by itself OpenVINO takes bf16 where the CPU has it, and scores differ in the third place."""
+    return Model.create_model(
+        OpenvinoAdapter(ov.Core(), str(path), device="CPU", plugin_config={"INFERENCE_PRECISION_HINT": "f32"})
+    )
+
+
+def picture(batch, index=0):
+    return np.ascontiguousarray(batch.images[index].permute(1, 2, 0).numpy())
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_create_model_needs_only_the_path(tmp_path, classifier, detector, images_of_colours, images_of_squares, name):
+    model = Model.create_model(str(export(classifier, tmp_path / "cls" / name)))
+    assert [model(picture(images_of_colours, i)).top_labels[0].name for i in range(3)] == [
+        "red",
+        "very_green",
+        "blue_<é>",
+    ]
+    model = Model.create_model(str(export(detector, tmp_path / "det" / name)))
+    assert sorted(model(picture(images_of_squares)).label_names) == ["blue_<é>", "red", "very_green"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_classification_scores(tmp_path, classifier, images_of_colours, name):
+    model = opened(export(classifier, tmp_path / name))
+    ours = classifier.eval()(images_of_colours)
+    for index in range(images_of_colours.batch_size):
+        result = model(picture(images_of_colours, index))
+        assert result.top_labels[0].id == int(ours.labels[index])
+        assert result.top_labels[0].confidence == pytest.approx(ours.scores[index].max().item(), abs=1e-3)
+        np.testing.assert_allclose(result.raw_scores, ours.scores[index].detach().numpy(), atol=1e-3)
+
+
+def assert_same_detections(result, ours, tolerance):
+    """Every detection of theirs is one of ours, and the other way round."""
+    assert len(result.scores) == len(ours["objects"])
+    left = list(ours["objects"])
+    for name, score, box in zip(result.label_names, result.scores, result.bboxes, strict=True):
+        twin = min(left, key=lambda entry: np.abs(np.array(entry["bbox"]) - box).max())
+        assert name == "_".join(twin["label"].split())
+        assert score == pytest.approx(twin["score"], abs=1e-3)
+        np.testing.assert_allclose(box, twin["bbox"], atol=tolerance)
+        left.remove(twin)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("resize", list(ResizeMode))
+def test_detections_at_model_size(tmp_path, detector, images_of_squares, name, resize):
+    detector.input_spec = InputSpec(height=64, width=96, resize=resize)
+    model = opened(export(detector, tmp_path / name))
+    ours = detector.eval()(images_of_squares).records(detector.label_info, detector.threshold)
+    for index, record in enumerate(ours):
+        assert len(record["objects"]) == 3
+        assert_same_detections(model(picture(images_of_squares, index)), record, 0.51)
+
+
+@pytest.mark.parametrize("resize", [ResizeMode.STRETCH, ResizeMode.LETTERBOX])
+def test_detections_at_natural_size(tmp_path, detector, images_of_squares, resize):
+    """An image of another size and shape: their resize is close to ours, and boxes come back in its pixels."""
+    detector.input_spec = InputSpec(height=64, width=96, resize=resize)
+    model = opened(export(detector, tmp_path / "model.xml"))
+    small = picture(images_of_squares)
+    large = small.repeat(4, axis=0).repeat(4 if resize is ResizeMode.LETTERBOX else 2, axis=1)
+    large = large[:200] if resize is ResizeMode.LETTERBOX else large
+    height, width = large.shape[:2]
+    images = images_of_squares.images[:1].clone()
+    scale = (96 / width, 64 / height)
+    if resize is ResizeMode.LETTERBOX:
+        images[..., 50:, :] = 114
+        scale = (0.25, 0.25)
+    batch = type(images_of_squares)(
+        images=images,
+        imgs_info=[ImageInfo(height=height, width=width, scale=scale)],
+        bboxes=images_of_squares.bboxes[:1],
+        labels=images_of_squares.labels[:1],
+    )
+    (record,) = detector.eval()(batch).records(detector.label_info, detector.threshold)
+    result = model(large)
+    assert len(record["objects"]) >= 2
+    assert sorted(result.label_names) == sorted("_".join(entry["label"].split()) for entry in record["objects"])
+    for label, box in zip(result.label_names, result.bboxes, strict=True):
+        twins = [entry["bbox"] for entry in record["objects"] if "_".join(entry["label"].split()) == label]
+        assert min(np.abs(np.array(twin) - box).max() for twin in twins) <= 1
+
+
+def test_suppression_is_asked_for_only_where_the_model_needs_it(tmp_path, detector, images_of_squares):
+    class Twice(type(detector)):
+        nms_iou = None
+
+        def raw_outputs(self, outputs, images):
+            raw = super().raw_outputs(outputs, images)
+            return {key: torch.cat([value, value], dim=1) for key, value in raw.items()}
+
+    doubled = Twice(detector.label_info, detector.input_spec)
+    doubled.score_threshold.fill_(0.35)
+    assert len(opened(export(doubled, tmp_path / "twice.xml"))(picture(images_of_squares)).scores) == 6
+    doubled.nms_iou = 0.5
+    assert len(opened(export(doubled, tmp_path / "once.xml"))(picture(images_of_squares)).scores) == 3
+
+
+@pytest.mark.parametrize(
+    ("resize", "size", "expected"),
+    [
+        (ResizeMode.STRETCH, (64, 96), "standard"),
+        (ResizeMode.LETTERBOX, (64, 96), "fit_to_window"),
+        (ResizeMode.CENTER_CROP, (64, 64), "crop"),
+        (ResizeMode.CENTER_CROP, (64, 96), "standard"),
+    ],
+)
+def test_resize_rule(classifier, resize, size, expected):
+    classifier.input_spec = InputSpec(height=size[0], width=size[1], resize=resize)
+    assert sections(classifier)["model_info"]["resize_type"] == expected
