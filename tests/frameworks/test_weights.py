@@ -21,7 +21,7 @@ HUB = Weights(hub="somebody/net", licence="MIT", trained_on="x")
 def torchvision_file(folder: Path, content: object) -> Weights:
     """Save under a name that ends in the digits of its own hash, as torchvision does."""
     draft = folder / "draft.pth"
-    torch.save(content, draft)
+    torch.save(content, draft)  # noqa: TID251
     name = f"net-{hashlib.sha256(draft.read_bytes()).hexdigest()[:8]}.pth"
     draft.rename(folder / name)
     return Weights(url=f"https://example.invalid/{name}", licence="MIT", trained_on="x")
@@ -88,7 +88,7 @@ def test_exactly_one_place() -> None:
 @pytest.mark.parametrize("wrapper", [None, *module.WRAPPERS])
 def test_state_dicts_of_training_scripts(tmp_path: Path, wrapper: str | None) -> None:
     state = {"a": torch.ones(2), "epoch": torch.tensor(3)}
-    torch.save({wrapper: state, "epoch": 3} if wrapper else state, tmp_path / "x.pth")
+    torch.save({wrapper: state, "epoch": 3} if wrapper else state, tmp_path / "x.pth")  # noqa: TID251
     assert set(read_file(tmp_path / "x.pth")) == {"a", "epoch"}
 
 
@@ -99,7 +99,7 @@ class Evil:
 
 def test_a_pickle_is_not_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    torch.save({"a": Evil()}, "evil.pth")
+    torch.save({"a": Evil()}, "evil.pth")  # noqa: TID251
     Path("plain.pth").write_bytes(pickle.dumps(Evil()))
     for name in ("evil.pth", "plain.pth"):
         with pytest.raises(UserError, match="holds more than tensors"):
@@ -124,7 +124,7 @@ def test_wrong_files(tmp_path: Path, name: str, content: bytes, message: str) ->
 def test_no_file_and_no_tensors(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no weight file"):
         read_file(tmp_path / "x.pth")
-    torch.save({"epoch": 3}, tmp_path / "x.pth")
+    torch.save({"epoch": 3}, tmp_path / "x.pth")  # noqa: TID251
     with pytest.raises(UserError, match="found no tensors"):
         read_file(tmp_path / "x.pth")
     save_file({"a": torch.ones(1)}, tmp_path / "x.safetensors")

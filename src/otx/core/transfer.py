@@ -20,7 +20,7 @@ class TransferReport:
 
     Attributes:
         loaded: Number of tensors that were taken over, wholly or for the known labels.
-        coverage: Share of the parameters outside the label rows that was taken over, in [0, 1].
+        coverage: Share of the parameters outside the label rows that was taken over, in [0, 1]; 1 if there are none.
         fresh: Keys of the network that keep their initial values, because the state has none or another shape.
         unused: Keys of the state that have no place in the model.
         kept_labels: Labels whose rows were taken over.
@@ -147,7 +147,7 @@ def _coverage(model: OTXModel[Any, Any], merged: Mapping[str, Tensor], rows: Map
         for key, parameter in model.named_parameters(remove_duplicate=False)
         if key.startswith(prefix) and key not in rows
     }
-    return sum(size for key, size in sizes.items() if key in merged) / max(1, sum(sizes.values()))
+    return sum(size for key, size in sizes.items() if key in merged) / sum(sizes.values()) if sizes else 1.0
 
 
 def _label_changes(before: LabelInfo | None, after: LabelInfo) -> dict[str, tuple[str, ...]]:

@@ -36,13 +36,13 @@ class ContractError(AssertionError):
     """A model does not keep the contract; the message says what it wants and what was found."""
 
 
-def check_model(row: ModelRow, *, size: tuple[int, int] | None = None, steps: int = 15) -> None:
+def check_model(row: ModelRow, *, size: tuple[int, int] | None = None, steps: int = 40) -> None:
     """Build a row's model and put it through every check.
 
     Args:
         row: A catalog row, or one made for the purpose; its adapter is built with random weights.
         size: Height and width of the input; None: the row's own.
-        steps: Training steps on one repeated batch, within which the loss must fall by a tenth.
+        steps: The most training steps on one repeated batch, within which the loss must fall by a tenth.
 
     Raises:
         ContractError: Checks failed; the message lists all of them.
@@ -67,23 +67,26 @@ def typed_losses(subject: Subject) -> None:
     _losses(subject, subject.batch)
 
 
-def loss_falls(subject: Subject, steps: int = 15) -> None:
-    """AdamW on one repeated batch brings the total down."""
+def loss_falls(subject: Subject, steps: int = 40) -> None:
+    """AdamW on one repeated batch brings the total down by a tenth."""
     torch.manual_seed(0)
     optimizer = torch.optim.AdamW(subject.model.parameters(), lr=1e-3)
-    totals = []
+    totals: list[float] = []
     for _ in range(steps):
         total = _losses(subject, subject.batch).total
+        totals.append(total.item())
+        # Three in a row: noise in the loss (denoising, dropout) is no learning.
+        if max(totals[-3:]) < 0.9 * totals[0]:
+            return
         optimizer.zero_grad()
         torch.autograd.backward(total)
         torch.nn.utils.clip_grad_norm_(subject.model.parameters(), 10.0)
         optimizer.step()
-        totals.append(total.item())
-    _expect(
-        min(totals[-3:]) < 0.9 * totals[0],
+    msg = (
         f"expected the loss on a repeated batch to fall by a tenth in {steps} steps of AdamW, "
-        f"found {totals[0]:.3g} -> {totals[-1]:.3g}; is the truth in pixels of the model's input?",
+        f"found {totals[0]:.3g} -> {totals[-1]:.3g}; is the truth in pixels of the model's input?"
     )
+    raise ContractError(msg)
 
 
 def typed_predictions(subject: Subject) -> None:

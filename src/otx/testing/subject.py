@@ -55,7 +55,8 @@ class Subject:
         return batch
 
     def build(self, labels: LabelInfo) -> OTXModel[Any, Any]:
-        """Another model of the row."""
+        """Another model of the row, with other random weights."""
+        torch.manual_seed(1)
         return build_model(self.row, labels, self.model.input_spec, pretrained=False)[0]
 
 

@@ -96,7 +96,10 @@ def lookup(name: str, task: OTXTaskType) -> ModelRow | None:
     import timm
     import torch
 
-    facts = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
+    try:
+        facts = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
+    except RuntimeError:  # the architecture has no weights of that tag
+        facts = None
     if facts is None:
         msg = f"timm has no model {name!r}.{nearest(name, [*timm.list_models(), *timm.list_pretrained()])}"
         raise UserError(msg)

@@ -10,7 +10,7 @@ from torch import nn
 
 
 def feature_maps(
-    arch: str, stages: Sequence[int], in_chans: int, options: Mapping[str, Any]
+    arch: str, stages: Sequence[int], options: Mapping[str, Any]
 ) -> tuple[nn.Module, list[int], list[int]]:
     """A network from images to a list of maps, with the channels and strides of those maps.
 
@@ -19,9 +19,8 @@ def feature_maps(
     Args:
         arch: timm's name of the network.
         stages: Stages to take; 2 has stride 8, 3 has stride 16, ...
-        in_chans: Channels of the images.
         options: Further arguments of `timm.create_model`.
     """
-    network = timm.create_model(arch, features_only=True, out_indices=tuple(stages), in_chans=in_chans, **options)
+    network = timm.create_model(arch, features_only=True, out_indices=tuple(stages), **options)
     levels: Any = network.feature_info
     return network, levels.channels(), levels.reduction()

@@ -10,6 +10,7 @@ from torchvision.models import get_model
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.fcos import FCOS, FCOSHead
 
+from otx.core.refs import resolve
 from otx.frameworks.torchvision.one_stage import OneStage, TorchvisionOneStage, targets
 from otx.frameworks.torchvision.pyramid import Pyramid
 from otx.tasks.detection.entity import DetBatchDataEntity
@@ -32,6 +33,7 @@ class TorchvisionFCOS(TorchvisionOneStage):
 
     def _over_pyramid(
         self,
+        *,
         features: str,
         backbone: str,
         backbone_options: dict[str, Any],
@@ -39,7 +41,9 @@ class TorchvisionFCOS(TorchvisionOneStage):
         channels: int,
         convs: int,
     ) -> FCOS:
-        pyramid = Pyramid(features, backbone, stages, channels, self.input_spec.channels, backbone_options)
+        pyramid = Pyramid(
+            resolve(features), backbone, stages, channels, {"in_chans": self.input_spec.channels, **backbone_options}
+        )
         square_anchors: Any = AnchorGenerator
         return FCOS(
             pyramid,

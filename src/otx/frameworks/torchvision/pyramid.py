@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 
-from otx.core.refs import resolve
+FeatureMaps = Callable[[str, Sequence[int], Mapping[str, Any]], tuple[nn.Module, list[int], list[int]]]
+"""Builds a backbone from its name, its stages and further arguments; gives it with its channels and strides."""
 
 
 class Pyramid(nn.Module):
     """Equally wide maps from the stages of a backbone.
 
     Args:
-        features: Reference to a function `(arch, stages, in_chans, options) -> (network, channels, strides)`, for
-            example `otx.frameworks.timm.features:feature_maps`; by reference, so frameworks do not know each other.
+        features: Builds the backbone, for example `otx.frameworks.timm.features:feature_maps`. It comes by reference
+            from a catalog row, because frameworks do not know each other.
         arch: The backbone's name in its framework.
         stages: Stages to take, finest first.
         channels: Channels of each level of the pyramid.
-        in_chans: Channels of the images.
         options: Further arguments of the backbone.
 
     Attributes:
@@ -30,16 +30,10 @@ class Pyramid(nn.Module):
     """
 
     def __init__(
-        self,
-        features: str,
-        arch: str,
-        stages: Sequence[int],
-        channels: int,
-        in_chans: int,
-        options: Mapping[str, Any],
+        self, features: FeatureMaps, arch: str, stages: Sequence[int], channels: int, options: Mapping[str, Any]
     ) -> None:
         super().__init__()
-        self.body, widths, strides = resolve(features)(arch, stages, in_chans, options)
+        self.body, widths, strides = features(arch, stages, options)
         self.strides: list[int] = strides
         self.fpn = FeaturePyramidNetwork(widths, channels)
         self.out_channels = channels

@@ -1,0 +1,163 @@
+"""The catalog is the test list; and the kit notices what it is for."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from otx.core.catalog import ModelRow
+from otx.core.input_spec import InputSpec
+from otx.core.task import OTXTaskType
+from otx.frameworks import catalog
+from otx.tasks.multi_class_classification.model import OTXMultiClassClsModel
+from otx.testing.models import ContractError, check_model
+
+QUICK = {
+    "timm/mobilenetv4_conv_small": (64, 64),
+    "torchvision/fcos_resnet18_slim": (96, 96),
+    "torchvision/ssdlite320_mobilenet_v3_large": (96, 96),
+    "torchvision/mobilenet_v3_small": (64, 64),
+    "transformers/dfine_nano": (96, 96),
+}
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_quick_rows(name: str) -> None:
+    row = next(row for row in catalog() if row.name == name)
+    check_model(row, size=QUICK[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", list(catalog()), ids=lambda row: row.name)
+def test_every_row(row: ModelRow) -> None:
+    step = row.input_spec.multiple_of
+    side = -(-128 // step) * step if step else None
+    check_model(row, size=(side, side) if side else None)
+
+
+class Sound(OTXMultiClassClsModel):
+    """A tiny network that keeps the contract."""
+
+    def create_model(self) -> nn.Module:
+        return nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, len(self.label_info)))
+
+    def customize_inputs(self, batch: Any) -> dict[str, Any]:
+        return {"input": self.normalize(batch.images)}
+
+    def label_rows(self, labels: int) -> dict[str, Tensor]:
+        return {f"model.2.{kind}": torch.arange(labels).unsqueeze(1) for kind in ("weight", "bias")}
+
+
+class Deaf(Sound):
+    def losses(self, outputs: Any, batch: Any) -> dict[str, Tensor]:
+        return {"nothing": outputs.sum() * 0.0}
+
+
+class Blown(Sound):
+    def losses(self, outputs: Any, batch: Any) -> dict[str, Tensor]:
+        return {"huge": outputs.sum() * float("inf")}
+
+
+class Untyped(Sound):
+    def customize_outputs(self, outputs: Any, batch: Any) -> Any:
+        return outputs if not self.training else super().customize_outputs(outputs, batch)
+
+
+class Moody(Sound):
+    def raw_outputs(self, outputs: Any, images: Tensor) -> dict[str, Tensor]:
+        return {"logits": outputs + torch.rand_like(outputs)}
+
+
+class Social(Sound):
+    def raw_outputs(self, outputs: Any, images: Tensor) -> dict[str, Tensor]:
+        return {"logits": outputs - outputs.mean(dim=0)}
+
+
+class Forgetful(Sound):
+    def create_model(self) -> nn.Module:
+        network = super().create_model()
+        network.register_buffer("shift", torch.rand(1) + 1, persistent=False)
+        return network
+
+    def raw_outputs(self, outputs: Any, images: Tensor) -> dict[str, Tensor]:
+        return {"logits": outputs * self.model.shift}
+
+
+class Tied(Sound):
+    def create_model(self) -> nn.Module:
+        network = super().create_model()
+        network.again = network[2]
+        network.forward = lambda **named: network[2](network[1](network[0](named["input"])))
+        return network
+
+
+class Mislabelled(Sound):
+    def label_rows(self, labels: int) -> dict[str, Tensor]:
+        return {"model.2.weight": torch.arange(labels).unsqueeze(1)}
+
+
+class Frozen(Sound):
+    """Looks at values in Python, so that the trace holds the answer to one question only."""
+
+    def raw_outputs(self, outputs: Any, images: Tensor) -> dict[str, Tensor]:
+        return {"logits": outputs if self.training else torch.tensor(outputs.tolist())}
+
+
+def row_of(adapter: type[OTXMultiClassClsModel], **changes: Any) -> ModelRow:
+    row = ModelRow(
+        name=f"mine/{adapter.__name__}",
+        task=OTXTaskType.MULTI_CLASS_CLS,
+        adapter=f"{adapter.__module__}:{adapter.__name__}",
+        arch="",
+        input_spec=InputSpec(height=32, width=32),
+        parameters=0,
+        package="torch",
+    )
+    return dataclasses.replace(row, **changes)
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows name adapters by module, and a test module is not importable by its name."""
+    import otx.frameworks.build
+
+    monkeypatch.setattr(
+        otx.frameworks.build,
+        "resolve",
+        lambda ref, real=otx.frameworks.build.resolve: (
+            globals()[ref.split(":")[1]] if ref.startswith(f"{__name__}:") else real(ref)
+        ),
+    )
+
+
+def test_a_sound_model_passes() -> None:
+    check_model(row_of(Sound))
+
+
+@pytest.mark.parametrize(
+    ("adapter", "message"),
+    [
+        (Deaf, "loss_falls: expected the loss on a repeated batch to fall"),
+        (Blown, "typed_losses: expected finite scalar losses, found huge = "),
+        (Untyped, "typed_predictions: expected forward in eval mode to give MultiClassClsBatchPredEntity"),
+        (Moody, "typed_predictions: expected the same predictions for the same batch"),
+        (Social, "batch_of_one: expected the same outputs from a batch of one"),
+        (Forgetful, "state_round_trip: expected the same outputs from a new model"),
+        (Tied, "state_round_trip: expected a state dict without tensors that share memory"),
+        (Mislabelled, "label_transfer: expected everything but two new labels to be taken over"),
+        (Frozen, "export_flag: the row says exportable"),
+    ],
+)
+def test_breaches_are_noticed(adapter: type[OTXMultiClassClsModel], message: str) -> None:
+    with pytest.raises(ContractError, match=message):
+        check_model(row_of(adapter), steps=12)
+
+
+def test_flags_are_true_both_ways() -> None:
+    check_model(row_of(Frozen, exportable=False), steps=12)
+    with pytest.raises(ContractError, match="the row says not exportable, but the export works"):
+        check_model(row_of(Sound, exportable=False), steps=12)
