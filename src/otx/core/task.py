@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
@@ -47,12 +47,14 @@ class TaskSpec:
         decode: Function from raw graph outputs to the prediction entity (see `OTXModel.export_graph`).
         draw: Function that draws a record of `predictions.json` on an image.
         claim: Says how well the content of a data set fits the task, or None if it does not.
-        recipe: Name of the base recipe, a file of `otx/recipes/`.
+        recipe: Name of the base recipe, a file of `otx/recipes/`; the path of a YAML file where the task is a package
+            of its own.
         monitor: Metric that decides which checkpoint is the best.
         monitor_mode: Whether a higher or a lower value of `monitor` is better.
         metrics: Names of the reported metrics, `monitor` first.
         formats: Data formats that can carry the task.
         model_api_type: `model_type` of the public openvino-model-api package that reads the exported model.
+        model_api: What else that package has to be told, by its own keys, for example `{"multilabel": "True"}`.
         default_model: Catalog row to train when its pretrained weights can be had.
         default_model_from_scratch: Catalog row that learns from random weights on little data.
         demo: Function that writes a demonstration data set made from scikit-learn's digits.
@@ -75,6 +77,7 @@ class TaskSpec:
     metrics: tuple[str, ...]
     formats: tuple[str, ...]
     model_api_type: str
+    model_api: Mapping[str, str] = field(default_factory=dict, hash=False)
     default_model: str
     default_model_from_scratch: str
     demo: str

@@ -50,7 +50,7 @@ def demo(task: str, work_dir: Path | None = None) -> DemoResult:
     """
     spec = task_spec(task)
     seconds: dict[str, float] = {}
-    data_root = HOME / f"{spec.recipe}-data"
+    data_root = HOME / f"{_slug(spec)}-data"
     _timed(seconds, "make data", lambda: spec.load("demo")(data_root))
     engine = Engine(
         data_root,
@@ -83,7 +83,11 @@ def demo(task: str, work_dir: Path | None = None) -> DemoResult:
 
 
 def _new_run(spec: TaskSpec) -> Path:
-    return HOME / f"{spec.recipe}-{time.strftime('%Y%m%d_%H%M%S')}"
+    return HOME / f"{_slug(spec)}-{time.strftime('%Y%m%d_%H%M%S')}"
+
+
+def _slug(spec: TaskSpec) -> str:
+    return str(spec.task).lower()
 
 
 def _recipe(spec: TaskSpec) -> str | None:
