@@ -42,14 +42,13 @@ def configure(plan: Plan, data: ReadData, own: OTXModel[Any, Any] | None) -> tup
         autoconfig.choose_model(plan, data.spec)
         row = find_row(plan["model.name"], data.spec.task)
         autoconfig.choose_pretrained(plan, row)
+        if plan["model.pretrained"] is not False:
+            plan.add_recipe(f"{data.spec.recipe}/finetune")
         if row.recipe:
             plan.add_recipe(row.recipe)
         default = row.input_spec
     input_spec = autoconfig.choose_input_size(plan, default, sizes)
     autoconfig.choose_batch_size(plan, input_spec, len(sizes))
     autoconfig.choose_epochs(plan, len(sizes))
-    autoconfig.choose_patience(plan)
     autoconfig.choose_workers(plan)
-    plan.choose("data.eval_batch_size", plan["data.batch_size"], "that of training")
-    plan.choose("training.accumulate", 1, "a batch fits in memory")
     return row, input_spec
