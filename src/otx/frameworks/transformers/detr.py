@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from logging import ERROR
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torchvision.ops import box_convert
-from transformers import AutoConfig, AutoModelForObjectDetection, PreTrainedModel
-from transformers.utils import logging
 
 from otx.core.errors import UserError
 from otx.tasks.detection.decode import topk_detections
 from otx.tasks.detection.entity import DetBatchDataEntity
 from otx.tasks.detection.model import OTXDetectionModel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 QUERIES = 300
 # The heads of the decoder's layers have two names in the library; only those inside the decoder are used and kept.
@@ -34,6 +35,8 @@ class TransformersDETR(OTXDetectionModel):
         return network
 
     def _config(self, labels: int) -> Any:  # noqa: ANN401 - a class per architecture
+        from transformers import AutoConfig
+
         return AutoConfig.for_model(
             self.arch,
             num_labels=labels,
@@ -51,6 +54,8 @@ class TransformersDETR(OTXDetectionModel):
         return sum((height // stride) * (width // stride) for stride in self.options.get("feat_strides", (8, 16, 32)))
 
     def _build(self, labels: int) -> PreTrainedModel:
+        from transformers import AutoModelForObjectDetection
+
         from_config: Any = AutoModelForObjectDetection.from_config
         network: PreTrainedModel = from_config(self._config(labels))
         return network
@@ -121,6 +126,8 @@ def _load(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
+    from transformers.utils import logging
+
     library: Any = logging
     verbosity = library.get_verbosity()
     library.set_verbosity(ERROR)
