@@ -83,16 +83,14 @@ class CheckpointMeta:
 def save_model(path: Path, model: OTXModel[Any, Any], meta: CheckpointMeta) -> None:
     """Write weights and buffers as `*.safetensors`, and what they are as `*.json` beside it, each atomically."""
     tensors: dict[str, Tensor] = {}
-    aliases: dict[str, str] = {}
-    first: dict[tuple[Any, ...], str] = {}
+    seen: set[int] = set()
     for name, tensor in model.state_dict().items():
-        # Layers that share weights have them once in the file.
-        original = first.setdefault((tensor.data_ptr(), tensor.dtype, tensor.shape), name) if tensor.numel() else name
-        if original == name:
-            tensors[name] = tensor.detach().cpu().contiguous()
-        else:
-            aliases[name] = original
-    header = json.dumps({"meta": meta.to_dict(), "aliases": aliases}, sort_keys=True)
+        storage = tensor.untyped_storage().data_ptr()
+        # Weights that layers share are written once for each, so that any reader finds every name.
+        tensors[name] = tensor.detach().clone() if storage in seen else tensor.detach()
+        tensors[name] = tensors[name].cpu().contiguous()
+        seen.add(storage)
+    header = json.dumps(meta.to_dict(), sort_keys=True)
     with replacing(path) as partial:
         save_file(tensors, partial, {_HEADER: header})
     write_atomic(path.with_suffix(".json"), json.dumps(meta.to_dict(), indent=2, ensure_ascii=False) + "\n")
@@ -104,7 +102,7 @@ def read_meta(path: Path) -> CheckpointMeta:
     Raises:
         UserError: There is no such file, or it is not a checkpoint of OTX.
     """
-    return CheckpointMeta.from_dict(_read_header(path)["meta"])
+    return CheckpointMeta.from_dict(_read_header(path))
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -113,10 +111,9 @@ def read_state(path: Path) -> dict[str, Tensor]:
     Raises:
         UserError: There is no such file, or it is not a checkpoint of OTX.
     """
-    aliases = _read_header(path)["aliases"]
+    _read_header(path)
     with safe_open(path, framework="pt") as file:
-        state = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - not a dict
-    return state | {name: state[original] for name, original in aliases.items()}
+        return {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - not a dict
 
 
 def load_model(path: Path, model: OTXModel[Any, Any]) -> None:

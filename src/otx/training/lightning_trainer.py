@@ -32,7 +32,6 @@ def make_trainer(
         default_root_dir=work_dir,
         max_epochs=cast("int", settings.max_epochs),
         accumulate_grad_batches=cast("int", settings.accumulate),
-        gradient_clip_val=settings.optimizer.clip_norm or None,
         callbacks=list(callbacks),
         plugins=plugins,
         logger=False,

@@ -167,6 +167,11 @@ class TrainingModule(LightningModule):
         self.tally.add(losses.losses, batch.batch_size)
         return losses.total
 
+    def configure_gradient_clipping(self, optimizer: Optimizer, *rest: Any, **more: Any) -> None:  # noqa: ANN401
+        """Shorten long gradients; here, because Lightning refuses to where BF16 meets a fused optimiser."""
+        if self.settings.optimizer.clip_norm:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.optimizer.clip_norm)
+
     def on_train_batch_end(self, outputs: Any, batch: OTXBatchDataEntity[Any], batch_idx: int) -> None:  # noqa: ANN401
         """Take the weights into the average after each optimiser step."""
         if self.average and self.steps_done > self._averaged_step:
