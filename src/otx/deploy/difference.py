@@ -19,6 +19,8 @@ CONFIDENT = 0.05
 """Detections below this score are compared by their scores only: no threshold in use would let them through."""
 TWIN_IOU = 0.9
 """Overlap from which two boxes are the same."""
+TWIN_PIXELS = 0.1
+"""So are boxes whose sides are that close: a box without area, as untrained models give, overlaps with nothing."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +100,18 @@ def _sets(boxes_N5: Tensor, labels_N: Tensor, other_N5: Tensor, other_labels_N: 
     twins_NN = (
         (labels_N[:, None] == other_labels_N)
         & ((boxes_N5[:, None, 4] - other_N5[:, 4]).abs() <= slack)
-        & (box_iou(boxes_N5[:, :4].float(), other_N5[:, :4].float()) >= TWIN_IOU)
+        & _same_box(boxes_N5[:, :4].float(), other_N5[:, :4].float())
     )
     ours, theirs = _confident(boxes_N5, slack), _confident(other_N5, slack)
     unmatched = (ours & ~twins_NN.any(dim=1)).sum() + (theirs & ~twins_NN.any(dim=0)).sum()
     compared = int(ours.sum() + theirs.sum())
     return Difference(scores.max_abs, scores.max_abs, compared, int(unmatched))
+
+
+def _same_box(boxes_N4: Tensor, other_N4: Tensor) -> Tensor:
+    """(N, N) whether a box of the one side is a box of the other."""
+    distance_NN = (boxes_N4[:, None] - other_N4).abs().amax(dim=-1)
+    return (box_iou(boxes_N4, other_N4) >= TWIN_IOU) | (distance_NN <= TWIN_PIXELS)
 
 
 def _confident(boxes_N5: Tensor, slack: float) -> Tensor:
