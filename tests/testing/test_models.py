@@ -32,6 +32,7 @@ def test_quick_rows(name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("row", list(catalog()), ids=lambda row: row.name)
 def test_every_row(row: ModelRow) -> None:
     step = row.input_spec.multiple_of
