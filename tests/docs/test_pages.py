@@ -12,6 +12,7 @@ from tests.docs.blocks import DOCS, blocks, commands, write_files
 from tests.docs.conftest import Script
 
 from otx.core.task import OTXTaskType
+from otx.engine import Engine
 from otx.frameworks import catalog
 from otx.tasks import task_spec, task_specs
 
@@ -57,6 +58,8 @@ def test_add_a_task(desk: Path, install: Callable[[], None], otx: Otx, script: S
     records = json.loads(ran["predicted"].predictions.read_text())
     assert len(records) == 8
     assert len(list(ran["predicted"].pictures.glob("*.jpg"))) == 8
+    # A task without an overlay for fine-tuning starts from weights as well.
+    Engine("my_data", task="MULTI_LABEL_CLS", pretrained=ran["tested"].checkpoint).configure()
     exported = ov.Core().read_model(ran["exported"].model)
     assert exported.get_rt_info(["model_info", "multilabel"]).value == "True"
 
@@ -68,8 +71,6 @@ def test_the_added_task_keeps_the_contract(desk: Path, install: Callable[[], Non
 
 
 def test_the_new_task_must_be_asked_for(desk: Path, install: Callable[[], None]) -> None:
-    from otx.engine import Engine
-
     write_files(DOCS / "add-a-task.md", desk)
     install()
     assert Engine("my_data").check().task == "DETECTION"

@@ -17,6 +17,7 @@ from otx.core.evidence import Evidence
 from otx.core.label_info import LabelInfo
 from otx.core.model import OTXModel
 from otx.core.task import OTXTaskType, TaskSpec
+from otx.recipes.files import read_recipe
 from otx.tasks import task_specs
 
 FILES = {f"{name}.py" for name in ("__init__", "spec", "entity", "reader", "model", "metric", "decode", "draw", "demo")}
@@ -101,3 +102,9 @@ def test_specs_readers_drawing_and_demos_need_no_torch() -> None:
     modules = [f"otx.tasks.{folder.name}.{name}" for folder in FOLDERS for name in ("spec", "reader", "draw", "demo")]
     program = f"import sys, {', '.join(modules)}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.task)
+def test_recipes_of_a_row_are_there(spec: TaskSpec) -> None:
+    assert read_recipe(spec.recipe)
+    assert not spec.finetune or read_recipe(spec.finetune)

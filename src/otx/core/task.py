@@ -49,6 +49,7 @@ class TaskSpec:
         claim: Says how well the content of a data set fits the task, or None if it does not.
         recipe: Name of the base recipe, a file of `otx/recipes/`; the path of a YAML file where the task is a package
             of its own.
+        finetune: The like, to be laid over `recipe` when training starts from pretrained weights; empty for none.
         monitor: Metric that decides which checkpoint is the best.
         monitor_mode: Whether a higher or a lower value of `monitor` is better.
         metrics: Names of the reported metrics, `monitor` first.
@@ -72,6 +73,7 @@ class TaskSpec:
     draw: str
     claim: Callable[[Evidence], Claim | None] = field(repr=False)
     recipe: str
+    finetune: str = ""
     monitor: str
     monitor_mode: Literal["max", "min"] = "max"
     metrics: tuple[str, ...]

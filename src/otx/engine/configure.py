@@ -42,8 +42,8 @@ def configure(plan: Plan, data: ReadData, own: OTXModel[Any, Any] | None) -> tup
         autoconfig.choose_model(plan, data.spec)
         row = find_row(plan["model.name"], data.spec.task)
         autoconfig.choose_pretrained(plan, row)
-        if plan["model.pretrained"] is not False:
-            plan.add_recipe(f"{data.spec.recipe}/finetune")
+        if plan["model.pretrained"] is not False and data.spec.finetune:
+            plan.add_recipe(data.spec.finetune)
         if row.recipe:
             plan.add_recipe(row.recipe)
         default = row.input_spec

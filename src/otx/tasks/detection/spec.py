@@ -34,6 +34,7 @@ SPECS = (
         draw=f"{_HERE}.draw:draw",
         claim=claim,
         recipe="detection",
+        finetune="detection/finetune",
         monitor="map",
         metrics=("map", "map_50", "map_75", "f1", "f1_threshold"),
         formats=("coco", "voc", "yolo"),

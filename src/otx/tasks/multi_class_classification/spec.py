@@ -32,6 +32,7 @@ SPECS = (
         draw=f"{_HERE}.draw:draw",
         claim=claim,
         recipe="multi_class_classification",
+        finetune="multi_class_classification/finetune",
         monitor="accuracy",
         metrics=("accuracy", "accuracy_top5", "f1"),
         formats=("imagenet",),
