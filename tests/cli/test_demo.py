@@ -26,10 +26,10 @@ def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, An
     seen: list[tuple[str, Any]] = []
 
     def train(engine: Engine) -> TrainResult:
-        seen.append(("train", engine.plan()))
-        assert engine.work_dir is not None
+        seen.append(("train", engine.given.plan()))
+        assert engine.given.work_dir is not None
         return TrainResult(
-            work_dir=engine.work_dir.absolute(), task="DETECTION", model="net/small", checkpoint=Path("best"),
+            work_dir=engine.given.work_dir.absolute(), task="DETECTION", model="net/small", checkpoint=Path("best"),
             last=Path("last"), monitor="map", metrics={"map": 0.6}, epochs=3, stopped_early=False, seconds=1.0,
         )  # fmt: skip
 

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from datumaro import AnnotationType
 from tests.generated import Picture, paint, pictures, write_coco, write_image_folders, write_voc, write_yolo
 
 from otx.core.errors import UserError
@@ -180,3 +181,16 @@ def test_reading_needs_no_torch(tmp_path: Path) -> None:
     )
     result = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_labels_of_a_model_replace_those_of_the_data(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    source = open_source(tmp_path)
+    names = [entry.name for entry in source.categories[AnnotationType.label]]
+    before = [names[one.label] for items in source.subsets.values() for item in items for one in item.annotations]
+    longer = ["another", *reversed(names)]
+    source.use_labels(longer)
+    after = [longer[one.label] for items in source.subsets.values() for item in items for one in item.annotations]
+    assert after == before
+    with pytest.raises(UserError, match="does not know"):
+        source.use_labels(longer[:2])

@@ -49,6 +49,31 @@ class DataSource:
     categories: dm.CategoriesInfo
     problems: Problems = field(default_factory=Problems)
 
+    def use_labels(self, names: Sequence[str]) -> None:
+        """Let the annotations index other classes in another order, those of a model, by name.
+
+        Args:
+            names: All classes, in order; the data set may lack some.
+
+        Raises:
+            UserError: The data set has a class that is not among them.
+        """
+        from datumaro import AnnotationType, LabelCategories
+
+        own = [entry.name for entry in self.categories[AnnotationType.label]]
+        if own == list(names):
+            return
+        unknown = [name for name in own if name not in names]
+        if unknown:
+            msg = f"{self.root} has labels that the model does not know: {', '.join(unknown)}. It knows: {', '.join(names)}"
+            raise UserError(msg)
+        new = [names.index(name) for name in own]
+        _relabel((item for items in self.subsets.values() for item in items), new)
+        points = self.categories.get(AnnotationType.points)
+        if points is not None:
+            points.items = {new[label]: entry for label, entry in points.items.items()}
+        self.categories[AnnotationType.label] = LabelCategories.from_iterable(names)
+
 
 @collector_paused()
 def open_source(root: Path, data_format: str | None = None) -> DataSource:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from otx.engine.given import Given
 from otx.engine.results import CheckResult, ExportResult, PredictResult, TestResult, TrainResult
-from otx.recipes.plan import Plan
 
 if TYPE_CHECKING:
     from otx.core.model import OTXModel
+    from otx.recipes.plan import Plan
 
 
 class Engine:
@@ -52,10 +53,7 @@ class Engine:
         on_bad_data: Literal["error", "skip"] | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        self.work_dir = Path(work_dir) if work_dir is not None else None
-        self.config = Path(config) if config is not None else None
-        self.model_object = None if model is None or isinstance(model, str) else model
-        given = {
+        values = {
             "data_root": str(Path(data_root).absolute()) if data_root is not None else None,
             "data_format": data_format,
             "task": task,
@@ -65,19 +63,12 @@ class Engine:
             "model.name": model if isinstance(model, str) else None,
             "model.pretrained": str(pretrained) if isinstance(pretrained, Path) else pretrained,
         }
-        self.given = {key: value for key, value in given.items() if value is not None} | dict(settings or {})
-
-    def plan(self, extra: Mapping[str, Any] | None = None) -> Plan:
-        """What the user has said so far, over the defaults; the recipe and the choices of OTX come on top in training.
-
-        Args:
-            extra: More settings by dotted key, for example from the arguments of a verb.
-        """
-        plan = Plan()
-        if self.config is not None:
-            plan.add_config(self.config)
-        plan.add_user({**self.given, **{k: v for k, v in (extra or {}).items() if v is not None}}, "given")
-        return plan
+        self.given = Given(
+            work_dir=_path(work_dir),
+            config=_path(config),
+            model=None if isinstance(model, str) else model,
+            settings={key: value for key, value in values.items() if value is not None} | dict(settings or {}),
+        )
 
     def check(self) -> CheckResult:
         """Look into the data root: what it holds, what is wrong with it, whether it can be trained on.
@@ -87,7 +78,7 @@ class Engine:
         """
         from otx.engine.check import check
 
-        return check(self.plan())
+        return check(self.given.plan())
 
     def configure(
         self, *, max_epochs: int | None = None, precision: Literal["auto", "32", "bf16"] | None = None
@@ -104,8 +95,8 @@ class Engine:
         from otx.engine.configure import configure
         from otx.engine.reading import read_data
 
-        plan = self.plan({"training.max_epochs": max_epochs, "training.precision": precision})
-        configure(plan, read_data(plan), self.model_object)
+        plan = self.given.plan({"training.max_epochs": max_epochs, "training.precision": precision})
+        configure(plan, read_data(plan), self.given.model)
         return plan
 
     def train(
@@ -128,8 +119,8 @@ class Engine:
         from otx.engine.train import train
 
         extra = {"training.max_epochs": max_epochs, "training.precision": precision}
-        result = train(self, self.plan(extra), resume=resume)
-        self.work_dir = result.work_dir
+        result = train(self.given, extra, resume=resume)
+        self.given.work_dir = result.work_dir
         return result
 
     def test(self, checkpoint: str | Path | None = None, *, split: str = "test") -> TestResult:
@@ -144,7 +135,7 @@ class Engine:
         """
         from otx.engine.test import test
 
-        return test(self, _path(checkpoint), split)
+        return test(self.given, _path(checkpoint), split)
 
     def predict(
         self,
@@ -165,7 +156,7 @@ class Engine:
         """
         from otx.engine.predict import predict
 
-        return predict(self, str(input), _path(checkpoint), threshold)
+        return predict(self.given, str(input), _path(checkpoint), threshold)
 
     def export(
         self,
@@ -188,7 +179,7 @@ class Engine:
         """
         from otx.engine.export import export
 
-        return export(self, _path(checkpoint), format, precision, max_drop)
+        return export(self.given, _path(checkpoint), format, precision, max_drop)
 
 
 def _path(value: str | Path | None) -> Path | None:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from otx.core.errors import UserError
 from otx.deploy.gate import export_proven
 from otx.deploy.settings import PARITY_FILE
+from otx.engine.given import Given
 from otx.engine.opening import locate, open_model
 from otx.engine.results import ExportResult
 from otx.engine.test import data_for
-
-if TYPE_CHECKING:
-    from otx.engine.engine import Engine
 
 FILES = {"openvino": "model.xml", "onnx": "model.onnx"}
 
 
 def export(
-    engine: Engine,
+    given: Given,
     checkpoint: Path | None,
     file_format: Literal["openvino", "onnx"],
     precision: Literal["fp32", "fp16"],
@@ -29,7 +27,7 @@ def export(
     """Write `export/model.xml` (or `model.onnx`) and `export/parity.json`.
 
     Args:
-        engine: Knows the work dir and the data root.
+        given: Knows the work dir and the data root.
         checkpoint: The checkpoint; None takes the best of the work dir.
         file_format: What to write.
         precision: Of the stored weights.
@@ -39,12 +37,12 @@ def export(
         ParityError: The exported model is not equal enough.
         UserError: The checkpoint is an exported file already.
     """
-    workspace, path = locate(engine.work_dir, checkpoint)
-    opened = open_model(path, engine.model_object)
+    workspace, path = locate(given.work_dir, checkpoint)
+    opened = open_model(path, given.model)
     if opened.exported:
         msg = f"{path} is an exported model already; name a checkpoint (.safetensors)"
         raise UserError(msg)
-    _, datamodule = data_for(engine, workspace, opened)
+    _, datamodule = data_for(given, workspace, opened)
     target = workspace.folder("export") / FILES[file_format]
     export_proven(
         opened.model,

@@ -15,6 +15,7 @@ from otx.core.errors import UserError
 from otx.core.image_info import ImageInfo
 from otx.data.images import read_image
 from otx.data.tree import IMAGE_SUFFIXES
+from otx.engine.given import Given
 from otx.engine.opening import OpenedModel, locate, open_model
 from otx.engine.results import PredictResult
 from otx.report.pictures import write_predictions
@@ -26,16 +27,15 @@ from otx.transforms.fit import fit_image
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from otx.engine.engine import Engine
 
 Prediction = OTXBatchPredEntity[Any]
 
 
-def predict(engine: Engine, source: str, checkpoint: Path | None, threshold: float | None) -> PredictResult:
+def predict(given: Given, source: str, checkpoint: Path | None, threshold: float | None) -> PredictResult:
     """Write `predict/predictions.json` and the pictures.
 
     Args:
-        engine: Knows the work dir and the device.
+        given: Knows the work dir and the device.
         source: An image file, a folder, or a glob pattern.
         checkpoint: The model file; None takes the best checkpoint of the work dir.
         threshold: Score below which objects are left out; None takes the model's own.
@@ -45,14 +45,14 @@ def predict(engine: Engine, source: str, checkpoint: Path | None, threshold: flo
     """
     began = time.perf_counter()
     files = find_images(source)
-    workspace, path = locate(engine.work_dir, checkpoint)
-    opened = open_model(path, engine.model_object, throughput=True)
+    workspace, path = locate(given.work_dir, checkpoint)
+    opened = open_model(path, given.model, throughput=True)
     limit = opened.model.threshold if threshold is None else threshold
     skipped: list[str] = []
-    skip = engine.plan()["on_bad_data"] == "skip"
+    skip = given.plan()["on_bad_data"] == "skip"
     on_broken = (lambda file, _: skipped.append(str(file))) if skip else None
     records: list[dict[str, Any]] = []
-    for _, prediction in _predictions(opened, files, engine, on_broken):
+    for _, prediction in _predictions(opened, files, given, on_broken):
         records += prediction.records(opened.model.label_info, limit)
     folder = workspace.folder("predict")
     written = workspace.write_json("predict/predictions.json", records)
@@ -87,11 +87,11 @@ def find_images(source: str) -> list[Path]:
 
 
 def _predictions(
-    opened: OpenedModel, files: list[Path], engine: Engine, on_broken: Callable[[Path, UserError], None] | None
+    opened: OpenedModel, files: list[Path], given: Given, on_broken: Callable[[Path, UserError], None] | None
 ) -> Iterable[tuple[Path, Prediction]]:
     if isinstance(opened.model, ExportedModel):
         return predict_files(opened.model, files, on_broken=on_broken)
-    return _predict_by_torch(opened, files, resolve_device(engine.plan()["device"]), on_broken)
+    return _predict_by_torch(opened, files, resolve_device(given.plan()["device"]), on_broken)
 
 
 def _predict_by_torch(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from otx.core.errors import UserError
+from otx.engine.given import Given
 from otx.engine.opening import OpenedModel, locate, open_model
 from otx.engine.reading import ReadData, make_datamodule, read_data
 from otx.engine.results import TestResult
@@ -17,14 +18,13 @@ from otx.training.evaluate import evaluate
 
 if TYPE_CHECKING:
     from otx.data.datamodule import OTXDataModule
-    from otx.engine.engine import Engine
 
 
-def test(engine: Engine, checkpoint: Path | None, split: str) -> TestResult:
+def test(given: Given, checkpoint: Path | None, split: str) -> TestResult:
     """Measure, write `test/metrics.json` and draw truth beside prediction.
 
     Args:
-        engine: Knows the work dir and the data root.
+        given: Knows the work dir and the data root.
         checkpoint: The model file; None takes the best checkpoint of the work dir.
         split: The subset.
 
@@ -32,15 +32,15 @@ def test(engine: Engine, checkpoint: Path | None, split: str) -> TestResult:
         UserError: There is no such model or subset.
     """
     began = time.perf_counter()
-    workspace, path = locate(engine.work_dir, checkpoint)
-    opened = open_model(path, engine.model_object)
-    data, datamodule = data_for(engine, workspace, opened)
-    images = len(data.index.subsets.get(split, ()))
+    workspace, path = locate(given.work_dir, checkpoint)
+    opened = open_model(path, given.model)
+    data, datamodule = data_for(given, workspace, opened)
+    images = next((len(items) for name, items in data.index.subsets.items() if name == split), 0)
     if not images:
         has = ", ".join(f"{name} ({len(items)})" for name, items in data.index.subsets.items())
         msg = f"the data set has no images in subset {split!r}; it has {has}"
         raise UserError(msg)
-    device = "cpu" if opened.exported else str(resolve_device(engine.plan()["device"]))
+    device = "cpu" if opened.exported else str(resolve_device(given.plan()["device"]))
     metric = opened.spec.load("metric")(opened.model.label_info)
     result = evaluate(opened.model, datamodule.loader(split, train=False), metric, device)
     workspace.write_json("test/curves.json", result.curves)
@@ -58,18 +58,18 @@ def test(engine: Engine, checkpoint: Path | None, split: str) -> TestResult:
     return tested
 
 
-def data_for(engine: Engine, workspace: Workspace, opened: OpenedModel) -> tuple[ReadData, OTXDataModule]:
+def data_for(given: Given, workspace: Workspace, opened: OpenedModel) -> tuple[ReadData, OTXDataModule]:
     """The data set for a model: the one it was trained on, unless another root is given; its own split again.
 
     Raises:
         UserError: No data root is known, or the data has labels that the model does not know.
     """
-    given = engine.plan()
-    plan = Plan.read(workspace.plan) if workspace.plan.is_file() else given
-    same = given["data_root"] in ("", plan["data_root"])
+    said = given.plan()
+    plan = Plan.read(workspace.plan) if workspace.plan.is_file() else said
+    same = said["data_root"] in ("", plan["data_root"])
     if not same:
-        plan.choices["data_format"] = given.choices["data_format"]
-    for key, choice in given.choices.items():
+        plan.choices["data_format"] = said.choices["data_format"]
+    for key, choice in said.choices.items():
         if choice.origin == "user":
             plan.choices[key] = choice
     plan.add_user({"task": str(opened.spec.task)}, "the model")
@@ -80,7 +80,9 @@ def data_for(engine: Engine, workspace: Workspace, opened: OpenedModel) -> tuple
     return data, make_datamodule(plan, data, opened.model.input_spec)
 
 
-def _draw(workspace: Workspace, opened: OpenedModel, datamodule: OTXDataModule, split: str, curves: object) -> None:
+def _draw(
+    workspace: Workspace, opened: OpenedModel, datamodule: OTXDataModule, split: str, curves: dict[str, Any]
+) -> None:
     from otx.report.pictures import write_comparison
     from otx.report.plots import plot_curves
     from otx.training.evaluate import predict_pairs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from otx.core.input_spec import InputSpec
 from otx.data.check import check_data
 from otx.data.split import write_split
 from otx.engine.configure import configure
+from otx.engine.given import Given
 from otx.engine.reading import ReadData, make_datamodule, read_data
 from otx.engine.results import TrainResult
 from otx.engine.workspace import Workspace, existing_workspace, new_workspace
@@ -26,32 +28,32 @@ from otx.training.speed import choose_speed
 if TYPE_CHECKING:
     from otx.core.model import OTXModel
     from otx.data.datamodule import OTXDataModule
-    from otx.engine.engine import Engine
 
 logger = logging.getLogger(__name__)
 
 
-def train(engine: Engine, plan: Plan, *, resume: bool) -> TrainResult:
+def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResult:
     """Read the data, fill the gaps of the plan, train, and draw what came out.
 
     Args:
-        engine: Knows the work dir and the user's own model object.
-        plan: What the user said.
+        given: Knows the work dir and the user's own model object.
+        extra: Settings from the arguments of the verb, by dotted key.
         resume: Go on with an interrupted run.
 
     Raises:
         UserError: The data, a setting or the work dir is wrong.
     """
-    workspace = _interrupted(engine.work_dir) if resume else None
+    plan = given.plan(extra)
+    workspace = _interrupted(given.work_dir) if resume else None
     if workspace is not None:
         plan = _plan_of(workspace, plan)
     data = read_data(plan, split_file=workspace.split if workspace else None)
-    row, input_spec = configure(plan, data, engine.model_object)
-    model, name = _make_model(engine, plan, data, row, input_spec)
+    row, input_spec = configure(plan, data, given.model)
+    model, name = _make_model(given, plan, data, row, input_spec)
     datamodule = make_datamodule(plan, data, input_spec)
     _choose_speed(plan, datamodule, model, name)
     if workspace is None:
-        workspace = new_workspace(engine.work_dir, str(data.spec.task), name)
+        workspace = new_workspace(given.work_dir, str(data.spec.task), name)
         if data.index.split is not None:
             write_split(workspace.split, data.index.split, plan["seed"])
         workspace.write_json(
@@ -107,10 +109,10 @@ def _plan_of(workspace: Workspace, said: Plan) -> Plan:
 
 
 def _make_model(
-    engine: Engine, plan: Plan, data: ReadData, row: ModelRow | None, input_spec: InputSpec
+    given: Given, plan: Plan, data: ReadData, row: ModelRow | None, input_spec: InputSpec
 ) -> tuple[OTXModel[Any, Any], str]:
     if row is None:
-        own = engine.model_object
+        own = given.model
         assert own is not None
         return own, type(own).__name__
     torch.manual_seed(plan["seed"])

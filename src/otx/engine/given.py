@@ -1,0 +1,46 @@
+"""What the user gave to the Engine; every verb starts from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from otx.recipes.plan import Plan
+
+if TYPE_CHECKING:
+    from otx.core.model import OTXModel
+
+
+@dataclass
+class Given:
+    """The words of the user, before anything is chosen.
+
+    Attributes:
+        work_dir: Where to write, or the run to take; None: a new one or the latest.
+        config: A recipe file of the user's.
+        model: A model object of the user's own.
+        settings: Values by dotted key.
+    """
+
+    work_dir: Path | None = None
+    config: Path | None = None
+    model: OTXModel[Any, Any] | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def plan(self, extra: Mapping[str, Any] | None = None) -> Plan:
+        """What the user has said so far, over the defaults.
+
+        Args:
+            extra: More settings by dotted key, from the arguments of a verb; None stands for nothing said.
+
+        Raises:
+            UserError: There is no such setting.
+        """
+        plan = Plan()
+        if self.config is not None:
+            plan.add_config(self.config)
+        said = {key: value for key, value in (extra or {}).items() if value is not None}
+        plan.add_user({**self.settings, **said}, "given")
+        return plan
