@@ -89,7 +89,7 @@ def test_the_metadata_is_that_of_the_page(run: Path) -> None:
     assert set(re.findall(r"^\| `(\w+)` \| ", text.split("## Metadata")[1].split("## With")[0], re.MULTILINE)) == own
     sentence = text.split("Section `model_info`")[1].split("Blanks")[0]
     assert set(re.findall(r"`(\w+)`", sentence)) == set(model.get_rt_info(["model_info"]).value)
-    assert str(model.input("image").partial_shape) == "[?,128,128,3]"
+    assert str(model.input("image").partial_shape) == "[?,96,128,3]"
     assert model.input("image").element_type == ov.Type.u8
     assert {port.any_name: port.element_type for port in model.outputs} == {"boxes": ov.Type.f32, "labels": ov.Type.i64}
 
