@@ -23,8 +23,9 @@ def batch(count=2):
     return MultiClassClsBatchDataEntity(images=images, imgs_info=infos, labels=torch.ones(count, dtype=torch.long))
 
 
-def test_batches_in_predictions_out(classifier_file):
-    model = load_exported(classifier_file)
+@pytest.mark.parametrize("hint", ["LATENCY", "THROUGHPUT"])
+def test_batches_in_predictions_out(classifier_file, hint):
+    model = load_exported(classifier_file, hint=hint)
     assert model.task is OTXTaskType.MULTI_CLASS_CLS
     assert model.label_info.names == ("red", "very green", "blue <é>")
     assert model.input_spec.size == (32, 48)

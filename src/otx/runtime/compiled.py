@@ -43,7 +43,8 @@ class CompiledGraph(nn.Module):
     Args:
         ov_model: As `read_graph` gives it.
         device: OpenVINO's name of the device: `CPU`, `GPU`, `NPU`, `AUTO`.
-        hint: Whether one request at a time shall be fast, or many at once.
+        hint: `LATENCY`: one request at a time, of any batch, shall be fast. `THROUGHPUT`: many requests at once, of one
+            image each, which saves the 10 to 20 % that a free batch costs; larger batches are run image by image.
         precision: Arithmetic: `f32` agrees with training; `bf16`, `f16` or the device's own choice (empty) may not.
 
     Raises:
@@ -58,6 +59,9 @@ class CompiledGraph(nn.Module):
         precision: str = "f32",
     ) -> None:
         super().__init__()
+        self.one_by_one = hint == "THROUGHPUT"
+        if self.one_by_one:
+            ov_model.reshape([1, *list(ov_model.input().partial_shape)[1:]])
         config = {"PERFORMANCE_HINT": hint}
         if precision:
             config["INFERENCE_PRECISION_HINT"] = precision
@@ -88,7 +92,11 @@ class CompiledGraph(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """(B, C, H, W) pixels -> raw outputs by name, on the CPU."""
-        return self.run(images.detach().cpu(), self._request)
+        images = images.detach().cpu()
+        if not self.one_by_one:
+            return self.run(images, self._request)
+        outputs = [self.run(image, self._request) for image in images.split(1)]
+        return {name: torch.cat([output[name] for output in outputs]) for name in outputs[0]}
 
 
 def _last_line(error: Exception) -> str:

@@ -42,7 +42,7 @@ def predict_files(
         model: The exported model.
         paths: Image files; read as they are needed, so an endless iterable is fine.
         on_broken: Told of a file that cannot be read, which is then left out; None lets the error through.
-        threads: Number of threads; 0 takes as many as there are cores, or more if the device wants more requests.
+        threads: Number of threads; 0 takes one per core for decoding and one per request that the device wants.
 
     Yields:
         The file and its prediction, a batch of one, in the order of `paths`.
@@ -50,7 +50,7 @@ def predict_files(
     Raises:
         UserError: An image cannot be read, and `on_broken` is None.
     """
-    threads = threads or max(len(os.sched_getaffinity(0)), model.model.parallel_requests)
+    threads = threads or len(os.sched_getaffinity(0)) + model.model.parallel_requests
     mine = local()
 
     def start_thread() -> None:

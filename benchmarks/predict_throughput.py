@@ -1,0 +1,146 @@
+"""Images per second of `otx predict` on an exported model, against what the parts allow.
+
+    python benchmarks/predict_throughput.py [--json] [--models NAME ...] [--images N] [--repeats N]
+
+Three things are timed on the same machine, one after the other, several times, and the medians are taken:
+
+    decoding     the same image files read and resized by the same code on as many threads, nothing else
+    benchmark    OpenVINO's own benchmark_app on the same IR: throughput hint, asynchronous, f32, batch 1, random input
+    predict      `otx.runtime.stream.predict_files`, what `otx predict` runs, without writing JSON and pictures
+
+Decoding and inference share the cores, so per image no program can be faster than the two together:
+
+    bound = 1 / (1 / decoding + 1 / benchmark)        ratio = predict / bound
+
+Weights are random: time does not depend on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from otx.core.input_spec import InputSpec
+from otx.core.label_info import LabelInfo
+from otx.data.images import read_image
+from otx.deploy.export import export
+from otx.frameworks import catalog
+from otx.frameworks.build import build_model
+from otx.runtime.exported import load_exported
+from otx.runtime.stream import predict_files
+from otx.transforms.fit import fit_image
+
+MODELS = ("timm/mobilenetv4_conv_small", "torchvision/ssdlite320_mobilenet_v3_large")
+TARGET = 0.85
+LABELS = LabelInfo(tuple(f"class {index}" for index in range(10)))
+THREADS = len(os.sched_getaffinity(0))
+
+
+def main() -> int:
+    """Time every model and print a row for each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
+    parser.add_argument("--models", nargs="+", default=MODELS, help="catalog names")
+    parser.add_argument("--images", type=int, default=400, help="number of 640x480 JPEG files")
+    parser.add_argument("--repeats", type=int, default=3, help="how often each part is timed")
+    parser.add_argument("--seconds", type=int, default=5, help="how long benchmark_app runs each time")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        images = write_images(Path(folder) / "images", args.images)
+        rows = [time_model(name, images, Path(folder), args.repeats, args.seconds) for name in args.models]
+    if args.json:
+        print(json.dumps({"threads": THREADS, "images": args.images, "target": TARGET, "rows": rows}, indent=2))
+    else:
+        print_table(rows, args.images)
+    return 0 if all(row["ratio"] >= TARGET for row in rows) else 1
+
+
+def write_images(folder: Path, count: int) -> list[Path]:
+    """JPEG files whose content compresses like photographs: smooth shapes and some grain."""
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    paths = []
+    for index in range(count):
+        coarse = Image.fromarray(generator.integers(0, 255, (12, 16, 3), dtype=np.uint8)).resize((640, 480), Image.BICUBIC)
+        grain = generator.normal(0, 6, (480, 640, 1))
+        pixels = np.clip(np.asarray(coarse) + grain, 0, 255).astype(np.uint8)
+        paths.append(folder / f"{index:04}.jpg")
+        Image.fromarray(pixels).save(paths[-1], quality=90)
+    return paths
+
+
+def time_model(name: str, images: list[Path], folder: Path, repeats: int, seconds: int) -> dict[str, Any]:
+    """All parts for one model, in images per second."""
+    row = next(row for row in catalog() if row.name == name)
+    model, _ = build_model(row, LABELS, row.input_spec, pretrained=False)
+    path = export(model, folder / name.replace("/", "-") / "model.xml", model_name=name)
+    exported = load_exported(path, hint="THROUGHPUT")
+    for _ in predict_files(exported, images[:8]):
+        pass
+    runs: dict[str, list[float]] = {"decoding": [], "benchmark_app": [], "predict": []}
+    for _ in range(repeats):  # in turns, so that a busy spell of the machine hits all of them
+        runs["decoding"].append(time_decoding(images, row.input_spec))
+        runs["benchmark_app"].append(run_benchmark_app(path, row.input_spec, seconds))
+        began = time.perf_counter()
+        count = sum(1 for _ in predict_files(exported, images))
+        runs["predict"].append(count / (time.perf_counter() - began))
+    rates = {part: statistics.median(values) for part, values in runs.items()}
+    bound = 1 / (1 / rates["decoding"] + 1 / rates["benchmark_app"])
+    return {"model": name, **rates, "bound": bound, "ratio": rates["predict"] / bound, "runs": runs}
+
+
+def time_decoding(images: list[Path], spec: InputSpec) -> float:
+    """Images per second of reading and resizing alone."""
+
+    def work(path: Path) -> None:
+        fit_image(read_image(path), spec)
+
+    with ThreadPoolExecutor(THREADS, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        began = time.perf_counter()
+        for _ in pool.map(work, images):
+            pass
+        return len(images) / (time.perf_counter() - began)
+
+
+def run_benchmark_app(path: Path, spec: InputSpec, seconds: int) -> float:
+    """Images per second by OpenVINO's own benchmark of the same file."""
+    command = [
+        *(str(Path(sys.executable).with_name("benchmark_app")), "-m", str(path), "-d", "CPU"),
+        *("-hint", "throughput", "-api", "async", "-infer_precision", "f32", "-t", str(seconds)),
+        *("-shape", f"image[1,{spec.height},{spec.width},{spec.channels}]"),
+    ]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"Throughput:\s+([\d.]+) FPS", output)
+    assert found, output
+    return float(found.group(1))
+
+
+def print_table(rows: list[dict[str, Any]], images: int) -> None:
+    """The rates, and how they were put together."""
+    print(f"images per second on {THREADS} threads, {images} JPEG files of 640x480, medians")
+    print(f"{'model':<44}{'decoding':>10}{'benchmark':>11}{'bound':>9}{'predict':>9}{'ratio':>8}")
+    for row in rows:
+        parts = "".join(
+            f"{row[key]:>{width}.1f}"
+            for key, width in (("decoding", 10), ("benchmark_app", 11), ("bound", 9), ("predict", 9))
+        )
+        print(f"{row['model']:<44}{parts}{row['ratio']:>8.2f}")
+    print(f"bound = 1 / (1 / decoding + 1 / benchmark_app); ratio = predict / bound, target {TARGET}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
