@@ -172,6 +172,19 @@ def test_other_ways_to_train(tmp_path: Path, settings: dict[str, Any]) -> None:
     assert train(tmp_path, settings=settings).epochs_done == 3
 
 
+def test_long_gradients_are_shortened(tmp_path: Path) -> None:
+    lengths: list[float] = []
+
+    class Measure(Callback):
+        def on_train_batch_end(self, trainer: Any, module: Any, *rest: Any) -> None:
+            gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+            lengths.append(float(torch.nn.utils.get_total_norm(gradients)))
+
+    settings = {"optimizer": OptimizerSettings(lr=0.01, clip_norm=1e-3), "accumulate": 1, "max_epochs": 1}
+    train(tmp_path, settings=settings, callbacks=[Measure()])
+    assert lengths == pytest.approx([1e-3] * 7, rel=1e-2)
+
+
 def test_batches_and_weights_are_laid_out_as_told(tmp_path: Path) -> None:
     class Watch(Callback):
         def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:

@@ -118,8 +118,8 @@ def fit(
     log = TrainLog(work_dir / "train.log", Console(stderr=True) if show else None)
     loaders = (data.loader("train", train=True), data.loader("val", train=False))
     run = run_facts(model, model_name, settings, seed, len(loaders[0]))
-    if settings.channels_last is True:
-        model.to(memory_format=torch.channels_last)
+    # Before the average copies the weights: it lives beside them.
+    model.to(device, memory_format=torch.channels_last if settings.channels_last is True else torch.contiguous_format)
     module = TrainingModule(model, metric, settings, loaders, seed=seed, run=run, note=log.line)
     progress, witness = ProgressReport(log, monitor), StopWitness()
     keeper = Keeper(
