@@ -119,7 +119,9 @@ def fit(
     loaders = (data.loader("train", train=True), data.loader("val", train=False))
     run = run_facts(model, model_name, settings, seed, len(loaders[0]))
     # Before the average copies the weights: it lives beside them.
-    model.to(device, memory_format=torch.channels_last if settings.channels_last is True else torch.contiguous_format)
+    model.to(device)
+    if settings.channels_last is True:
+        model.to(memory_format=torch.channels_last)
     module = TrainingModule(model, metric, settings, loaders, seed=seed, run=run, note=log.line)
     progress, witness = ProgressReport(log, monitor), StopWitness()
     keeper = Keeper(
