@@ -79,7 +79,7 @@ def make_datamodule(plan: Plan, data: ReadData, input_spec: InputSpec) -> OTXDat
         data.spec.load("batch"),
         build_transform(settings.transforms.train, input_spec),
         FitToInput(input_spec),
-        settings.data,
+        settings=settings.data,
         seed=settings.seed,
         on_bad_data=settings.on_bad_data,
     )

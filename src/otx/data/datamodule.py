@@ -1,0 +1,146 @@
+"""All loaders of a data set, for training and for evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+from lightning.pytorch import LightningDataModule
+
+from otx.core.errors import UserError, nearest
+from otx.data.dataset import Item, OTXDataset, Transform
+from otx.data.loader import Batch, BatchLoader
+from otx.data.reader import TaskReader
+from otx.data.sampler import EpochSampler
+from otx.data.settings import DataSettings
+
+
+class Subsets(Protocol):
+    """Images by subset, for example `otx.data.index.DataIndex`."""
+
+    @property
+    def subsets(self) -> Mapping[Any, Sequence[Item]]:
+        """Name -> images."""
+
+
+class OTXDataModule(LightningDataModule):
+    """Makes a loader for any subset, in the manner of training or of evaluation.
+
+    Batches are a function of the seed and the epoch alone: neither the number of workers nor a resume changes them.
+
+    Args:
+        index: The images of each subset.
+        reader: Of the task.
+        batch_type: Of the task; collates samples.
+        train_transform: Random.
+        eval_transform: Not random.
+        settings: With numbers instead of `auto`.
+        seed: Decides order and augmentation.
+        on_bad_data: What to do with an image that turns out broken when it is decoded. `error` stops. `skip` takes the
+            next readable image in training, so that batches keep their size, and leaves it out in evaluation.
+        pin_memory: True where batches go to an accelerator.
+        rank: Number of this device.
+        world: Number of devices.
+
+    Attributes:
+        broken: Messages of the broken images that were met, each once.
+    """
+
+    def __init__(
+        self,
+        index: Subsets,
+        reader: TaskReader[Any],
+        batch_type: type[Batch],
+        train_transform: Transform,
+        eval_transform: Transform,
+        *,
+        settings: DataSettings,
+        seed: int,
+        on_bad_data: Literal["error", "skip"] = "error",
+        pin_memory: bool = False,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        super().__init__()
+        self.index = index
+        self.reader = reader
+        self.batch_type = batch_type
+        self.train_transform = train_transform
+        self.eval_transform = eval_transform
+        self.settings = settings
+        self.seed = seed
+        self.on_bad_data = on_bad_data
+        self.pin_memory = pin_memory
+        self.rank = rank
+        self.world = world
+        self.broken: dict[str, None] = {}
+
+    def dataset(self, subset: str, *, train: bool) -> OTXDataset[Any]:
+        """The samples of a subset.
+
+        Raises:
+            UserError: There is no such subset, or it is empty.
+        """
+        subsets = {str(name): items for name, items in self.index.subsets.items()}
+        if not subsets.get(subset):
+            filled = [name for name, items in subsets.items() if items]
+            msg = f"the data set has no images in the subset {subset!r}.{nearest(subset, filled)}"
+            raise UserError(msg)
+        return OTXDataset(
+            subsets[subset],
+            self.reader,
+            self.train_transform if train else self.eval_transform,
+            self.seed,
+            replace_broken=train and self.on_bad_data == "skip",
+        )
+
+    def loader(self, subset: str, train: bool) -> BatchLoader:
+        """Batches of a subset.
+
+        Args:
+            subset: `train`, `val` or `test`.
+            train: Shuffled and augmented, and without a last batch of a single image, on which batch normalisation
+                would fail; otherwise every image once, in order.
+
+        Raises:
+            UserError: There is no such subset, it is empty, or a setting has not been chosen.
+        """
+        dataset = self.dataset(subset, train=train)
+        sampler = EpochSampler(len(dataset), self.seed, shuffle=train, rank=self.rank, world=self.world)
+        size = self._chosen("batch_size") if train else self._chosen("eval_batch_size")
+        batches = -(-len(sampler) // size)
+        return BatchLoader(
+            dataset,
+            sampler,
+            self.batch_type,
+            batch_size=size,
+            drop_last=train and batches > 1 and len(sampler) % size == 1,
+            workers=min(self._chosen("workers"), batches),
+            prefetch=self.settings.prefetch,
+            pin_memory=self.pin_memory,
+            on_bad_data=self.on_bad_data,
+            known_broken=self.broken,
+        )
+
+    def train_dataloader(self) -> BatchLoader:
+        """For Lightning."""
+        return self.loader("train", train=True)
+
+    def val_dataloader(self) -> BatchLoader:
+        """For Lightning."""
+        return self.loader("val", train=False)
+
+    def test_dataloader(self) -> BatchLoader:
+        """For Lightning."""
+        return self.loader("test", train=False)
+
+    def _chosen(self, name: str) -> int:
+        value = getattr(self.settings, name)
+        if value == "auto":
+            msg = f"data.{name} is 'auto', but nobody has chosen it; give a number"
+            raise UserError(msg)
+        least = 0 if name == "workers" else 1
+        if value < least:
+            msg = f"data.{name}: expected at least {least}, got {value}"
+            raise UserError(msg)
+        return int(value)

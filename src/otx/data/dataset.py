@@ -1,0 +1,131 @@
+"""Samples of one subset, each a pure function of (seed, epoch, index)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import torch
+from torch.utils.data import Dataset
+
+from otx.core.entity import OTXDataEntity
+from otx.core.image_info import ImageInfo
+from otx.data.images import BrokenImageError, read_image
+from otx.data.reader import TaskReader
+from otx.data.seeding import seeded
+from otx.transforms.fields import Draw
+
+SampleT = TypeVar("SampleT", bound=OTXDataEntity)
+SampleT_co = TypeVar("SampleT_co", bound=OTXDataEntity, covariant=True)
+
+
+class Item(Protocol):
+    """An image as the index of the data set knows it, for example `otx.data.index.IndexedItem`."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def annotation(self) -> Any:  # noqa: ANN401 - each task has its own compact form
+        """What the task's reader made of the annotations."""
+
+
+class Transform(Protocol):
+    """What is done to a sample: `otx.transforms.pipeline.Pipeline`, or `FitToInput` for evaluation."""
+
+    def __call__(self, sample: SampleT, draw: Draw) -> SampleT:
+        """Transform a sample; `draw` gives others of the same subset."""
+
+
+@dataclass(frozen=True)
+class Fetched(Generic[SampleT_co]):
+    """What became of one item.
+
+    Attributes:
+        sample: The sample; None if neither the image nor a replacement for it could be read.
+        broken: Errors of the images that could not be read on the way.
+    """
+
+    sample: SampleT_co | None
+    broken: tuple[BrokenImageError, ...] = ()
+
+
+class OTXDataset(Dataset[SampleT], Generic[SampleT]):
+    """Reads and transforms the images of a subset.
+
+    Args:
+        items: The images.
+        reader: Of the task.
+        transform: Its randomness is seeded with (seed, epoch, index); the global generators stay as they were.
+        seed: Of the run.
+        replace_broken: Where an image cannot be read, the next one that can stands in for it; else none does.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[Item],
+        reader: TaskReader[SampleT],
+        transform: Transform,
+        seed: int,
+        *,
+        replace_broken: bool = False,
+    ) -> None:
+        self.items = items
+        self.reader = reader
+        self.transform = transform
+        self.seed = seed
+        self.replace_broken = replace_broken
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, key: tuple[int, int]) -> SampleT:
+        """The sample of (epoch, index).
+
+        Raises:
+            BrokenImageError: An image that it needs cannot be read.
+        """
+        fetched = self.fetch(key)
+        if fetched.broken or fetched.sample is None:
+            raise fetched.broken[0]
+        return fetched.sample
+
+    def fetch(self, key: tuple[int, int]) -> Fetched[SampleT]:
+        """The sample of (epoch, index), and what could not be read on the way to it."""
+        epoch, index = key
+        broken: list[BrokenImageError] = []
+
+        def draw(count: int) -> list[SampleT]:
+            others = torch.randint(len(self.items), (count,)).tolist()
+            drawn = [self._readable(other, len(self.items), broken) for other in others]
+            return [other for other in drawn if other is not None]  # all are, once the item itself could be read
+
+        with seeded(self.seed, epoch, index):
+            sample = self._readable(index, len(self.items) if self.replace_broken else 1, broken)
+            if sample is not None:
+                sample = self.transform(sample, draw)
+        return Fetched(sample, tuple(broken))
+
+    def raw(self, index: int) -> SampleT:
+        """A sample without any transform.
+
+        Raises:
+            BrokenImageError: The image cannot be read.
+        """
+        item = self.items[index]
+        image = read_image(item.path)
+        height, width = image.shape[-2:]
+        info = ImageInfo(index=index, path=str(item.path), height=height, width=width)
+        return self.reader.entity(image, info, item.annotation)
+
+    def _readable(self, index: int, tries: int, broken: list[BrokenImageError]) -> SampleT | None:
+        """The item, or the first readable one behind it."""
+        for step in range(tries):
+            try:
+                return self.raw((index + step) % len(self.items))
+            except BrokenImageError as error:
+                broken.append(error)
+        return None

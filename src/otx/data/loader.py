@@ -1,0 +1,162 @@
+"""Feeds batches from worker processes; what goes wrong in a worker comes out as the same error as without workers."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import cv2
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from otx.core.entity import OTXBatchDataEntity
+from otx.core.errors import OTXError, UserError
+from otx.data.dataset import Fetched, OTXDataset
+from otx.data.images import BrokenImageError
+from otx.data.sampler import EpochSampler
+
+logger = logging.getLogger(__name__)
+
+Batch = OTXBatchDataEntity[Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a worker sends for a batch.
+
+    Attributes:
+        batch: None if nothing in it could be read, or on an error.
+        broken: Errors of images that could not be read.
+        error: What stopped the batch, apart from broken images.
+    """
+
+    batch: Batch | None
+    broken: tuple[BrokenImageError, ...] = ()
+    error: OTXError | None = None
+
+    def pin_memory(self) -> Outcome:
+        """Called by torch's DataLoader where batches go to an accelerator."""
+        return self if self.batch is None else replace(self, batch=self.batch.pin_memory())
+
+
+class BatchLoader(DataLoader[Any]):
+    """A DataLoader of typed batches.
+
+    Args:
+        dataset: One subset.
+        sampler: Its order.
+        batch_type: Collates samples.
+        batch_size: Images per batch.
+        drop_last: Leave out a last batch that is not full.
+        workers: Number of processes; 0 prepares each batch when it is asked for.
+        prefetch: Batches that each worker prepares in advance.
+        pin_memory: For fast copies to an accelerator.
+        on_bad_data: What to do with an image that cannot be read: stop, or go on without it.
+        known_broken: Messages of broken images that have been logged already; new ones are added.
+    """
+
+    def __init__(
+        self,
+        dataset: OTXDataset[Any],
+        sampler: EpochSampler,
+        batch_type: type[Batch],
+        *,
+        batch_size: int,
+        drop_last: bool,
+        workers: int,
+        prefetch: int,
+        pin_memory: bool,
+        on_bad_data: Literal["error", "skip"],
+        known_broken: dict[str, None],
+    ) -> None:
+        super().__init__(
+            _Fetching(dataset),
+            batch_size=batch_size,
+            sampler=sampler,
+            drop_last=drop_last,
+            num_workers=workers,
+            collate_fn=_Collate(batch_type),
+            pin_memory=pin_memory,
+            persistent_workers=workers > 0,
+            prefetch_factor=prefetch if workers else None,
+            worker_init_fn=_start_worker if workers else None,
+            multiprocessing_context=_start_method() if workers else None,
+        )
+        self.on_bad_data = on_bad_data
+        self.known_broken = known_broken
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # torch's is a private class
+        """Batches of one epoch.
+
+        Raises:
+            BrokenImageError: An image cannot be read and `on_bad_data` is `error`.
+            UserError: A step of the pipeline failed.
+        """
+        # Not a generator, so that the workers start now and not when the first batch is asked for.
+        return self._unpack(super().__iter__())
+
+    def _unpack(self, outcomes: Iterator[Outcome]) -> Iterator[Batch]:
+        for outcome in outcomes:
+            if outcome.error is not None:
+                raise outcome.error
+            if outcome.broken and self.on_bad_data == "error":
+                msg = f"{outcome.broken[0]}. Replace or remove the file, or leave it out with --on_bad_data skip."
+                raise BrokenImageError(msg)
+            self._log(outcome.broken)
+            if outcome.batch is not None:
+                yield outcome.batch
+
+    def _log(self, broken: Sequence[BrokenImageError]) -> None:
+        for message in map(str, broken):
+            if message not in self.known_broken:
+                self.known_broken[message] = None
+                logger.warning("left out: %s", message)
+
+
+class _Fetching(Dataset[Any]):
+    """A data set whose errors are results, because torch buries an exception of a worker in a traceback."""
+
+    def __init__(self, dataset: OTXDataset[Any]) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, key: tuple[int, int]) -> Fetched[Any] | OTXError:
+        try:
+            return self.dataset.fetch(key)
+        except OTXError as error:
+            return error
+
+
+class _Collate:
+    def __init__(self, batch_type: type[Batch]) -> None:
+        self.batch_type = batch_type
+
+    def __call__(self, results: Sequence[Fetched[Any] | OTXError]) -> Outcome:
+        error = next((result for result in results if isinstance(result, OTXError)), None)
+        if error is not None:
+            return Outcome(None, error=UserError(str(error)))
+        fetched = [result for result in results if isinstance(result, Fetched)]
+        samples = [result.sample for result in fetched if result.sample is not None]
+        broken = tuple(error for result in fetched for error in result.broken)
+        return Outcome(self.batch_type.collate(samples) if samples else None, broken)
+
+
+def _start_method() -> str | None:
+    """Fork where the system is built for it: it needs no `if __name__ == "__main__"` and starts in milliseconds.
+
+    It is safe because a worker touches neither an accelerator nor the thread pools of its parent.
+    """
+    return "fork" if sys.platform == "linux" else None
+
+
+def _start_worker(_: int) -> None:
+    # On Ctrl-C the main process ends its workers; they print no traceback of their own.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)

@@ -1,0 +1,70 @@
+"""The order of images as a pure function of (seed, epoch): the same after a resume, and for any number of workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch.utils.data import Sampler
+
+from otx.core.errors import UserError
+from otx.data.seeding import seed_of
+
+
+class EpochSampler(Sampler[tuple[int, int]]):
+    """Yields (epoch, index), which is all that a sample depends on.
+
+    Args:
+        length: Number of images.
+        seed: Decides the orders.
+        shuffle: Another order each epoch. In training on several devices the first images of the order are repeated
+            where the devices would get unequal numbers. Without shuffling, each image is seen exactly once.
+        rank: This device's place among `world`; it gets every `world`-th image of the order.
+        world: Number of devices.
+
+    Raises:
+        UserError: The rank is not one of the world's.
+    """
+
+    def __init__(self, length: int, seed: int, *, shuffle: bool, rank: int = 0, world: int = 1) -> None:
+        if not 0 <= rank < world:
+            msg = f"expected a rank from 0 to {world - 1}, got {rank}"
+            raise UserError(msg)
+        self.length = length
+        self.seed = seed
+        self.shuffle = shuffle
+        self.rank = rank
+        self.world = world
+        self.epoch = 0
+        self._start = (0, 0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """The epoch of the next iteration."""
+        self.epoch = epoch
+
+    def start_at(self, epoch: int, images: int) -> None:
+        """Let an epoch begin in its middle: its first `images` (of this device) are left out, other epochs are whole.
+
+        `len` stays that of a whole epoch, because what was trained before the interruption counts.
+        """
+        self.epoch = epoch
+        self._start = (epoch, images)
+
+    def order(self, epoch: int) -> list[int]:
+        """Indices of an epoch on this device."""
+        if not self.shuffle:
+            return list(range(self.rank, self.length, self.world))
+        generator = torch.Generator().manual_seed(seed_of(self.seed, epoch))
+        order: list[int] = torch.randperm(self.length, generator=generator).tolist()
+        order += (order * self.world)[: -self.length % self.world]
+        return order[self.rank :: self.world]
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        # Bound now, not at the first item: a loader may be asked for its next epoch before this one is used up.
+        epoch = self.epoch
+        skipped = self._start[1] if epoch == self._start[0] else 0
+        return iter([(epoch, index) for index in self.order(epoch)[skipped:]])
+
+    def __len__(self) -> int:
+        whole, rest = divmod(self.length, self.world)
+        return whole + (rest > 0 if self.shuffle else self.rank < rest)

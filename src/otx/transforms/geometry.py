@@ -1,0 +1,88 @@
+"""Cuts, resizes and places samples: what fitting, zooming and mosaics have in common."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms.v2 import functional as F
+
+from otx.core.entity import OTXDataEntity
+from otx.transforms.fields import pixel_fields, plain
+
+SampleT = TypeVar("SampleT", bound=OTXDataEntity)
+
+
+class Move(NamedTuple):
+    """Cut a window out of an image, resize it and place it on a canvas, all in whole pixels.
+
+    Attributes:
+        window: Top, left, height and width in the image.
+        resized: Height and width of the window after resizing.
+        top: Row of the canvas where it goes.
+        left: Column of the canvas where it goes.
+        canvas: Height and width of the result.
+    """
+
+    window: tuple[int, int, int, int]
+    resized: tuple[int, int]
+    top: int
+    left: int
+    canvas: tuple[int, int]
+
+
+def move_sample(sample: SampleT, move: Move, fill: int) -> SampleT:
+    """Apply a move to the image and to everything that lies in its pixels; boxes are clipped to the window."""
+    changes: dict[str, Any] = {
+        name: tv_tensors.Image(move_image(value, move, fill))
+        if isinstance(value, tv_tensors.Image)
+        else _move_annotation(value, move)
+        for name, value in pixel_fields(sample).items()
+    }
+    return replace(sample, **changes)
+
+
+def move_image(image_CHW: Tensor, move: Move, fill: int) -> Tensor:
+    """Apply a move to pixels; what the image does not cover gets the value `fill`."""
+    top, left, height, width = move.window
+    pixels = plain(image_CHW)[:, top : top + height, left : left + width]
+    pixels = resize_image(pixels, move.resized)
+    return place_image(pixels, move, fill)
+
+
+def resize_image(pixels_CHW: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear with antialiasing, uint8 in and out, on pixels whose channels lie together in memory.
+
+    That layout takes half the time of the planar one, and the result is the same.
+    """
+    if pixels_CHW.shape[-2:] == size:
+        return pixels_CHW
+    interleaved = pixels_CHW.permute(1, 2, 0).contiguous().permute(2, 0, 1)
+    resized: Tensor = F.resize_image(interleaved, list(size), antialias=True)
+    return resized
+
+
+def place_image(pixels_CHW: Tensor, move: Move, fill: int) -> Tensor:
+    """Put pixels on an empty canvas; they are returned as they are if they cover it."""
+    channels, height, width = pixels_CHW.shape
+    if (height, width) == move.canvas:
+        return pixels_CHW
+    canvas_HWC = torch.full((*move.canvas, channels), fill, dtype=pixels_CHW.dtype)
+    canvas_HWC[move.top : move.top + height, move.left : move.left + width] = pixels_CHW.permute(1, 2, 0)
+    return canvas_HWC.permute(2, 0, 1)
+
+
+def _move_annotation(value: tv_tensors.TVTensor, move: Move) -> Tensor:
+    moved: Tensor = value
+    if move.window != (0, 0, *F.get_size(value)):
+        moved = F.crop(moved, *move.window)
+    if move.window[2:] != move.resized:
+        moved = F.resize(moved, list(move.resized))
+    if move.resized != move.canvas:
+        height, width = move.resized
+        below, right = move.canvas[0] - move.top - height, move.canvas[1] - move.left - width
+        moved = F.pad(moved, [move.left, move.top, right, below])
+    return moved

@@ -1,0 +1,162 @@
+"""Turns the steps of a recipe into objects; a wrong name or argument is an error that names the right one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from otx.core.entity import OTXDataEntity
+from otx.core.errors import UserError, nearest
+from otx.core.input_spec import InputSpec
+from otx.transforms.color import RandomColorTwist
+from otx.transforms.fields import Draw, Step, pixel_fields
+from otx.transforms.fit import FitToInput
+from otx.transforms.mosaic import Mosaic
+from otx.transforms.zoom import RandomZoom
+
+SampleT = TypeVar("SampleT", bound=OTXDataEntity)
+
+OURS: dict[str, Callable[..., Step]] = {
+    step.__name__: step for step in (FitToInput, Mosaic, RandomColorTwist, RandomZoom)
+}
+TORCHVISION = {
+    name: getattr(v2, name)
+    for name in (
+        "AugMix",
+        "CenterCrop",
+        "ColorJitter",
+        "ElasticTransform",
+        "GaussianBlur",
+        "Grayscale",
+        "JPEG",
+        "Pad",
+        "RandAugment",
+        "RandomAdjustSharpness",
+        "RandomAffine",
+        "RandomAutocontrast",
+        "RandomChannelPermutation",
+        "RandomCrop",
+        "RandomEqualize",
+        "RandomErasing",
+        "RandomGrayscale",
+        "RandomHorizontalFlip",
+        "RandomInvert",
+        "RandomIoUCrop",
+        "RandomPerspective",
+        "RandomPhotometricDistort",
+        "RandomPosterize",
+        "RandomResize",
+        "RandomResizedCrop",
+        "RandomRotation",
+        "RandomShortestSize",
+        "RandomSolarize",
+        "RandomVerticalFlip",
+        "RandomZoomOut",
+        "Resize",
+        "ScaleJitter",
+        "TrivialAugmentWide",
+    )
+}
+NEEDLESS = {
+    "Normalize": "the model normalises by its own mean and standard deviation",
+    "ToDtype": "images stay 8-bit until the model normalises them",
+    "ToImage": "samples hold images already",
+    "ToTensor": "samples hold images already",
+    "SanitizeBoundingBoxes": "objects that vanish are removed after the last step",
+    "ClampBoundingBoxes": "boxes are clipped by the steps that move them",
+}
+SIZES = ("size", "target_size")
+"""Arguments for which a recipe may write `input`, the size of the model's input."""
+
+
+def make_step(settings: Mapping[str, Any], spec: InputSpec) -> Step:
+    """Build one step from its name and its arguments.
+
+    A step of torchvision without an argument `p` takes one nevertheless: the probability of doing anything.
+
+    Args:
+        settings: `{"name": "RandomHorizontalFlip", "p": 0.5}`.
+        spec: Of the model that is fed.
+
+    Raises:
+        UserError: There is no such step, or it does not take such arguments.
+    """
+    arguments = dict(settings)
+    name = arguments.pop("name", None)
+    if not isinstance(name, str):
+        msg = f"a transform step needs a name, got {dict(settings)}; write {{name: RandomHorizontalFlip, p: 0.5}}"
+        raise UserError(msg)
+    for key in SIZES:
+        if arguments.get(key) == "input":
+            arguments[key] = list(spec.size)
+    if name in OURS:
+        step: Step = _build(name, OURS[name], {"input_spec": spec}, arguments)
+        return step
+    if name in TORCHVISION:
+        return TorchvisionStep(name, _build_torchvision(name, arguments))
+    if name in NEEDLESS:
+        msg = f"remove the transform step {name!r}: {NEEDLESS[name]}"
+        raise UserError(msg)
+    msg = f"unknown transform step {name!r}.{nearest(name, [*OURS, *TORCHVISION])}"
+    raise UserError(msg)
+
+
+class TorchvisionStep:
+    """A transform of torchvision on a sample.
+
+    Args:
+        name: For messages.
+        transform: Any transform of `torchvision.transforms.v2`.
+    """
+
+    def __init__(self, name: str, transform: v2.Transform) -> None:
+        self.name = name
+        self.transform = transform
+
+    def __call__(self, sample: SampleT, draw: Draw) -> SampleT:
+        """Apply it to the image and to everything that lies in its pixels.
+
+        Raises:
+            UserError: It cannot be applied to such a sample; the message names step and image.
+        """
+        pixels: dict[str, tv_tensors.TVTensor] = pixel_fields(sample)
+        try:
+            return replace(sample, **self.transform(pixels))
+        except (TypeError, ValueError, RuntimeError) as error:
+            msg = f"transform step {self.name!r} failed on {sample.img_info.path or 'an image'}: {error}"
+            raise UserError(msg) from error
+
+
+def _build_torchvision(name: str, arguments: dict[str, Any]) -> v2.Transform:
+    transform = TORCHVISION[name]
+    if "p" in arguments and "p" not in inspect.signature(transform).parameters:
+        rest = {key: value for key, value in arguments.items() if key != "p"}
+        return v2.RandomApply([_build(name, transform, {}, rest)], p=arguments["p"])
+    built: v2.Transform = _build(name, transform, {}, arguments)
+    return built
+
+
+def _build(name: str, make: Callable[..., Any], given: dict[str, Any], arguments: dict[str, Any]) -> Any:  # noqa: ANN401
+    """Call a constructor; `given` is what the recipe does not say."""
+    parameters = inspect.signature(make).parameters
+    free = [key for key in parameters if key not in given]
+    unknown = [key for key in arguments if key not in free]
+    if unknown:
+        hint = nearest(unknown[0], free) or " It takes none."
+        msg = f"transform step {name!r} has no argument {unknown[0]!r}.{hint}"
+        raise UserError(msg)
+    missing = [key for key in free if parameters[key].default is inspect.Parameter.empty and key not in arguments]
+    if missing:
+        hint = f"; `{missing[0]}: input` means the model's size" if missing[0] in SIZES else ""
+        msg = f"transform step {name!r} needs the argument {missing[0]!r}{hint}"
+        raise UserError(msg)
+    try:
+        return make(**{key: value for key, value in given.items() if key in parameters}, **arguments)
+    except (TypeError, ValueError) as error:
+        msg = f"transform step {name!r} does not take {arguments}: {error}"
+        raise UserError(msg) from error
