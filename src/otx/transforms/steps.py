@@ -32,8 +32,6 @@ TORCHVISION = {
         "ColorJitter",
         "ElasticTransform",
         "GaussianBlur",
-        "Grayscale",
-        "JPEG",
         "Pad",
         "RandAugment",
         "RandomAdjustSharpness",
