@@ -19,6 +19,7 @@ MODULES = sorted(module.name for module in walk_packages(otx.__path__, "otx.", o
 # import. Prints one line for each thing that went wrong.
 PROBE = """
 import importlib, sys
+from importlib import metadata
 from importlib.machinery import PathFinder
 
 how, banned, names = sys.argv[1], set(sys.argv[2].split(",")), sys.argv[3:]
@@ -29,6 +30,17 @@ class Blind(PathFinder):
         return None if name.partition(".")[0] in banned else super().find_spec(name, path, target)
 
 if how == "hide":
+    # Libraries look at the metadata of optional packages before they import them.
+    owners = metadata.packages_distributions()
+    hidden = {owner.lower().replace("_", "-") for module in banned for owner in owners.get(module, ())}
+    find = metadata.Distribution.from_name.__func__
+
+    def from_name(cls, name):
+        if name.lower().replace("_", "-") in hidden:
+            raise metadata.PackageNotFoundError(name)
+        return find(cls, name)
+
+    metadata.Distribution.from_name = classmethod(from_name)
     sys.meta_path = [Blind if finder is PathFinder else finder for finder in sys.meta_path]
 for name in names:
     try:
