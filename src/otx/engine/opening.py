@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from otx.core.errors import UserError
 from otx.core.task import TaskSpec
-from otx.engine.workspace import Workspace, existing_workspace
+from otx.engine.workspace import HOME, Workspace, existing_workspace
 from otx.tasks import task_spec
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def locate(work_dir: Path | None, checkpoint: Path | None) -> tuple[Workspace, P
     """The work dir to write to, and the model file to take.
 
     Args:
-        work_dir: Named by the user; None takes the one that the checkpoint lies in, else the latest.
+        work_dir: Named by the user; None takes the one that the checkpoint lies in, else makes one.
         checkpoint: Named by the user; None takes the best of the work dir.
 
     Raises:
@@ -55,10 +56,9 @@ def locate(work_dir: Path | None, checkpoint: Path | None) -> tuple[Workspace, P
     around = checkpoint.resolve().parent.parent
     if work_dir is None and (around / "plan.yaml").is_file():
         return Workspace(around), checkpoint
-    if work_dir is not None:
-        work_dir.mkdir(parents=True, exist_ok=True)
-        return Workspace(work_dir.absolute()), checkpoint
-    return existing_workspace(None), checkpoint
+    root = work_dir or HOME / f"{time.strftime('%Y%m%d_%H%M%S')}-{checkpoint.stem}"
+    root.mkdir(parents=True, exist_ok=True)
+    return Workspace(root.absolute()), checkpoint
 
 
 def open_model(path: Path, own: OTXModel[Any, Any] | None, *, throughput: bool = False) -> OpenedModel:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from otx.core.errors import UserError
 from otx.engine.given import Given
 from otx.engine.opening import OpenedModel, locate, open_model
+from otx.engine.pictures import draw_pairs
 from otx.engine.reading import ReadData, make_datamodule, read_data
 from otx.engine.results import TestResult
 from otx.engine.workspace import Workspace
 from otx.recipes.plan import Plan
+from otx.report.plots import plot_curves
 from otx.training.device import resolve_device
 from otx.training.evaluate import evaluate
 
@@ -44,7 +46,9 @@ def test(given: Given, checkpoint: Path | None, split: str) -> TestResult:
     metric = opened.spec.load("metric")(opened.model.label_info)
     result = evaluate(opened.model, datamodule.loader(split, train=False), metric, device)
     workspace.write_json("test/curves.json", result.curves)
-    _draw(workspace, opened, datamodule, split, result.curves)
+    plots = workspace.folder("plots")
+    plot_curves(result.curves, opened.model.label_info, plots)
+    draw_pairs(opened.model, opened.spec, datamodule.loader(split, train=False), plots / f"{split}_predictions.jpg")
     tested = TestResult(
         work_dir=workspace.root,
         split=split,
@@ -78,22 +82,3 @@ def data_for(given: Given, workspace: Workspace, opened: OpenedModel) -> tuple[R
     plan.choose("data.workers", 1, "default of testing")
     plan.choose("data.eval_batch_size", plan["data.batch_size"], "that of training")
     return data, make_datamodule(plan, data, opened.model.input_spec)
-
-
-def _draw(
-    workspace: Workspace, opened: OpenedModel, datamodule: OTXDataModule, split: str, curves: dict[str, Any]
-) -> None:
-    from otx.report.pictures import write_comparison
-    from otx.report.plots import plot_curves
-    from otx.training.evaluate import predict_pairs
-
-    labels, plots = opened.model.label_info, workspace.folder("plots")
-    plot_curves(curves, labels, plots)
-    batch, prediction = next(predict_pairs(opened.model, datamodule.loader(split, train=False)))
-    write_comparison(
-        batch.truth_records(labels),
-        prediction.records(labels, opened.model.threshold),
-        plots / f"{split}_predictions.jpg",
-        opened.spec.load("draw"),
-        labels,
-    )

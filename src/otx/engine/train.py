@@ -16,6 +16,7 @@ from otx.data.check import check_data
 from otx.data.split import write_split
 from otx.engine.configure import configure
 from otx.engine.given import Given
+from otx.engine.pictures import draw_batch, draw_pairs
 from otx.engine.reading import ReadData, make_datamodule, read_data
 from otx.engine.results import TrainResult
 from otx.engine.workspace import Workspace, existing_workspace, new_workspace
@@ -61,6 +62,9 @@ def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResul
         )
         workspace.write_environment()
         plan.write(workspace.plan)  # last: a work dir with a plan can be resumed
+    _announce(plan, data, workspace)
+    first = next(iter(datamodule.loader("train", train=True)))
+    draw_batch(first, data.spec, data.index.labels, workspace.folder("plots") / "train_batch.jpg")
     settings = plan.settings()
     result = fit(
         model,
@@ -75,7 +79,23 @@ def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResul
         device=resolve_device(settings.device),
         resume=resume,
     )
+    validation = datamodule.loader("val", train=False)
+    draw_pairs(model, data.spec, validation, workspace.folder("plots") / "val_predictions.jpg")
     return _finish(workspace, data, name, result)
+
+
+def _announce(plan: Plan, data: ReadData, workspace: Workspace) -> None:
+    """Say what was found and chosen, before the long part begins."""
+    counts = " / ".join(f"{len(items)} {name}" for name, items in data.index.subsets.items())
+    height, width = plan["model.input_size"]
+    start = "from random weights" if plan["model.pretrained"] is False else "from pretrained weights"
+    logger.info("data      %s: %s images, %d labels", plan["data_format"], counts, len(data.index.labels))
+    for kind, count in data.index.problems.counts().items():
+        logger.info("          %d x %s (data/report.json)", count, kind)
+    logger.info("task      %s: %s", data.spec.task, plan.choices["task"].reason)
+    logger.info("model     %s at %dx%d, %s", plan["model.name"], height, width, start)
+    epochs, batch = plan["training.max_epochs"], plan["data.batch_size"]
+    logger.info("training  %s epochs in batches of %s; all settings: %s", epochs, batch, workspace.plan)
 
 
 def _interrupted(work_dir: Path | None) -> Workspace | None:
@@ -119,8 +139,8 @@ def _make_model(
     pretrained = plan["model.pretrained"]
     source = Path(pretrained) if isinstance(pretrained, str) else bool(pretrained)
     model, report = build_model(row, data.index.labels, input_spec, source)
-    if report is not None:
-        logger.info("%s", report)
+    for line in report.lines() if report is not None else ():
+        logger.info("weights: %s", line)
     return model, row.name
 
 

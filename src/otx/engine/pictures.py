@@ -1,0 +1,36 @@
+"""What a run shows of its data and its predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from otx.core.task import TaskSpec
+from otx.report.pictures import write_batch, write_comparison
+from otx.training.evaluate import predict_pairs
+
+if TYPE_CHECKING:
+    from torch.utils.data import DataLoader
+
+    from otx.core.label_info import LabelInfo
+    from otx.core.model import OTXModel
+
+MOST_PAIRS = 8
+
+
+def draw_batch(batch: Any, spec: TaskSpec, labels: LabelInfo, path: Path) -> None:  # noqa: ANN401 - of any task
+    """Draw samples as the model gets them in training, augmented, with their truth."""
+    write_batch(batch, path, spec.load("draw"), labels)
+
+
+def draw_pairs(model: OTXModel[Any, Any], spec: TaskSpec, loader: DataLoader[Any], path: Path) -> None:
+    """Draw truth beside prediction for the first images of a loader."""
+    labels = model.label_info
+    truths: list[dict[str, Any]] = []
+    predictions: list[dict[str, Any]] = []
+    for batch, prediction in predict_pairs(model, loader):
+        truths += batch.truth_records(labels)
+        predictions += prediction.records(labels, model.threshold)
+        if len(truths) >= MOST_PAIRS:
+            break
+    write_comparison(truths[:MOST_PAIRS], predictions[:MOST_PAIRS], path, spec.load("draw"), labels)
