@@ -37,7 +37,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     engine.test()
     exported = engine.export()
     engine.export(format="onnx")
-    engine.export()
     engine.predict(folder / "my_data" / "images" / "val", exported.model)
     for file in ("model.xml", "model.bin"):
         shutil.copy(folder / "run" / "export" / file, folder / file)
