@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from otx.core.catalog import ModelRow
+from otx.core.errors import UserError
 from otx.core.input_spec import InputSpec
 from otx.engine import autoconfig
 from otx.engine.reading import ReadData
@@ -30,12 +31,13 @@ def configure(plan: Plan, data: ReadData, own: OTXModel[Any, Any] | None) -> tup
         The catalog row of the model to train (None for a model of the user's own), and its input.
 
     Raises:
-        UserError: There is no such model, or it cannot take the named input size.
+        UserError: There is no such model, it cannot take the named input size, or the user's own is not for this data.
     """
     sizes = [(item.height, item.width) for item in data.index.subsets["train"]]
     plan.add_recipe(data.spec.recipe)
     row = None
     if own is not None:
+        _check_own(own, data)
         plan.add_user({"model.name": type(own).__name__, "model.pretrained": False}, "the model given to the Engine")
         default = replace(own.input_spec, multiple_of=0)
     else:
@@ -52,3 +54,15 @@ def configure(plan: Plan, data: ReadData, own: OTXModel[Any, Any] | None) -> tup
     autoconfig.choose_epochs(plan, len(sizes))
     autoconfig.choose_workers(plan)
     return row, input_spec
+
+
+def _check_own(own: OTXModel[Any, Any], data: ReadData) -> None:
+    if own.task != data.spec.task:
+        msg = f"the model given to the Engine solves {own.task}, but the task is {data.spec.task}; set task={own.task}"
+        raise UserError(msg)
+    if own.label_info != data.index.labels:
+        msg = (
+            f"expected a model for the labels of the data, in their order: {', '.join(data.index.labels.names)}; "
+            f"the one given to the Engine was built for {', '.join(own.label_info.names)}"
+        )
+        raise UserError(msg)
