@@ -111,3 +111,11 @@ def test_epochs_shrink_as_data_grows() -> None:
         epochs.append(plan["training.max_epochs"])
     assert epochs == sorted(epochs, reverse=True)
     assert epochs[-1] >= 1
+
+
+@pytest.mark.parametrize(("cores", "workers"), [(1, 0), (2, 0), (4, 2), (64, 8)])
+def test_workers_leave_few_cores_to_the_training(monkeypatch: pytest.MonkeyPatch, cores: int, workers: int) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    plan = Plan()
+    autoconfig.choose_workers(plan)
+    assert plan["data.workers"] == workers
