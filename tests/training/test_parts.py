@@ -187,6 +187,7 @@ def choose(monkeypatch: pytest.MonkeyPatch, cache: Path, costs: Callable[[bool, 
         ((1.0, 0.7, 1.5, 1.4), ("32", True)),
         ((1.0, 0.97, 0.96, 0.98), ("32", False)),
         ((1.0, 0.8, 0.5, 0.4), ("bf16", True)),
+        ((1.0, 0.8, 0.75, 0.7), ("32", True)),
         ((1.0, 1.5, 0.5, 0.9), ("bf16", False)),
     ],
 )

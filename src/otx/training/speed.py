@@ -24,7 +24,9 @@ Clock = Callable[[], float]
 
 ROUNDS = 3
 GAIN = 0.95
-"""A candidate must need at most this share of the plain way's time, or the plain way stays."""
+"""A candidate must need less than this share of the time of the best one before, or that one stays."""
+BF16_GAIN = 0.85
+"""Likewise for the step from FP32 to BF16, whose rounding has to be paid for."""
 HOPELESS = 2.0
 """A candidate that is this much slower in its first measured step gets no second one."""
 
@@ -157,9 +159,10 @@ def _wait(device: torch.device) -> None:
 
 
 def _decide(seconds: dict[Candidate, float]) -> SpeedChoice:
-    best = min(seconds, key=lambda candidate: seconds[candidate])
-    if seconds[best] > GAIN * seconds[PLAIN]:
-        best = PLAIN
+    best = PLAIN
+    for candidate, needed in sorted(seconds.items(), key=lambda item: (item[0].precision, item[1])):
+        if needed < (GAIN if candidate.precision == best.precision else BF16_GAIN) * seconds[best]:
+            best = candidate
     measured = {candidate.name: round(value, 5) for candidate, value in seconds.items()}
     told = ", ".join(f"{name} {1000 * value:.1f} ms" for name, value in measured.items())
     return SpeedChoice(best.channels_last, best.precision, f"{best.name}; measured per training step: {told}", measured)
