@@ -6,9 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from otx.core.catalog import ModelRow
-from otx.core.errors import UserError
+from otx.core.errors import OTXError, UserError
 from otx.core.input_spec import InputSpec
-from otx.engine import autoconfig
+from otx.engine.autoconfig import (
+    choose_batch_size,
+    choose_epochs,
+    choose_input_size,
+    choose_model,
+    choose_pretrained,
+    choose_workers,
+)
 from otx.engine.reading import ReadData
 from otx.frameworks.build import find_row
 from otx.recipes.plan import Plan
@@ -31,8 +38,12 @@ def configure(plan: Plan, data: ReadData, own: OTXModel[Any, Any] | None) -> tup
         The catalog row of the model to train (None for a model of the user's own), and its input.
 
     Raises:
+        OTXError: Nothing can be learned from the data.
         UserError: There is no such model, it cannot take the named input size, or the user's own is not for this data.
     """
+    if reason := data.index.why_not_trainable():
+        msg = f"{data.source.root} cannot be trained on: {reason}. Look into it with: otx check --data_root DIR"
+        raise OTXError(msg)
     sizes = [(item.height, item.width) for item in data.index.subsets["train"]]
     plan.add_recipe(data.spec.recipe)
     row = None
@@ -41,18 +52,18 @@ def configure(plan: Plan, data: ReadData, own: OTXModel[Any, Any] | None) -> tup
         plan.add_user({"model.name": type(own).__name__, "model.pretrained": False}, "the model given to the Engine")
         default = replace(own.input_spec, multiple_of=0)
     else:
-        autoconfig.choose_model(plan, data.spec)
+        choose_model(plan, data.spec)
         row = find_row(plan["model.name"], data.spec.task)
-        autoconfig.choose_pretrained(plan, row)
+        choose_pretrained(plan, row)
         if plan["model.pretrained"] is not False and data.spec.finetune:
             plan.add_recipe(data.spec.finetune)
         if row.recipe:
             plan.add_recipe(row.recipe)
         default = row.input_spec
-    input_spec = autoconfig.choose_input_size(plan, default, sizes)
-    autoconfig.choose_batch_size(plan, input_spec, len(sizes))
-    autoconfig.choose_epochs(plan, len(sizes))
-    autoconfig.choose_workers(plan)
+    input_spec = choose_input_size(plan, default, sizes)
+    choose_batch_size(plan, input_spec, len(sizes))
+    choose_epochs(plan, len(sizes))
+    choose_workers(plan)
     return row, input_spec
 
 

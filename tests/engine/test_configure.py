@@ -1,0 +1,36 @@
+"""The whole plan of a run, from data to the last open setting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.generated import write_coco
+
+from otx.core.errors import OTXError
+from otx.engine import Engine
+
+
+def test_overlays_lie_over_the_recipe_of_the_task(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    plan = Engine(tmp_path, model="transformers/dfine_nano", pretrained=True).configure()
+    assert plan.choices["training.steps"].reason == "detection/finetune"
+    assert plan.choices["training.optimizer.lr"].reason == "detection/detr"
+    assert plan.choices["data.batch_size"].reason == "detection"
+
+
+def test_only_what_must_be_measured_stays_open(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    plan = Engine(tmp_path, pretrained=False).configure(max_epochs=3)
+    still = {key for key, choice in plan.choices.items() if choice.value == "auto"}
+    assert still == {"device", "training.precision", "training.channels_last", "training.schedule.warmup_steps"}
+    assert all(choice.reason for choice in plan.choices.values())
+
+
+def test_data_without_any_object_cannot_be_trained_on(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    for path in (tmp_path).rglob("*.json"):
+        path.write_text(path.read_text().replace('"annotations": [', '"annotations": [], "unused": ['))
+    with pytest.raises(OTXError) as caught:
+        Engine(tmp_path, task="DETECTION", pretrained=False).configure()
+    assert "otx check" in str(caught.value)
