@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from otx.core.atomic import write_atomic
 from otx.core.errors import UserError
 from otx.data.subset_names import SUBSETS, SubsetName
 
@@ -108,14 +108,8 @@ def _fill(
 
 def write_split(path: Path, subsets: Mapping[SubsetName, Sequence[str]], seed: int) -> None:
     """Write a split such that it is there as a whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     document = {"seed": seed, "subsets": {name: list(images) for name, images in subsets.items()}}
-    with beside.open("w", encoding="utf-8") as stream:
-        json.dump(document, stream, indent=1)
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(path)
+    write_atomic(path, json.dumps(document, indent=1))
 
 
 def read_split(path: Path, images: Collection[str]) -> dict[SubsetName, list[str]]:

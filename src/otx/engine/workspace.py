@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from otx.core.atomic import write_atomic
 from otx.core.errors import UserError
 
 HOME = Path("otx-workspace")
@@ -58,7 +59,7 @@ class Workspace:
         """Write a result file below the root."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_atomic(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
         return path
 
     def write_environment(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import yaml
 
+from otx.core.atomic import write_atomic
 from otx.core.errors import UserError
 from otx.recipes.files import parse_yaml, read_recipe
 from otx.recipes.settings import AUTO, DEFAULTS, Settings, check_key, nested, to_settings
@@ -93,7 +94,7 @@ class Plan:
             for key, choice in self.choices.items()
         }
         body = yaml.safe_dump(rows, sort_keys=False, allow_unicode=True, width=120)
-        path.write_text(HEADER + body, encoding="utf-8")
+        write_atomic(path, HEADER + body)
 
     @classmethod
     def read(cls, path: Path) -> Plan:
