@@ -61,6 +61,7 @@ def _show(result: DemoResult, console: Console) -> None:
     console.print(metrics_table({"checkpoint": result.metrics, "OpenVINO IR": result.metrics_exported}))
     console.print("\nexported model against checkpoint, on validation images")
     console.print(parity_table(result.parity))
+    console.print()
     for name, path in (
         ("data set", result.data_root),
         ("run", result.work_dir),
