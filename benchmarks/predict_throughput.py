@@ -75,7 +75,8 @@ def write_images(folder: Path, count: int) -> list[Path]:
     generator = np.random.default_rng(0)
     paths = []
     for index in range(count):
-        coarse = Image.fromarray(generator.integers(0, 255, (12, 16, 3), dtype=np.uint8)).resize((640, 480), Image.BICUBIC)
+        blobs = Image.fromarray(generator.integers(0, 255, (12, 16, 3), dtype=np.uint8))
+        coarse = blobs.resize((640, 480), Image.Resampling.BICUBIC)
         grain = generator.normal(0, 6, (480, 640, 1))
         pixels = np.clip(np.asarray(coarse) + grain, 0, 255).astype(np.uint8)
         paths.append(folder / f"{index:04}.jpg")

@@ -113,7 +113,7 @@ class FixedBatch(nn.Module):
 
 def test_fixed_batch_is_refused(tmp_path, classifier):
     classifier.model = FixedBatch(classifier.model)
-    with pytest.raises(OTXError, match="fixed batch.*'logits'"):
+    with pytest.raises(OTXError, match=r"fixed batch.*'logits'"):
         export(classifier, tmp_path / "model.xml")
     assert not list(tmp_path.iterdir())
 
@@ -133,7 +133,7 @@ def test_unconvertible_network_is_one_error(tmp_path, classifier, name):
 
 def test_files_tell_everything(tmp_path, detector):
     graph = ov.Core().read_model(export(detector, tmp_path / "model.xml", model_name="mine/colours"))
-    own = {key: value for key, value in graph.get_rt_info(["otx"]).value.items()}
+    own = graph.get_rt_info(["otx"]).value
     assert own["task"] == "DETECTION"
     assert own["model"] == "mine/colours"
     assert own["resize"] == "runtime"

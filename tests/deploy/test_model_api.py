@@ -14,8 +14,8 @@ from otx.deploy.metadata import sections
 
 pytest.importorskip("model_api")
 
-from model_api.adapters import OpenvinoAdapter  # noqa: E402
-from model_api.models import Model  # noqa: E402
+from model_api.adapters import OpenvinoAdapter
+from model_api.models import Model
 
 FILES = ["model.xml", "model.onnx"]
 

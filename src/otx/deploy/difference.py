@@ -70,8 +70,8 @@ def difference(reference: Mapping[str, Tensor], other: Mapping[str, Tensor], tol
     names = set(reference)
     found = Difference()
     if {"boxes", "labels"} <= names:
-        pairs = zip(*(graph[name].cpu() for graph in (reference, other) for name in ("boxes", "labels")), strict=True)
-        found += _total(_sets(*rows, tolerance.difference) for rows in pairs)
+        sides = [graph[name].cpu() for graph in (reference, other) for name in ("boxes", "labels")]
+        found += _total(_sets(a, b, c, d, tolerance.difference) for a, b, c, d in zip(*sides, strict=True))
         names -= {"boxes", "labels"}
     return found + _total(_elements(reference[name].cpu(), other[name].cpu()) for name in names)
 

@@ -27,7 +27,8 @@ def write_ir(graph: ExportGraph, path: Path, precision: ExportPrecision) -> None
         OTXError: The converted graph has lost an output or its free batch.
     """
     # Conversion straight from the trace is the way that keeps the numbers for every family of networks tried.
-    traced = torch.jit.trace(graph.module, graph.example, strict=False, check_trace=False)
+    trace: Any = torch.jit.trace  # untyped
+    traced = trace(graph.module, graph.example, strict=False, check_trace=False)
     ov_model = ov.convert_model(traced, example_input=graph.example)
     ov_model.reshape({0: [-1, graph.spec.channels, *graph.spec.size]})
     ov_model = _take_images(ov_model, graph.spec)

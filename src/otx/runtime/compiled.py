@@ -62,7 +62,7 @@ class CompiledGraph(nn.Module):
         self.one_by_one = hint == "THROUGHPUT"
         if self.one_by_one:
             ov_model.reshape([1, *list(ov_model.input().partial_shape)[1:]])
-        config = {"PERFORMANCE_HINT": hint}
+        config: dict[str, str] = {"PERFORMANCE_HINT": hint}
         if precision:
             config["INFERENCE_PRECISION_HINT"] = precision
         try:
@@ -95,7 +95,7 @@ class CompiledGraph(nn.Module):
         images = images.detach().cpu()
         if not self.one_by_one:
             return self.run(images, self._request)
-        outputs = [self.run(image, self._request) for image in images.split(1)]
+        outputs = [self.run(images[i : i + 1], self._request) for i in range(len(images))]
         return {name: torch.cat([output[name] for output in outputs]) for name in outputs[0]}
 
 
