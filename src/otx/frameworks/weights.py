@@ -6,6 +6,7 @@ Why `.pth` files are read at all, and only here: docs/decisions/0006-weight-file
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,12 +16,15 @@ from typing import Any
 import torch
 from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.utils import logging as hub_logging
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from otx.core.catalog import Weights
 from otx.core.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 HUB_FILE = "model.safetensors"
 SUFFIXES = (".safetensors", ".pth", ".pt")
@@ -91,6 +95,8 @@ def _cached(weights: Weights) -> Path | None:
 
 
 def _download(weights: Weights) -> Path:
+    logger.info("fetching pretrained weights from %s", weights.source)
+    hub_logging.set_verbosity_error()  # its five retries would fill the screen; the error below says it once
     try:
         if weights.hub:
             return Path(hf_hub_download(weights.hub, HUB_FILE))
