@@ -15,6 +15,7 @@ from tests.generated import pictures, write_coco, write_image_folders
 from otx.cli.main import main
 from otx.frameworks import catalog
 from otx.tasks import task_specs
+from otx.training.speed import SpeedChoice
 
 Script = Callable[[str], dict[str, Any]]
 
@@ -24,6 +25,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder; `my_data` has boxes, `my_folders` has one label per image."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    # Measuring takes longer than the training here, and has its own tests.
+    plain = SpeedChoice(channels_last=False, precision="32", reason="not measured in this test", measured={})
+    monkeypatch.setattr("otx.engine.train.choose_speed", lambda *_, **__: plain)
     made = pictures({"train": 24, "val": 8, "test": 8})
     write_coco(tmp_path / "my_data", made)
     write_image_folders(tmp_path / "my_folders", made)

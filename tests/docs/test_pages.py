@@ -23,6 +23,7 @@ def code_lines(text: str) -> int:
     return sum(bool(line.strip()) and not line.lstrip().startswith("#") for line in text.splitlines())
 
 
+@pytest.mark.timeout(600)  # twenty seconds of computing, but on a machine that is shared
 def test_add_a_model(desk: Path, install: Callable[[], None], otx: Otx, script: Script) -> None:
     files = write_files(DOCS / "add-a-model.md", desk)
     install()

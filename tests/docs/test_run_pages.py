@@ -31,9 +31,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "my_data",
         model=f"{folder / 'my_detector.py'}:MyDetector",
         work_dir=folder / "run",
-        settings={"data.workers": 0, "data.batch_size": 8, "training.patience": 0, "training.ema_decay": 0.0},
+        settings={
+            "data.workers": 0,
+            "data.batch_size": 8,
+            "training.patience": 0,
+            "training.ema_decay": 0.0,
+            "training.channels_last": False,
+        },
     )
-    engine.train(max_epochs=12)
+    engine.train(max_epochs=12, precision="32")
     engine.test()
     exported = engine.export()
     engine.export(format="onnx")
