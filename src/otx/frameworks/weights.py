@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError
-from huggingface_hub.utils import logging as hub_logging
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -96,7 +95,7 @@ def _cached(weights: Weights) -> Path | None:
 
 def _download(weights: Weights) -> Path:
     logger.info("fetching pretrained weights from %s", weights.source)
-    hub_logging.set_verbosity_error()  # its five retries would fill the screen; the error below says it once
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its five retries would fill the screen; the error below says it once
     try:
         if weights.hub:
             return Path(hf_hub_download(weights.hub, HUB_FILE))
