@@ -54,7 +54,7 @@ def test_a_recipe_cannot_be_its_own_base(tmp_path: Path) -> None:
     ("text", "line", "hint"),
     [
         ("seed: 0\ntraining:\n  max_epoch: 3\n", 3, "training.max_epochs"),
-        ("trainnig: {max_epochs: 3}\n", 1, "training"),
+        ("trainnig: {max_epochs: 3}\n", 1, "'training'"),
         ("max_epochs: 3\n", 1, "training.max_epochs"),
     ],
 )

@@ -95,7 +95,8 @@ def _cached(weights: Weights) -> Path | None:
 
 def _download(weights: Weights) -> Path:
     logger.info("fetching pretrained weights from %s", weights.source)
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its five retries would fill the screen; the error below says it once
+    # Its five retries would fill the screen; the error below says it once.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
         if weights.hub:
             return Path(hf_hub_download(weights.hub, HUB_FILE))

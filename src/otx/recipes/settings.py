@@ -91,7 +91,8 @@ def _nearest_key(key: str) -> str:
     if siblings and "Did you mean" in hint:
         return f" Did you mean {siblings[hint.split(chr(39))[1]]!r}?"
     by_leaf = [k for k in DEFAULTS if k.rpartition(".")[2] == leaf]
-    return f" Did you mean {by_leaf[0]!r}?" if by_leaf else nearest(key, DEFAULTS)
+    sections = {known.rpartition(".")[0] for known in DEFAULTS} - {""}
+    return f" Did you mean {by_leaf[0]!r}?" if by_leaf else nearest(key, {*DEFAULTS, *sections})
 
 
 def to_settings(values: dict[str, Any]) -> Settings:
