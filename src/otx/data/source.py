@@ -65,7 +65,8 @@ class DataSource:
             return
         unknown = [name for name in own if name not in names]
         if unknown:
-            msg = f"{self.root} has labels that the model does not know: {', '.join(unknown)}. It knows: {', '.join(names)}"
+            known = ", ".join(names)
+            msg = f"{self.root} has labels that the model does not know: {', '.join(unknown)}. It knows: {known}"
             raise UserError(msg)
         new = [names.index(name) for name in own]
         _relabel((item for items in self.subsets.values() for item in items), new)
