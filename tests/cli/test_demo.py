@@ -23,6 +23,7 @@ PARITY = {"metric": "map", "reference": 0.6, "exported": 0.6, "drop_relative": 0
 def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, Any]]:
     """Stands in for the Engine's verbs and notes what they are asked for."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("otx.tasks.detection.demo.IMAGES", {"train": 4, "val": 2, "test": 3})
     seen: list[tuple[str, Any]] = []
 
     def train(engine: Engine) -> TrainResult:
@@ -70,7 +71,7 @@ def test_every_step_is_done_and_shown(
     assert plan["data_root"] == str(tmp_path / "otx-demo" / "detection-data")
     assert steps[3][1] == tmp_path / "model.xml"
     pictures, checkpoint = steps[4][1]
-    assert len(pictures) == 100
+    assert len(pictures) == 3
     assert checkpoint == tmp_path / "model.xml"
     text = capfd.readouterr().out
     assert re.search(r"map_50 +0\.8500 +0\.8490", text)
@@ -96,7 +97,7 @@ def test_it_can_be_done_again_and_in_json(
 def test_every_task_can_be_demonstrated(otx: Run, steps: list[tuple[str, Any]], task: str) -> None:
     assert otx("demo", "--task", task) == 0
     assert steps[0][1]["task"] == task
-    assert len(steps[4][1][0]) > 10
+    assert steps[4][1][0], "there is something to predict on"
 
 
 def test_each_recipe_of_a_demonstration_belongs_to_a_task_and_fixes_its_length() -> None:

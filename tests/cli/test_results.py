@@ -118,7 +118,7 @@ def test_the_next_command_names_the_same_work_dir(
 ) -> None:
     assert otx("train", "--work_dir", "my run") == 0
     assert "otx test --work_dir 'my run'" in capfd.readouterr().out
-    assert calls["engine"].work_dir == Path("my run")
+    assert calls["engine"].given.work_dir == Path("my run")
 
 
 def test_train_hands_every_option_to_the_engine(otx: Run, calls: dict[str, Any]) -> None:
@@ -128,9 +128,10 @@ def test_train_hands_every_option_to_the_engine(otx: Run, calls: dict[str, Any])
     )
     assert otx("train", *words.split()) == 0
     assert calls["named"] == {"max_epochs": 3, "precision": "32", "resume": True}
-    given = calls["engine"].given
-    assert given.pop("data_root") == str(Path("data").absolute())
+    plan = calls["engine"].given.plan()
+    given = {key: choice.value for key, choice in plan.choices.items() if choice.origin == "user"}
     assert given == {
+        "data_root": str(Path("data").absolute()),
         "task": "DETECTION",
         "data_format": "coco",
         "on_bad_data": "skip",
@@ -146,7 +147,7 @@ def test_train_hands_every_option_to_the_engine(otx: Run, calls: dict[str, Any])
 def test_the_other_verbs_hand_over_theirs(otx: Run, calls: dict[str, Any]) -> None:
     assert otx("test", "--checkpoint", "m.xml", "--split", "val", "--data_root", "other") == 0
     assert (calls["args"], calls["named"]) == ((Path("m.xml"),), {"split": "val"})
-    assert calls["engine"].given["data_root"] == str(Path("other").absolute())
+    assert calls["engine"].given.plan()["data_root"] == str(Path("other").absolute())
     assert otx("predict", "--input", "a/*.png", "--checkpoint", "m.xml", "--threshold", "0.4") == 0
     assert (calls["args"], calls["named"]) == (("a/*.png", Path("m.xml")), {"threshold": 0.4})
     assert otx("export", "--format", "onnx", "--precision", "fp16", "--max_drop", "0.02") == 0
