@@ -18,6 +18,7 @@ from tests.generated import pictures, write_coco
 from otx.core.label_info import LabelInfo
 from otx.engine import Engine
 
+pytestmark = pytest.mark.timeout(900)  # half a minute of computing, but on a machine that is shared
 ScriptAt = Callable[[Path], dict[str, Any]]
 
 
