@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -105,6 +106,13 @@ def test_the_number_of_workers_changes_no_batch(pictures, task) -> None:
         for one, other in zip(batches[0], others, strict=True):
             assert_same(one, other)
     assert not torch.equal(batches[0][0].images, batches[0][3].images)
+
+
+def test_workers_survive_thread_pools_of_their_parent(pictures) -> None:
+    # A forked worker in which OpenCV touched the pool it inherited would wait for threads that do not exist.
+    cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (9, 9), 2)
+    torch.randn(1_000_000).exp().sum()
+    assert len(list(detection(pictures, workers=2).loader("train", train=True))) == 3
 
 
 def test_an_epoch_that_starts_in_its_middle_goes_on_as_the_whole_one(pictures) -> None:
