@@ -59,11 +59,18 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=3, help="how often each part is timed")
     parser.add_argument("--seconds", type=int, default=5, help="how long benchmark_app runs each time")
     args = parser.parse_args()
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        print(f"other work is running (load {load:.1f}): the ratios below mean little", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         images = write_images(Path(folder) / "images", args.images)
         rows = [time_model(name, images, Path(folder), args.repeats, args.seconds) for name in args.models]
     if args.json:
-        print(json.dumps({"threads": THREADS, "images": args.images, "target": TARGET, "rows": rows}, indent=2))
+        print(
+            json.dumps(
+                {"threads": THREADS, "images": args.images, "target": TARGET, "load": load, "rows": rows}, indent=2
+            )
+        )
     else:
         print_table(rows, args.images)
     return 0 if all(row["ratio"] >= TARGET for row in rows) else 1
