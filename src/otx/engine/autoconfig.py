@@ -16,6 +16,8 @@ from otx.core.evidence import Evidence
 from otx.core.input_spec import InputSpec, ResizeMode
 from otx.core.task import OTXTaskType, TaskSpec
 from otx.recipes.plan import Plan
+from otx.training.schedule import Schedule
+from otx.training.settings import ScheduleSettings
 
 PIXELS_PER_BATCH = 32 * 224 * 224
 """A batch of 32 at 224 pixels keeps two cores busy and fits any machine that can train."""
@@ -125,13 +127,16 @@ def choose_batch_size(plan: Plan, spec: InputSpec, images: int) -> None:
 
 
 def choose_epochs(plan: Plan, images: int) -> None:
-    """Enough optimiser steps to converge, whatever the size of the data; patience to let the schedule end."""
+    """Enough optimiser steps to converge, whatever the size of the data, and the schedule that goes with them."""
     steps, per_epoch = int(plan["training.steps"]), max(1, images // int(plan["data.batch_size"]))
     epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, round(steps / per_epoch)))
     plan.choose("training.max_epochs", epochs, f"training.steps is {steps}, an epoch has {per_epoch}")
     patience = max(10, round(PATIENCE_SHARE * int(plan["training.max_epochs"])))
     plan.choose("training.patience", patience, "a share of max_epochs: only hopeless runs are cut short")
     plan.choose("training.accumulate", 1, "a batch fits in memory")
+    run = int(plan["training.max_epochs"]) * per_epoch // int(plan["training.accumulate"])
+    warmup = Schedule.plan(ScheduleSettings(), run).warmup_steps
+    plan.choose("training.schedule.warmup_steps", warmup, f"a share of the {run} steps of the run")
 
 
 def choose_workers(plan: Plan) -> None:

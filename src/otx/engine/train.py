@@ -50,6 +50,7 @@ def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResul
         plan = _plan_of(workspace, plan)
     data = read_data(plan, split_file=workspace.split if workspace else None)
     row, input_spec = configure(plan, data, given.model)
+    plan.choose("device", resolve_device("auto").type, "the fastest that this machine has")
     model, name = _make_model(given, plan, data, row, input_spec)
     datamodule = make_datamodule(plan, data, input_spec)
     _choose_speed(plan, datamodule, model, name)
