@@ -46,10 +46,10 @@ demo: setup
 	$(BIN)/otx demo
 
 test: setup
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	scripts/run_tests.sh -m "not slow" $(ARGS)
 
 test-all: setup
-	$(BIN)/python -m pytest $(ARGS)
+	scripts/run_tests.sh $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check
