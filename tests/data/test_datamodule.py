@@ -209,7 +209,7 @@ def test_lightning_finds_its_loaders(pictures) -> None:
 
 # Without Lightning, whose import takes seconds.
 SCRIPT = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from types import SimpleNamespace
 from otx.core.input_spec import InputSpec
@@ -220,6 +220,8 @@ from otx.tasks.multi_class_classification.entity import MultiClassClsBatchDataEn
 from otx.tasks.multi_class_classification.reader import MultiClassClsReader
 from otx.transforms.fit import FitToInput
 
+# Tests that run in the background inherit that Ctrl-C is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 items = [SimpleNamespace(path=path, annotation=0) for path in sorted(Path(sys.argv[1]).glob("*.png"))]
 dataset = OTXDataset(items, MultiClassClsReader(), FitToInput(InputSpec(height=32, width=32)), 0)
 loader = BatchLoader(
