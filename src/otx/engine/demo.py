@@ -51,7 +51,7 @@ def demo(task: str, work_dir: Path | None = None) -> DemoResult:
     spec = task_spec(task)
     seconds: dict[str, float] = {}
     data_root = HOME / f"{_slug(spec)}-data"
-    _timed(seconds, "make data", lambda: spec.load("demo")(data_root))
+    _timed(seconds, "write data", lambda: spec.load("demo")(data_root))
     engine = Engine(
         data_root,
         task=str(spec.task),
