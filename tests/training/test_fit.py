@@ -134,6 +134,8 @@ def test_somebody_who_stops_it_is_told_how_to_go_on(tmp_path: Path, number: sign
             if trainer.current_epoch == 1:
                 os.kill(os.getpid(), number)
 
+    # Tests that run in the background inherit that Ctrl-C is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
     with pytest.raises(InterruptedTrainingError, match=r"1 of 3 epochs kept in .*--resume") as caught:
         train(tmp_path, callbacks=[Stop()])
