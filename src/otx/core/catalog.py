@@ -9,7 +9,6 @@ from typing import Any
 
 from otx.core.errors import MissingExtraError, UserError, nearest
 from otx.core.input_spec import InputSpec
-from otx.core.task import OTXTaskType
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +70,7 @@ class ModelRow:
     """
 
     name: str
-    task: OTXTaskType
+    task: str
     adapter: str
     arch: str
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -97,7 +96,7 @@ class ModelRow:
             raise MissingExtraError(self.package, self.extra or self.package)
 
 
-Lookup = Callable[[str, OTXTaskType], ModelRow | None]
+Lookup = Callable[[str, str], ModelRow | None]
 
 
 @dataclass
@@ -135,11 +134,11 @@ class Catalog:
     def __iter__(self) -> Iterator[ModelRow]:
         return iter(sorted(self._rows.values(), key=lambda row: (row.task, row.name)))
 
-    def find(self, task: OTXTaskType | None = None, pattern: str = "") -> list[ModelRow]:
+    def find(self, task: str | None = None, pattern: str = "") -> list[ModelRow]:
         """Rows of a task (None: of all) whose name contains the pattern."""
         return [row for row in self if task in (None, row.task) and pattern.lower() in row.name.lower()]
 
-    def get(self, name: str, task: OTXTaskType) -> ModelRow:
+    def get(self, name: str, task: str) -> ModelRow:
         """The row of that name, or what its framework makes of it.
 
         Raises:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -25,7 +25,11 @@ class OTXDataEntity:
     Attributes:
         image: (C, H, W) pixels; uint8 through the whole pipeline, because the model normalises by its `InputSpec`.
         img_info: Where the image comes from and how it was resized.
+        per_object: Names of the fields that have one row per object, in the same order; a step that drops an object
+            drops its row in each of them. Boxes, where there are any, are among them.
     """
+
+    per_object: ClassVar[tuple[str, ...]] = ()
 
     image: tv_tensors.Image
     img_info: ImageInfo

@@ -13,7 +13,6 @@ from otx.core.entity import OTXBatchDataEntity, OTXBatchLossEntity, OTXBatchPred
 from otx.core.input_spec import InputSpec
 from otx.core.label_info import LabelInfo
 from otx.core.metric import MetricResult
-from otx.core.task import OTXTaskType
 
 BatchT = TypeVar("BatchT", bound=OTXBatchDataEntity[Any])
 PredT = TypeVar("PredT", bound=OTXBatchPredEntity[Any])
@@ -54,7 +53,7 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
         normalize: Turns pixels into what the network was made for.
     """
 
-    task: ClassVar[OTXTaskType]
+    task: ClassVar[str]
 
     def __init__(
         self,

@@ -36,7 +36,7 @@ class TaskSpec:
     Heavy parts are references (`package.module:name`, see `otx.core.refs`), so a table of tasks costs no torch.
 
     Attributes:
-        task: The task this row is about.
+        task: An `OTXTaskType`, or a name in capitals that a package from outside gives to a task of its own.
         title: Its name in prose, for example `Object detection`.
         sample: `OTXDataEntity` subclass.
         batch: `OTXBatchDataEntity` subclass.
@@ -61,7 +61,7 @@ class TaskSpec:
         demo: Function that writes a demonstration data set made from scikit-learn's digits.
     """
 
-    task: OTXTaskType
+    task: str
     title: str
     sample: str
     batch: str

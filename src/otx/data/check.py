@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from otx.core.task import OTXTaskType
 from otx.data.index import DataIndex
 from otx.data.source import DataSource
 
@@ -14,7 +13,7 @@ from otx.data.source import DataSource
 def check_data(
     source: DataSource,
     index: DataIndex,
-    task: OTXTaskType | None = None,
+    task: str | None = None,
     on_bad_data: Literal["error", "skip"] = "error",
 ) -> dict[str, Any]:
     """The result of `otx check` as a JSON document.

@@ -14,7 +14,7 @@ from otx.core.catalog import ModelRow
 from otx.core.errors import UserError
 from otx.core.evidence import Evidence
 from otx.core.input_spec import InputSpec, ResizeMode
-from otx.core.task import OTXTaskType, TaskSpec
+from otx.core.task import TaskSpec
 from otx.recipes.plan import Plan
 from otx.training.schedule import Schedule
 from otx.training.settings import ScheduleSettings
@@ -35,7 +35,7 @@ PATIENCE_SHARE = 0.3
 """Of the planned epochs: the end of the schedule brings the last points, so stopping early is for hopeless runs."""
 
 
-def choose_task(plan: Plan, evidence: Evidence, specs: Mapping[OTXTaskType, TaskSpec]) -> TaskSpec:
+def choose_task(plan: Plan, evidence: Evidence, specs: Mapping[str, TaskSpec]) -> TaskSpec:
     """The task that the data was made for, unless the user named one.
 
     Raises:
@@ -57,7 +57,7 @@ def choose_task(plan: Plan, evidence: Evidence, specs: Mapping[OTXTaskType, Task
         raise UserError(msg)
     best = max(claims, key=lambda task: claims[task].fit)
     others = ", ".join(f"{task} ({claim.reason})" for task, claim in claims.items() if task != best)
-    plan.choose("task", best.value, claims[best].reason + (f"; less likely: {others}" if others else ""))
+    plan.choose("task", str(best), claims[best].reason + (f"; less likely: {others}" if others else ""))
     return specs[best]
 
 

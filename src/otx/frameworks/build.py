@@ -12,14 +12,13 @@ from otx.core.input_spec import InputSpec
 from otx.core.label_info import LabelInfo
 from otx.core.model import OTXModel
 from otx.core.refs import resolve
-from otx.core.task import OTXTaskType
 from otx.core.transfer import TransferReport, require_fit, transfer
 from otx.frameworks import catalog
 from otx.frameworks.user_file import is_user_file, user_row
 from otx.frameworks.weights import fetch, read_file
 
 
-def find_row(name: str, task: OTXTaskType) -> ModelRow:
+def find_row(name: str, task: str) -> ModelRow:
     """What `--model` names: a catalog row, any model that its framework knows, or a class in the user's file.
 
     Raises:

@@ -13,7 +13,6 @@ from otx.core.catalog import ModelRow
 from otx.core.errors import UserError, nearest
 from otx.core.input_spec import InputSpec
 from otx.core.model import OTXModel
-from otx.core.task import OTXTaskType
 
 
 def is_user_file(name: str) -> bool:
@@ -21,7 +20,7 @@ def is_user_file(name: str) -> bool:
     return name.partition(":")[0].endswith(".py")
 
 
-def user_row(name: str, task: OTXTaskType) -> ModelRow:
+def user_row(name: str, task: str) -> ModelRow:
     """The row of a class in the user's own file, as if it stood in the catalog.
 
     The class says what it wants to be fed: `default_input = InputSpec(height=..., width=...)`.
@@ -51,7 +50,7 @@ def user_row(name: str, task: OTXTaskType) -> ModelRow:
     )
 
 
-def load_user_class(path: Path, name: str, task: OTXTaskType) -> type[OTXModel[Any, Any]]:
+def load_user_class(path: Path, name: str, task: str) -> type[OTXModel[Any, Any]]:
     """Import a model class from a Python file.
 
     This runs the file. Its name must come from the user's command or code, never from data or a checkpoint.

@@ -8,11 +8,11 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from otx.core.errors import UserError, nearest
-from otx.core.task import OTXTaskType, TaskSpec
+from otx.core.task import TaskSpec
 
 
 @cache
-def task_specs() -> dict[OTXTaskType, TaskSpec]:
+def task_specs() -> dict[str, TaskSpec]:
     """Every task that can be used: the folders of this package and packages with an `otx.tasks` entry point.
 
     A folder offers `SPECS`, a tuple of rows, in its `spec.py`; an entry point names such a tuple.
@@ -27,7 +27,7 @@ def task_specs() -> dict[OTXTaskType, TaskSpec]:
     for entry in entry_points(group="otx.tasks"):
         offers += entry.load()
 
-    specs: dict[OTXTaskType, TaskSpec] = {}
+    specs: dict[str, TaskSpec] = {}
     for spec in offers:
         if spec.task in specs:
             msg = f"task {spec.task} is offered twice; remove one of the packages that provide it"
@@ -36,14 +36,14 @@ def task_specs() -> dict[OTXTaskType, TaskSpec]:
     return specs
 
 
-def task_spec(task: OTXTaskType | str) -> TaskSpec:
+def task_spec(task: str) -> TaskSpec:
     """The row of one task, by its name in any case.
 
     Raises:
         UserError: There is no such task; the message names the nearest.
     """
-    specs = {str(key): spec for key, spec in task_specs().items()}
-    name = str(task).upper()
+    specs = task_specs()
+    name = task.upper()
     if name not in specs:
         msg = f"unknown task {task!r}.{nearest(name, specs)}"
         raise UserError(msg)

@@ -17,7 +17,7 @@ from otx.core.image_info import ImageInfo
 from otx.core.input_spec import InputSpec
 from otx.core.label_info import LabelInfo
 from otx.core.model import OTXModel
-from otx.core.task import OTXTaskType, TaskSpec
+from otx.core.task import TaskSpec
 from otx.data.images import read_image
 from otx.data.index import DataIndex, build_index
 from otx.data.source import open_source
@@ -94,7 +94,7 @@ def _sample(item: Any, reader: Any, input_spec: InputSpec) -> OTXDataEntity:  # 
 
 
 @cache
-def _demo(task: OTXTaskType) -> DataIndex:
+def _demo(task: str) -> DataIndex:
     """The task's demonstration set, made once per process."""
     spec = task_spec(task)
     root = Path(tempfile.mkdtemp(prefix="otx-testing-"))

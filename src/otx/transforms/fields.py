@@ -47,17 +47,9 @@ def boxes_of(sample: OTXDataEntity) -> tv_tensors.BoundingBoxes | None:
     return next(boxes, None)
 
 
-def object_fields(sample: OTXDataEntity, count: int) -> dict[str, Tensor]:
-    """Fields with one row per object: tensors, other than the image, that have as many rows as there are boxes."""
-    found = {field.name: getattr(sample, field.name) for field in fields(sample)}
-    return {
-        name: value
-        for name, value in found.items()
-        if isinstance(value, Tensor)
-        and not isinstance(value, tv_tensors.Image)
-        and value.ndim > 0
-        and len(value) == count
-    }
+def object_fields(sample: OTXDataEntity) -> dict[str, Tensor]:
+    """The fields with one row per object."""
+    return {name: getattr(sample, name) for name in sample.per_object}
 
 
 def keep_objects(sample: SampleT, keep: Tensor) -> SampleT:
@@ -69,9 +61,7 @@ def keep_objects(sample: SampleT, keep: Tensor) -> SampleT:
     """
     if bool(keep.all()):
         return sample
-    changes: dict[str, Any] = {
-        name: like(value, plain(value)[keep]) for name, value in object_fields(sample, len(keep)).items()
-    }
+    changes: dict[str, Any] = {name: like(value, plain(value)[keep]) for name, value in object_fields(sample).items()}
     return replace(sample, **changes)
 
 

@@ -94,7 +94,6 @@ def _join(tiles: list[SampleT], quarters: list[tuple[int, int, int, int]]) -> Sa
         rows, columns = slice(top, top + height), slice(left, left + width)
         image_HWC[rows, columns] = plain(tile.image).permute(1, 2, 0)[rows, columns]
     joined: dict[str, Any] = {"image": tv_tensors.Image(image_HWC.permute(2, 0, 1))}
-    boxes = boxes_of(first)
-    for name, value in object_fields(first, len(boxes) if boxes is not None else 0).items():
+    for name, value in object_fields(first).items():
         joined[name] = like(value, torch.cat([plain(getattr(tile, name)) for tile in tiles]))
     return replace(first, **joined)

@@ -85,7 +85,7 @@ ROWS = (
 )
 
 
-def lookup(name: str, task: OTXTaskType) -> ModelRow | None:
+def lookup(name: str, task: str) -> ModelRow | None:
     """The row of any timm model, with or without the tag of its weights, from timm's own tables.
 
     Raises:

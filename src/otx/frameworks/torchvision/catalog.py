@@ -123,7 +123,7 @@ ROWS = (
 )
 
 
-def lookup(name: str, task: OTXTaskType) -> ModelRow | None:
+def lookup(name: str, task: str) -> ModelRow | None:
     """The row of any classifier of torchvision, from torchvision's own tables.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -24,6 +24,8 @@ class DetDataEntity(OTXDataEntity):
         bboxes: (N, 4) XYXY in pixels of `image`.
         labels: (N,) int64 class indices.
     """
+
+    per_object: ClassVar[tuple[str, ...]] = ("bboxes", "labels")
 
     bboxes: tv_tensors.BoundingBoxes
     labels: Tensor
