@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from otx.core.image_info import ImageInfo
 @dataclass
 class ObjectSample(OTXDataEntity):
     """As a task with boxes and masks would have it; `mark` is one number per object that says which it is."""
+
+    per_object: ClassVar[tuple[str, ...]] = ("bboxes", "masks", "mark")
 
     bboxes: tv_tensors.BoundingBoxes
     masks: tv_tensors.Mask
