@@ -2,7 +2,7 @@
 
     python benchmarks/predict_throughput.py [--json] [--models NAME ...] [--images N] [--repeats N]
 
-Three things are timed on the same machine, one after the other, several times, and the medians are taken:
+Three things are timed on the same machine, one after the other, several times:
 
     decoding     the same image files read and resized by the same code on as many threads, nothing else
     benchmark    OpenVINO's own benchmark_app on the same IR: throughput hint, asynchronous, f32, batch 1, random input
@@ -11,6 +11,8 @@ Three things are timed on the same machine, one after the other, several times, 
 Decoding and inference share the cores, so per image no program can be faster than the two together:
 
     bound = 1 / (1 / decoding + 1 / benchmark)        ratio = predict / bound
+
+The ratio is taken within each turn, of neighbours in time, and the median of the turns counts.
 
 Weights are random: time does not depend on them.
 """
@@ -56,7 +58,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
     parser.add_argument("--models", nargs="+", default=MODELS, help="catalog names")
     parser.add_argument("--images", type=int, default=400, help="number of 640x480 JPEG files")
-    parser.add_argument("--repeats", type=int, default=3, help="how often each part is timed")
+    parser.add_argument("--repeats", type=int, default=5, help="how often each part is timed")
     parser.add_argument("--seconds", type=int, default=5, help="how long benchmark_app runs each time")
     args = parser.parse_args()
     load = os.getloadavg()[0]
@@ -107,8 +109,9 @@ def time_model(name: str, images: list[Path], folder: Path, repeats: int, second
         count = sum(1 for _ in predict_files(exported, images))
         runs["predict"].append(count / (time.perf_counter() - began))
     rates = {part: statistics.median(values) for part, values in runs.items()}
-    bound = 1 / (1 / rates["decoding"] + 1 / rates["benchmark_app"])
-    return {"model": name, **rates, "bound": bound, "ratio": rates["predict"] / bound, "runs": runs}
+    bounds = [1 / (1 / a + 1 / b) for a, b in zip(runs["decoding"], runs["benchmark_app"], strict=True)]
+    ratio = statistics.median(rate / bound for rate, bound in zip(runs["predict"], bounds, strict=True))
+    return {"model": name, **rates, "bound": statistics.median(bounds), "ratio": ratio, "runs": runs}
 
 
 def time_decoding(images: list[Path], spec: InputSpec) -> float:

@@ -4,8 +4,9 @@
 
 Each round trains by `Engine.train` with FP32 and the plain memory layout, by a bare loop (the same loader, AdamW, no
 validation, no checkpoint), and by `Engine.train` with its defaults. The first epoch of each does not count. Compared
-are the seconds of the training part of an epoch; validation and checkpoints are left out on both sides. Run it on an
-idle machine: the three take turns, but a neighbour that comes and goes spoils any of them.
+are the seconds of the training part of an epoch; validation and checkpoints are left out on both sides. A ratio is
+taken within each round, of neighbours in time, and the median of the rounds counts. Run it on an idle machine: a
+neighbour that comes and goes spoils any of them.
 """
 
 from __future__ import annotations
@@ -86,26 +87,32 @@ def bare_epochs(work_dir: Path, model: str, epochs: int) -> list[float]:
 
 
 def measure(model: str, data_root: Path, rounds: int, epochs: int) -> dict[str, Any]:
-    """Both ratios for one model, from the medians over all epochs."""
-    seconds: dict[str, list[float]] = {"same_format": [], "bare": [], "default": []}
+    """Both ratios for one model: the medians over the rounds."""
+    seconds: dict[str, list[list[float]]] = {"same_format": [], "bare": [], "default": []}
     choice: dict[str, Any] = {}
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
             same, default = Path(folder) / "same", Path(folder) / "default"
-            seconds["same_format"] += engine_epochs(data_root, model, same, epochs, SAME)
-            seconds["bare"] += bare_epochs(same, model, epochs)
-            seconds["default"] += engine_epochs(data_root, model, default, epochs, {})
+            seconds["same_format"].append(engine_epochs(data_root, model, same, epochs, SAME))
+            seconds["bare"].append(bare_epochs(same, model, epochs))
+            seconds["default"].append(engine_epochs(data_root, model, default, epochs, {}))
             choice = _choice(default)
-    middle = {name: statistics.median(values) for name, values in seconds.items()}
+    middle = {name: [statistics.median(one) for one in by_round] for name, by_round in seconds.items()}
     return {
         "model": model,
-        "ratio_same_format": round(middle["same_format"] / middle["bare"], 4),
-        "ratio_default": round(middle["default"] / middle["bare"], 4),
-        "seconds_per_epoch": {name: [round(value, 3) for value in values] for name, values in seconds.items()},
+        "ratio_same_format": _ratio(middle["same_format"], middle["bare"]),
+        "ratio_default": _ratio(middle["default"], middle["bare"]),
+        "seconds_per_epoch": {
+            name: [[round(value, 3) for value in one] for one in by_round] for name, by_round in seconds.items()
+        },
         "default": choice,
         "cores": os.cpu_count(),
         "load_average": os.getloadavg()[0],
     }
+
+
+def _ratio(ours: list[float], bare: list[float]) -> float:
+    return round(statistics.median(a / b for a, b in zip(ours, bare, strict=True)), 4)
 
 
 def _choice(work_dir: Path) -> dict[str, Any]:
@@ -123,7 +130,7 @@ def main() -> None:
     parser.add_argument("--model", nargs="+", default=MODELS, help=f"catalog names (default: {' '.join(MODELS)})")
     parser.add_argument("--data_root", type=Path, help="a classification data set (default: generated images)")
     parser.add_argument("--images", type=int, default=320, help="number of generated images (default: 320)")
-    parser.add_argument("--rounds", type=int, default=3, help="how often they take turns (default: 3)")
+    parser.add_argument("--rounds", type=int, default=5, help="how often they take turns (default: 5)")
     parser.add_argument("--epochs", type=int, default=2, help="epochs that count, in each turn (default: 2)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

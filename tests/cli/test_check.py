@@ -40,6 +40,14 @@ def test_programs_read_the_documented_keys(otx: Run, cats_and_dogs: Path, capfd:
     assert report == Engine(cats_and_dogs).check().to_json()
 
 
+def test_a_named_work_dir_gets_the_report(
+    otx: Run, cats_and_dogs: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert otx("check", "--data_root", cats_and_dogs, "--work_dir", tmp_path / "run", "--json") == 0
+    report = json.loads(capfd.readouterr().out)
+    assert json.loads((tmp_path / "run" / "data" / "report.json").read_text()) == report
+
+
 def test_a_broken_image_is_named_and_refused_unless_skipped(
     otx: Run, cats_and_dogs: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,7 +99,7 @@ def test_many_problems_and_classes_are_shortened(capsys: pytest.CaptureFixture[s
         "trainable": True,
         "reason": "",
     }
-    _show(report, Path("my data"), console())
+    _show(report, Path("my data"), None, console())
     text = capsys.readouterr().out
     assert "class29" in text
     assert "class30" not in text

@@ -33,6 +33,19 @@ def test_user_may_hand_a_choice_back(tmp_path: Path) -> None:
     assert plan["training.max_epochs"] == 12
 
 
+def test_a_number_may_stand_for_a_word(tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("training: {precision: 32}\n")
+    plan = Plan()
+    plan.add_recipe(str(recipe))
+    assert plan["training.precision"] == "32"
+    plan.add_user(parse_assignments(["training.precision=32", "training.max_epochs=32"]), "given")
+    assert (plan["training.precision"], plan["training.max_epochs"]) == ("32", 32)
+    plan.add_user({"training.precision": 16}, "given")
+    with pytest.raises(UserError, match="precision"):
+        plan.settings()
+
+
 def test_overlay_inherits_from_its_base(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text("seed: 1\ntraining: {optimizer: {lr: 0.1, name: sgd}}\n")
     overlay = tmp_path / "overlay.yaml"

@@ -26,23 +26,29 @@ def run(
     task: TaskName = None,
     data_format: DataFormat = None,
     on_bad_data: OnBadData = None,
+    work_dir: Annotated[
+        Path | None, Option("Folder that gets the report as data/report.json (default: none).", "DIR", "output")
+    ] = None,
 ) -> Outcome:
     """Run `otx check`; its `--help` says what the options mean."""
     from otx.engine import Engine
 
-    result = Engine(data_root, task=task, data_format=data_format, on_bad_data=on_bad_data).check()
+    engine = Engine(data_root, task=task, work_dir=work_dir, data_format=data_format, on_bad_data=on_bad_data)
+    result = engine.check()
     return Outcome(
         document=result.to_json(),
-        show=lambda console: _show(result.report, data_root, console),
+        show=lambda console: _show(result.report, data_root, work_dir, console),
         exit_status=0 if result.trainable else 1,
     )
 
 
-def _show(report: dict[str, Any], data_root: Path | None, console: Console) -> None:
+def _show(report: dict[str, Any], data_root: Path | None, work_dir: Path | None, console: Console) -> None:
     _facts(report, console)
     if report["subsets"]:
         _counts(report, console)
     _problems(report["problems"], console)
+    if work_dir is not None:
+        console.print(f"\nreport   {work_dir}/data/report.json", markup=False)
     if report["trainable"]:
         console.print("\nverdict  [bold green]can be trained on[/]")
         console.print(f"next     otx train --data_root {shlex.quote(str(data_root))}", markup=False)

@@ -11,16 +11,18 @@ from otx.data.index import DataIndex, build_index
 from otx.data.source import DataSource, open_source
 from otx.engine.autoconfig import choose_task
 from otx.engine.results import CheckResult
+from otx.engine.workspace import Workspace
 from otx.recipes.plan import Plan
 from otx.recipes.settings import AUTO
 from otx.tasks import task_specs
 
 
-def check(plan: Plan) -> CheckResult:
-    """Read all annotations and the heads of all images; nothing is written.
+def check(plan: Plan, work_dir: Path | None = None) -> CheckResult:
+    """Read all annotations and the heads of all images; the data root is left as it is.
 
     Args:
         plan: Names the data root and whatever else the user said; the task is chosen from the content if it is open.
+        work_dir: Gets the report as `data/report.json`; None: nothing is written.
 
     Raises:
         UserError: There is no such folder, its format is unknown, or the named task or format does not exist.
@@ -28,7 +30,13 @@ def check(plan: Plan) -> CheckResult:
     if not plan["data_root"]:
         msg = "no data set: name its folder with --data_root DIR"
         raise UserError(msg)
-    data_format = plan["data_format"]
+    result = _look(plan, plan["data_format"])
+    if work_dir is not None:
+        Workspace(work_dir.absolute()).write_json("data/report.json", result.report)
+    return result
+
+
+def _look(plan: Plan, data_format: str) -> CheckResult:
     source = open_source(Path(plan["data_root"]), None if data_format == AUTO else data_format)
     task_is_given = not plan.is_open("task")
     try:

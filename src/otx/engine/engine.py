@@ -73,12 +73,14 @@ class Engine:
     def check(self) -> CheckResult:
         """Look into the data root: what it holds, what is wrong with it, whether it can be trained on.
 
+        A named work dir gets the report as `data/report.json`.
+
         Raises:
             UserError: There is no such folder, its format is unknown, or the named task or format does not exist.
         """
         from otx.engine.check import check
 
-        return check(self.given.plan())
+        return check(self.given.plan(), self.given.work_dir)
 
     def configure(
         self, *, max_epochs: int | None = None, precision: Literal["auto", "32", "bf16"] | None = None

@@ -12,7 +12,7 @@ import yaml
 from otx.core.atomic import write_atomic
 from otx.core.errors import UserError
 from otx.recipes.files import parse_yaml, read_recipe
-from otx.recipes.settings import AUTO, DEFAULTS, Settings, check_key, nested, to_settings
+from otx.recipes.settings import AUTO, DEFAULTS, Settings, as_declared, check_key, nested, to_settings
 
 Origin = Literal["user", "recipe", "auto"]
 
@@ -46,7 +46,7 @@ class Plan:
         """Lay a recipe of OTX over the defaults and over the recipes added before, under what the user said."""
         for key, value in read_recipe(name).items():
             if self.choices[key].origin != "user":
-                self.choices[key] = Choice(value, "recipe", name)
+                self.choices[key] = Choice(as_declared(key, value), "recipe", name)
 
     def add_user(self, values: Mapping[str, Any], reason: str) -> None:
         """Take over settings that the user gave; a value of `auto` hands the choice back to OTX.
@@ -56,7 +56,7 @@ class Plan:
         """
         for key, value in values.items():
             check_key(key, reason)
-            self.choices[key] = Choice(value, "user", reason)
+            self.choices[key] = Choice(as_declared(key, value), "user", reason)
 
     def add_config(self, path: Path) -> None:
         """Take over the settings of a user's recipe file."""

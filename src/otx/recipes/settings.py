@@ -118,12 +118,22 @@ def _check_value(parser: ArgumentParser, key: str, value: Any) -> None:  # noqa:
         raise UserError(msg) from error
 
 
-def _annotation(key: str) -> str:
+def as_declared(key: str, value: Any) -> Any:  # noqa: ANN401 - settings have many types
+    """A number where the setting wants one of a few words is that word: YAML reads `precision: 32` as a number."""
+    words = typing.get_args(_hint(key))
+    return str(value) if type(value) is int and str(value) in words else value
+
+
+def _hint(key: str) -> Any:  # noqa: ANN401 - a type
     owner: Any = Settings
     *sections, leaf = key.split(".")
     for section in sections:
         owner = typing.get_type_hints(owner)[section]
-    hint = typing.get_type_hints(owner)[leaf]
+    return typing.get_type_hints(owner)[leaf]
+
+
+def _annotation(key: str) -> str:
+    hint = _hint(key)
     return str(getattr(hint, "__name__", hint)) if isinstance(hint, type) else str(hint).replace("typing.", "")
 
 
