@@ -6,8 +6,8 @@ All writers take the same pictures (see `pictures`), so what is read back can be
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -224,4 +224,68 @@ def write_image_folders(root: Path, made: Sequence[Picture] | None = None, *, su
     for picture in written.pictures:
         folder = root / picture.subset / picture.label if subsets else root / picture.label
         written.images[picture.name] = paint(folder / f"{picture.name}.jpg", picture)
+    return written
+
+
+def datumaro_document(
+    made: Sequence[Picture], labels: Sequence[str] = LABELS, parents: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The JSON of Datumaro: boxes, and the whole-image labels (parted by commas) of pictures without boxes."""
+    items = []
+    for picture in made:
+        boxes = [
+            {"id": 0, "type": "bbox", "label_id": labels.index(label), "bbox": [x1, y1, x2 - x1, y2 - y1]}
+            for label, x1, y1, x2, y2 in picture.boxes
+        ]
+        whole = [] if boxes else [name for name in picture.label.split(",") if name]
+        tags = [{"id": 0, "type": "label", "label_id": labels.index(label)} for label in whole]
+        items.append(
+            {
+                "id": picture.name,
+                "annotations": [entry | {"attributes": {}, "group": 0} for entry in boxes + tags],
+                "image": {"path": f"{picture.name}.png", "size": [picture.height, picture.width]},
+            }
+        )
+    parents = parents or {}
+    declared = [{"name": name, "parent": parents.get(name, ""), "attributes": []} for name in labels]
+    return {"dm_format_version": "1.0", "infos": {}, "categories": {"label": {"labels": declared}}, "items": items}
+
+
+def write_datumaro(
+    root: Path,
+    made: Sequence[Picture] | None = None,
+    labels: Sequence[str] = LABELS,
+    *,
+    images: str = "images/{subset}/{name}.png",
+    parents: Mapping[str, str] | None = None,
+    groups: Sequence[Sequence[str]] = (),
+) -> Written:
+    """Datumaro's own format, a JSON per subset; `groups` are exclusive."""
+    written = Written(root, [replace(one, label="") for one in pictures()] if made is None else made)
+    for picture in written.pictures:
+        path = root / images.format(subset=picture.subset, name=picture.name)
+        written.images[picture.name] = paint(path, picture)
+    for subset, members in _by_subset(written.pictures).items():
+        path = root / "annotations" / f"{subset}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        document = datumaro_document(members, labels, parents)
+        document["categories"]["label"]["label_groups"] = [
+            {"name": f"group {number}", "group_type": "exclusive", "labels": list(group)}
+            for number, group in enumerate(groups)
+        ]
+        path.write_text(json.dumps(document, indent=1))
+    return written
+
+
+def write_csv(root: Path, made: Sequence[Picture] | None = None, labels: Sequence[str] = LABELS) -> Written:
+    """A CSV per subset with a column per class, by the whole-image labels (parted by commas) of each picture."""
+    written = Written(root, pictures() if made is None else made)
+    for picture in written.pictures:
+        written.images[picture.name] = paint(root / "images" / picture.subset / f"{picture.name}.png", picture)
+    for subset, members in _by_subset(written.pictures).items():
+        rows = [
+            ",".join([f"images/{subset}/{one.name}.png", *(str(int(name in one.label.split(","))) for name in labels)])
+            for one in members
+        ]
+        (root / f"labels_{subset}.csv").write_text("\n".join([f"file,{','.join(labels)}", *rows]) + "\n")
     return written

@@ -8,7 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.generated import Picture, paint, write_coco, write_darknet, write_image_folders, write_voc, write_yolo
+from tests.generated import (
+    Picture,
+    paint,
+    write_coco,
+    write_csv,
+    write_darknet,
+    write_datumaro,
+    write_image_folders,
+    write_voc,
+    write_yolo,
+)
 
 from otx.core.errors import UserError
 from otx.data.index import build_index
@@ -34,7 +44,7 @@ def assert_kept_in(source: DataSource, root: Path, bad: int) -> None:
     found = [problem for problem in source.problems if problem.kind == OUTSIDE]
     assert len(found) == bad
     assert all(problem.bad for problem in found)
-    reader = MultiClassClsReader() if source.format == "imagenet" else DetectionReader()
+    reader = MultiClassClsReader() if source.format in {"imagenet", "csv"} else DetectionReader()
     with pytest.raises(UserError, match=OUTSIDE):
         build_index(source, reader, on_bad_data="error", seed=0, split_file=None)
     index = build_index(source, reader, on_bad_data="skip", seed=0, split_file=None)
@@ -107,6 +117,27 @@ def test_darknet_lists_and_names_outside(root: Path) -> None:
     source = open_source(root)
     assert_kept_in(source, root, 2)
     assert next(entry.name for labels in source.categories.values() for entry in labels).startswith("class_")
+
+
+@pytest.mark.parametrize("evil", EVIL)
+def test_datumaro(root: Path, evil: str) -> None:
+    write_datumaro(root)
+    name = EVIL[evil](root)
+    path = root / "annotations" / "train.json"
+    document = json.loads(path.read_text())
+    document["items"].append({"id": "evil", "annotations": [], "image": {"path": name}})
+    path.write_text(json.dumps(document))
+    links = sum(entry.is_symlink() for entry in root.rglob("*"))
+    assert_kept_in(open_source(root), root, 1 + links)
+
+
+@pytest.mark.parametrize("evil", ["dots", "absolute", "backslashes", "link to a file"])
+def test_csv(root: Path, evil: str) -> None:
+    write_csv(root)
+    with (root / "labels_train.csv").open("a") as stream:
+        stream.write(f"{EVIL[evil](root)},0,0,1\n")
+    links = sum(entry.is_symlink() for entry in root.rglob("*"))
+    assert_kept_in(open_source(root), root, 1 + links)
 
 
 def test_yolo_folder_outside(root: Path) -> None:

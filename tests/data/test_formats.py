@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from datumaro import AnnotationType
 from PIL import Image
 from tests.generated import (
     LABELS,
@@ -19,7 +20,9 @@ from tests.generated import (
     pictures,
     voc_xml,
     write_coco,
+    write_csv,
     write_darknet,
+    write_datumaro,
     write_image_folders,
     write_voc,
     write_yolo,
@@ -52,6 +55,8 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "yolo, roboflow": lambda root: write_yolo(root, images="{subset}/images"),
     "yolo, no empty files": lambda root: write_yolo(root, empty_files=False),
     "yolo, darknet": write_darknet,
+    "datumaro": write_datumaro,
+    "datumaro, one folder of images": lambda root: write_datumaro(root, images="images/{name}.png"),
 }
 
 
@@ -368,6 +373,133 @@ def test_broken_yaml(tmp_path: Path) -> None:
         open_source(tmp_path)
 
 
+TAGGED = [
+    Picture("a", "train", label="box,star"),
+    Picture("b", "train", label=""),
+    Picture("c", "val", label="Disc"),
+]
+
+
+def tags(source: DataSource) -> dict[str, list[str]]:
+    """Stem of an image -> its whole-image labels."""
+    labels = label_list(source)
+    return {
+        Path(item.id).stem: sorted(labels[one.label] for one in item.annotations)
+        for items in source.subsets.values()
+        for item in items
+    }
+
+
+@pytest.mark.parametrize(("write", "form"), [(write_datumaro, "datumaro"), (write_csv, "csv")])
+def test_several_labels_per_image(tmp_path: Path, write: Callable[..., object], form: str) -> None:
+    write(tmp_path, TAGGED)
+    source = open_source(tmp_path)
+    assert source.format == form
+    assert tags(source) == {"a": ["box", "star"], "b": [], "c": ["Disc"]}
+    assert (source.evidence.unlabelled, source.evidence.max_image_labels) == (1, 2)
+    assert {name: len(items) for name, items in source.subsets.items()} == {"train": 2, "val": 1}
+    assert list(source.problems) == []
+
+
+def test_groups_and_parents_of_all_files_are_put_together(tmp_path: Path) -> None:
+    write_datumaro(tmp_path, TAGGED, parents={"box": "star", "Disc": "gone"}, groups=[["star"], ["box", "Disc"]])
+    path = tmp_path / "annotations" / "val.json"
+    document = json.loads(path.read_text())
+    document["categories"]["label"] = {
+        "labels": [{"name": "box", "parent": "Disc"}, {"name": "Disc"}, {"name": "Disc"}],
+        "label_groups": [{"name": "group 1", "group_type": "exclusive", "labels": ["Disc", "ring"]}],
+    }
+    path.write_text(json.dumps(document))
+    source = open_source(tmp_path)
+    categories = source.categories[AnnotationType.label]
+    assert [(entry.name, entry.parent) for entry in categories] == [("box", "star"), ("Disc", ""), ("star", "")]
+    assert [group.labels for group in categories.label_groups] == [["star"], ["box", "Disc"]]
+    assert tags(source)["c"] == ["Disc"]
+    assert (source.evidence.label_groups, source.evidence.parents) == ((2, 1), 1)
+    assert source.problems.counts() == {
+        "class name given twice, merged": 1,
+        "class with two parents": 1,
+        "parent class is not declared": 1,
+    }
+
+
+def test_kinds_of_annotation_of_datumaro(tmp_path: Path) -> None:
+    write_datumaro(tmp_path, TAGGED[:1])
+    path = tmp_path / "annotations" / "train.json"
+    document = json.loads(path.read_text())
+    shapes = [
+        {"type": "polygon", "points": [1, 1, 9, 1, 9, 9]},
+        {"type": "points", "points": [1, 1, 9, 9], "visibility": [2, 1]},
+        {"type": "mask", "rle": {"counts": "0420", "size": [4, 2]}},
+        {"type": "rotated_bbox", "points": [20, 20, 10, 6, 30]},
+        {"type": "bbox", "bbox": [1, 2, 3, 4], "label_id": None},
+        {"type": "bbox", "bbox": [1, 2, 3]},
+        {"type": "rotated_bbox", "points": [20, 20]},
+        {"type": "bbox", "bbox": [1, 2, 3, 4], "label_id": 9},
+        {"type": "thought"},
+        "nonsense",
+    ]
+    document["items"][0]["annotations"] = [
+        {"id": 1, "group": 0, "attributes": {}, "label_id": 1} | shape if isinstance(shape, dict) else shape
+        for shape in shapes
+    ]
+    document["items"].append(document["items"][0])
+    path.write_text(json.dumps(document))
+    source = open_source(tmp_path)
+    (item,) = source.subsets["train"]
+    kinds = ["polygon", "points", "mask", "rotated_bbox", "bbox"]
+    assert [one.type.name for one in item.annotations] == kinds
+    assert source.evidence.annotations == dict.fromkeys(sorted(kinds), 1)
+    assert [one.label for one in item.annotations] == [0, 0, 0, 0, None]
+    assert item.annotations[3].get_rotated_bbox() == [20, 20, 10, 6, 30]
+    assert source.problems.counts() == {
+        "unreadable annotation": 4,
+        "annotation of an unknown class": 1,
+        "image id given twice": 1,
+    }
+    places = {one.where for one in source.problems if one.bad}
+    assert places == {f"annotations/train.json, image a, annotation {number}" for number in range(6, 11)}
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([{"parent": ""}], "expected a 'name' in each of the labels of annotations/train.json"),
+        ([{"name": "a"}], "cannot read the categories of annotations/train.json"),
+    ],
+)
+def test_categories_of_datumaro_that_cannot_be_understood(tmp_path: Path, labels: list[object], message: str) -> None:
+    write_datumaro(tmp_path, TAGGED[:1])
+    path = tmp_path / "annotations" / "train.json"
+    document = json.loads(path.read_text())
+    groups = [{"name": "x", "group_type": "odd", "labels": ["a"]}]
+    document["categories"]["label"] = {"labels": labels, "label_groups": groups}
+    path.write_text(json.dumps(document))
+    with pytest.raises(UserError, match=message):
+        open_source(tmp_path)
+
+
+def test_csv_oddities(tmp_path: Path) -> None:
+    write_csv(tmp_path, TAGGED, labels=("star", "box", "Disc"))
+    (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
+    with (tmp_path / "labels_train.csv").open("a") as stream:
+        stream.write("\nimages/train/gone.png,0,0,1\nimages/train/a.png,0,2,1\nimages/train/a.png,1\n")
+    source = open_source(tmp_path)
+    assert [(one.kind, one.where, one.bad) for one in source.problems] == [
+        ("missing image", "labels_train.csv:5", True),
+        ("unreadable annotation", "labels_train.csv:6", True),
+        ("unreadable annotation", "labels_train.csv:7", True),
+    ]
+    assert source.evidence.items == 4
+
+
+def test_json_and_csv_of_a_real_set_are_one(shared_data: Callable[[str], Path]) -> None:
+    root = shared_data("mlc_cards")
+    forms = {form: open_source(root, form) for form in ("datumaro", "csv")}
+    assert tags(forms["datumaro"]) == tags(forms["csv"])
+    assert len(tags(forms["csv"])) == 155
+
+
 SHARED = {
     "det_bccd": (("Platelets", "RBC", "WBC"), {"train": (110, 1582), "val": (25, 337), "test": (25, 307)}),
     "det_cards": (
@@ -409,6 +541,12 @@ def test_three_forms_of_a_real_set_are_one(shared_data: Callable[[str], Path], n
         ("otx_test_assets/yolo_dataset", "yolo", 10, 1),
         ("otx_test_assets/voc_dataset/voc_dataset1", "voc", 2, 2),
         ("otx_test_assets/car_tree_bug", "coco", 3, 10),
+        ("otx_test_assets/datumaro_h-label", "datumaro", 8, 24),
+        ("otx_test_assets/datumaro_multilabel", "datumaro", 3, 24),
+        ("otx_test_assets/hlabel_classification", "datumaro", 6, 16),
+        ("otx_test_assets/multilabel_classification", "datumaro", 2, 21),
+        ("hcls_grocery", "datumaro", 24, 342),
+        ("mlc_cards", "datumaro", 6, 155),
     ],
 )
 def test_real_sets(shared_data: Callable[[str], Path], name: str, form: str, labels: int, items: int) -> None:

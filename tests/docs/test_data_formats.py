@@ -36,6 +36,8 @@ def test_the_trees_are_recognised(tmp_path) -> None:
         "coco": [generated.write_coco],
         "voc": [generated.write_voc],
         "yolo": [generated.write_yolo, generated.write_darknet],
+        "datumaro": [generated.write_datumaro],
+        "csv": [generated.write_csv],
         "imagenet": [generated.write_image_folders],
     }
     trees = re.findall(r"^```\nmy_data/\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)

@@ -16,7 +16,8 @@ class Evidence:
         annotations: Number of annotations by kind: `label`, `bbox`, `rotated_bbox`, `polygon`, `mask`, `points`.
         unlabelled: Number of images without any annotation.
         max_image_labels: The most whole-image labels that one image has.
-        label_groups: Number of label groups or parent links in the categories (a hierarchy has some).
+        label_groups: Sizes of the label groups that the categories declare, in falling order.
+        parents: Number of labels that lie below another one.
         folders: Names of the folders below the data root that hold images (anomaly sets are known by theirs).
     """
 
@@ -25,7 +26,8 @@ class Evidence:
     annotations: Mapping[str, int]
     unlabelled: int = 0
     max_image_labels: int = 0
-    label_groups: int = 0
+    label_groups: tuple[int, ...] = ()
+    parents: int = 0
     folders: tuple[str, ...] = ()
 
     def count(self, *kinds: str) -> int:

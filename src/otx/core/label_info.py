@@ -3,20 +3,50 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import Any, Self
 
 from otx.core.errors import UserError
 
 
 @dataclass(frozen=True)
+class LabelGroup:
+    """Labels that answer one question about an image.
+
+    Attributes:
+        name: What the data set calls the group.
+        labels: Names of its labels.
+        parent: The label that must be true for the question to be asked; empty for one that is always asked.
+        exclusive: Exactly one of the labels is true; otherwise each is true or not, whatever the others are.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    parent: str = ""
+    exclusive: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return {"name": self.name, "labels": list(self.labels), "parent": self.parent, "exclusive": self.exclusive}
+
+
+@dataclass(frozen=True)
 class LabelInfo:
     """Names of the classes; position is the class index.
 
+    Attributes:
+        names: In output order.
+        groups: How the labels depend on each other, the group of a parent before those of its children; empty where
+            the task has no use for that.
+
     Raises:
-        UserError: A name occurs twice, or there is none.
+        UserError: A name occurs twice, or there is none; or the groups do not have each label once, or depend on each
+            other in a circle.
     """
 
     names: tuple[str, ...]
+    groups: tuple[LabelGroup, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -26,15 +56,43 @@ class LabelInfo:
         if twice:
             msg = f"label names must be unique, found more than once: {', '.join(twice)}"
             raise UserError(msg)
+        if self.groups:
+            self._check_groups()
+
+    def _check_groups(self) -> None:
+        grouped = list(chain.from_iterable(group.labels for group in self.groups))
+        if sorted(grouped) != sorted(self.names):
+            msg = f"expected each label in one group, found {', '.join(grouped)} for {', '.join(self.names)}"
+            raise UserError(msg)
+        above = {""}
+        for group in self.groups:
+            if group.parent not in above:
+                msg = (
+                    f"the labels {', '.join(group.labels)} lie below {group.parent!r}, which does not stand above them"
+                )
+                raise UserError(msg)
+            above.update(group.labels)
 
     def __len__(self) -> int:
         return len(self.names)
 
+    @cached_property
+    def parents(self) -> dict[str, str]:
+        """Label -> the label that it lies below, "" at the top; empty without groups."""
+        return {label: group.parent for group in self.groups for label in group.labels}
+
+    def path(self, name: str) -> tuple[str, ...]:
+        """A label with those that it lies below, the topmost first."""
+        parent = self.parents.get(name, "")
+        return (*self.path(parent), name) if parent else (name,)
+
     def to_dict(self) -> dict[str, Any]:
         """JSON form, for checkpoints and exported models."""
-        return {"names": list(self.names)}
+        groups = {"groups": [group.to_dict() for group in self.groups]} if self.groups else {}
+        return {"names": list(self.names)} | groups
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """Inverse of `to_dict`."""
-        return cls(tuple(data["names"]))
+        groups = [LabelGroup(**(group | {"labels": tuple(group["labels"])})) for group in data.get("groups", ())]
+        return cls(tuple(data["names"]), tuple(groups))

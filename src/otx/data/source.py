@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from otx.core.errors import UserError, nearest
 from otx.core.evidence import Evidence
 from otx.data.collector import collector_paused
-from otx.data.formats import coco, imagenet, voc, yolo
+from otx.data.formats import coco, csv_labels, datumaro_json, imagenet, voc, yolo
 from otx.data.formats.reading import Format, Part, Reading
 from otx.data.problems import OUTSIDE, Problems
 from otx.data.tree import DataTree, walk_data
@@ -21,7 +21,7 @@ from otx.data.unknown_format import describe_unknown
 if TYPE_CHECKING:
     import datumaro as dm
 
-FORMATS: dict[str, Format] = {module.NAME: module for module in (coco, voc, yolo, imagenet)}
+FORMATS: dict[str, Format] = {module.NAME: module for module in (coco, voc, yolo, datumaro_json, csv_labels, imagenet)}
 """The formats that are looked for. Of several explicit ones the one that explains most images wins, then the first."""
 
 
@@ -96,7 +96,7 @@ def open_source(root: Path, data_format: str | None = None) -> DataSource:
     for link, target in tree.leaving.items():
         problems.add(OUTSIDE, link, f"symbolic link to {target}", bad=True)
     parts = reading.read(problems)
-    categories = _merge_categories(parts)
+    categories = _merge_categories(parts, problems)
     subsets: dict[str, list[dm.DatasetItem]] = {}
     for part in parts:
         subsets.setdefault(part.subset, []).extend(part.items)
@@ -160,12 +160,14 @@ def _recognised_below(tree: DataTree) -> dict[str, str]:
     return below
 
 
-def _merge_categories(parts: Sequence[Part]) -> dm.CategoriesInfo:
+def _merge_categories(parts: Sequence[Part], problems: Problems) -> dm.CategoriesInfo:
     """Give all parts the same classes in the same order, and let their annotations index them."""
     from datumaro import AnnotationType, LabelCategories
 
     names = sorted({name for part in parts for name in part.labels}, key=label_order)
-    merged = {AnnotationType.label: LabelCategories.from_iterable(names)}
+    parents: dict[str, str] = {}
+    groups: dict[str, Any] = {}
+    merged: dict[Any, Any] = {}
     for part in parts:
         new = [names.index(name) for name in part.labels]
         _relabel(part.items, new)
@@ -173,13 +175,26 @@ def _merge_categories(parts: Sequence[Part]) -> dm.CategoriesInfo:
         if points is not None:
             points.items = {new[label]: entry for label, entry in points.items.items()}
             merged.setdefault(AnnotationType.points, points)
-    return merged
+        own = part.categories.get(AnnotationType.label, LabelCategories())
+        for entry in own:
+            if entry.parent and entry.parent not in names:
+                problems.add("parent class is not declared", part.subset, f"{entry.name} below {entry.parent}")
+            elif entry.parent and parents.setdefault(entry.name, entry.parent) != entry.parent:
+                kept = parents[entry.name]
+                problems.add("class with two parents", part.subset, f"{entry.name}: {kept} and {entry.parent}")
+        for group in own.label_groups:
+            known = groups.setdefault(group.name, group)
+            known.labels = [name for name in dict.fromkeys([*known.labels, *group.labels]) if name in names]
+    labels = LabelCategories.from_iterable((name, parents.get(name, "")) for name in names)
+    labels.label_groups = list(groups.values())
+    return merged | {AnnotationType.label: labels}
 
 
 def _relabel(items: Iterable[dm.DatasetItem], new: Sequence[int]) -> None:
     for item in items:
         for annotation in item.annotations:
-            annotation.label = new[annotation.label]
+            if getattr(annotation, "label", None) is not None:  # captions have none, and boxes may lack one
+                annotation.label = new[annotation.label]
 
 
 def label_order(name: str) -> tuple[list[tuple[bool, int, str]], str]:
@@ -198,10 +213,14 @@ def _evidence(
     for item in (item for members in subsets.values() for item in members):
         items += 1
         unlabelled += not item.annotations
-        # The polygons of one object count once; annotations without a group stand alone.
-        kinds = {(one.type.name, one.group or -1 - position) for position, one in enumerate(item.annotations)}
+        # The polygons of one object count once; whole-image labels and annotations without a group stand alone.
+        whole = AnnotationType.label
+        kinds = {
+            (one.type.name, -1 - position if one.type is whole else one.group or -1 - position)
+            for position, one in enumerate(item.annotations)
+        }
         counts.update(kind for kind, _ in kinds)
-        max_image_labels = max(max_image_labels, sum(kind == AnnotationType.label.name for kind, _ in kinds))
+        max_image_labels = max(max_image_labels, sum(kind == whole.name for kind, _ in kinds))
     labels = categories[AnnotationType.label]
     return Evidence(
         format=format_name,
@@ -209,6 +228,7 @@ def _evidence(
         annotations=dict(sorted(counts.items())),
         unlabelled=unlabelled,
         max_image_labels=max_image_labels,
-        label_groups=len(labels.label_groups) + sum(bool(entry.parent) for entry in labels),
+        label_groups=tuple(sorted((len(group.labels) for group in labels.label_groups), reverse=True)),
+        parents=sum(bool(entry.parent) for entry in labels),
         folders=tuple(sorted({PurePosixPath(folder).name for folder in tree.image_folders} - {""})),
     )

@@ -22,7 +22,7 @@ def describe_unknown(tree: DataTree, missing: Mapping[str, tuple[str, str]], bel
     """
     lines = [f"no known data format in {tree.root}", "Looked for:"]
     lines += [f"  {name}: {wanted}; {found}" for name, (wanted, found) in missing.items()]
-    lines += ["Found there:", *(f"  {line}" for line in _outline(tree)), _advice(tree, missing, below)]
+    lines += ["Found there:", *(f"  {line}" for line in _outline(tree)), _advice(tree, below)]
     return "\n".join(lines)
 
 
@@ -41,7 +41,7 @@ def _outline(tree: DataTree) -> list[str]:
     return [*lines[:_LINES], f"... and {more} more folders"] if more > 0 else lines
 
 
-def _advice(tree: DataTree, missing: Mapping[str, tuple[str, str]], below: Mapping[str, str]) -> str:
+def _advice(tree: DataTree, below: Mapping[str, str]) -> str:
     root = shlex.quote(str(tree.root))
     if below:
         listed = "\n".join(f"  --data_root {root}/{shlex.quote(top)}  ({name})" for top, name in below.items())
@@ -59,8 +59,6 @@ def _advice(tree: DataTree, missing: Mapping[str, tuple[str, str]], below: Mappi
         )
     if not tree.images:
         return f"There are no images below it. Name the folder that holds images and annotations, not {root}"
-    if "Datumaro's own format" in missing.get("coco", ("", ""))[1]:
-        return f"Nearest: coco. Write it anew: datum convert -i {root} -f coco -o {root}-coco -- --save-media"
     if tree.with_suffix(".json"):
         return f"Nearest: coco. Ask the tool that wrote the .json for COCO; what it holds: head -c 300 {_first(tree)}"
     return (

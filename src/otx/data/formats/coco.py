@@ -12,6 +12,7 @@ from otx.data.tree import DataTree
 
 NAME = "coco"
 LOOKED_FOR = "a .json file with lists 'images', 'annotations' and 'categories'"
+_MARKS = ("images", "annotations")
 _NAMED = 4
 
 
@@ -20,7 +21,7 @@ def find(tree: DataTree) -> Reading | str:
     documents: list[Document] = []
     others: list[str] = []
     for path in tree.with_suffix(".json"):
-        content = parse_json(tree, path, others)
+        content = parse_json(tree, path, others, _MARKS)
         if content is None:
             continue
         if not _is_coco(content):
@@ -32,7 +33,8 @@ def find(tree: DataTree) -> Reading | str:
     if not documents:
         return f"found no such file among {len(others)} .json: {'; '.join(others[:3])}" if others else "found no .json"
     for document in documents:
-        locate_images(tree, document)
+        images = document.content["images"]
+        locate_images(tree, document, ((image.get("id"), str(image["file_name"])) for image in images))
     documents, twins = _without_twins(documents)
     listed = sum(len(document.content["images"]) for document in documents)
     notes = [f"{twin.path} left out, it is about the same images as {kept.path}" for twin, kept in twins]
@@ -51,8 +53,6 @@ def find(tree: DataTree) -> Reading | str:
 def _outline(content: Any) -> str:  # noqa: ANN401 - JSON
     if not isinstance(content, dict):
         return f"a {type(content).__name__}"
-    if {"categories", "items"} <= content.keys():
-        return "Datumaro's own format"
     return f"the keys {', '.join(list(content)[:5])}"
 
 

@@ -1,14 +1,15 @@
-"""One annotation file of a COCO data set, before Datumaro reads it."""
+"""One JSON file of annotations (COCO's or Datumaro's own), before Datumaro reads it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from otx.core.errors import UserError
 from otx.data.problems import MISSING_IMAGE, OUTSIDE, Problems
 from otx.data.subset_names import subset_of_path
-from otx.data.tree import DataTree, NotLocatedError
+from otx.data.tree import DataTree, NotLocatedError, stem, suffix
 
 
 @dataclass
@@ -26,45 +27,59 @@ class Document:
     path: str
     content: dict[str, Any]
     subset: str
-    located: dict[int, str] = field(default_factory=dict)
+    located: dict[Any, str] = field(default_factory=dict)
     problems: Problems = field(default_factory=Problems)
 
 
-def parse_json(tree: DataTree, path: str, others: list[str]) -> Any:  # noqa: ANN401 - JSON
-    """Content of a JSON file; None, and a line in `others`, if it is broken and cannot have been COCO.
+def parse_json(tree: DataTree, path: str, others: list[str], marks: Sequence[str]) -> Any:  # noqa: ANN401 - JSON
+    """Content of a JSON file; None, and a line in `others`, if it cannot be of the format.
+
+    Args:
+        tree: Where the file is.
+        path: Its relative path.
+        others: Takes what was found instead.
+        marks: Keys that a file of the format has; one that lacks them is not parsed.
 
     Raises:
-        UserError: It is broken, and was COCO once; the message names the line.
+        UserError: It is broken, and was of the format once; the message names the line.
     """
     import orjson  # Datumaro brings it
 
-    try:
-        return orjson.loads(tree.files[path].read_bytes())
-    except orjson.JSONDecodeError as error:
-        text = tree.files[path].read_text(encoding="utf-8", errors="replace")
-        if '"annotations"' in text and '"images"' in text:
-            msg = f"{tree.files[path]}:{error.lineno}: broken JSON, {error.msg} (column {error.colno})"
-            raise UserError(msg) from error
-        others.append(f"{path} is broken JSON (line {error.lineno}: {error.msg})")
+    data = tree.files[path].read_bytes()
+    missing = [mark for mark in marks if f'"{mark}"'.encode() not in data]
+    if missing:
+        others.append(f"{path} has no {' and no '.join(map(repr, missing))}")
         return None
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        msg = f"{tree.files[path]}:{error.lineno}: broken JSON, {error.msg} (column {error.colno})"
+        raise UserError(msg) from error
 
 
-def locate_images(tree: DataTree, document: Document) -> None:
-    """Find the files of the images that a document lists, wherever they lie, and note those that are not there."""
+def locate_images(tree: DataTree, document: Document, listed: Iterable[tuple[Any, str]]) -> None:
+    """Find the files of the images that a document lists, wherever they lie, and note those that are not there.
+
+    Args:
+        tree: Where they are looked for.
+        document: Gets their paths.
+        listed: Id and name of each image; a name without a suffix stands for the image of that stem.
+    """
     folder = document.path.rpartition("/")[0]
     above = folder.rpartition("/")[0]
-    subset = document.subset
     shared = f"{above}/" if above else ""
-    folders = [f"{shared}images/{subset}", f"{shared}{subset}", f"{shared}images", folder, above, ""]
-    folders = [*dict.fromkeys(folders)]
+    names = (stem(document.path), document.subset)
+    folders = [f"{shared}{images}{name}" for name in names for images in ("images/", "")]
+    folders = [*dict.fromkeys([*folders, f"{shared}images", folder, above, ""])]
     wanted = subset_of_path(document.path)
-    for image in document.content["images"]:
+    for image_id, name in listed:
+        find = tree.locate if suffix(name) else tree.locate_image
         try:
-            path = tree.locate(str(image.get("file_name")), folders, wanted)
+            path = find(name, folders, wanted)
         except NotLocatedError as error:
             kind = OUTSIDE if error.outside else MISSING_IMAGE
-            document.problems.add(kind, f"{document.path}, image {image.get('id')}", str(error), bad=True)
+            document.problems.add(kind, f"{document.path}, image {image_id}", str(error), bad=True)
             if error.outside:
                 continue
             path = ""
-        document.located.setdefault(image.get("id"), path)
+        document.located.setdefault(image_id, path)
