@@ -44,13 +44,21 @@ class Sound(OTXMultiClassClsModel):
     """A tiny network that keeps the contract."""
 
     def create_model(self) -> nn.Module:
-        return nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, len(self.label_info)))
+        return nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(self.width, len(self.label_info)))
+
+    @property
+    def width(self) -> int:
+        return 16 * self.input_spec.channels
 
     def customize_inputs(self, batch: Any) -> dict[str, Any]:
         return {"input": self.normalize(batch.images)}
 
     def label_rows(self, labels: int) -> dict[str, Tensor]:
         return {f"model.2.{kind}": torch.arange(labels).unsqueeze(1) for kind in ("weight", "bias")}
+
+
+class Colourful(Sound):
+    width = 48
 
 
 class Deaf(Sound):
@@ -151,6 +159,7 @@ def test_a_sound_model_passes() -> None:
         (Tied, "state_round_trip: expected a state dict without tensors that share memory"),
         (Mislabelled, "label_transfer: expected everything but two new labels to be taken over"),
         (Frozen, "export_flag: the row says exportable"),
+        (Colourful, "rgb_only_flag: expected the row to take five channels, or to say rgb_only"),
     ],
 )
 def test_breaches_are_noticed(adapter: type[OTXMultiClassClsModel], message: str) -> None:
@@ -162,3 +171,6 @@ def test_flags_are_true_both_ways() -> None:
     check_model(row_of(Frozen, exportable=False), steps=12)
     with pytest.raises(ContractError, match="the row says not exportable, but the export works"):
         check_model(row_of(Sound, exportable=False), steps=12)
+    check_model(row_of(Colourful, rgb_only=True))
+    with pytest.raises(ContractError, match="the row says rgb_only, but five channels work"):
+        check_model(row_of(Sound, rgb_only=True), steps=12)

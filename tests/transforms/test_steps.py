@@ -12,6 +12,7 @@ from otx.core.input_spec import InputSpec, ResizeMode
 from otx.transforms.color import RandomColorTwist, color_matrix
 from otx.transforms.fields import no_draw
 from otx.transforms.mosaic import Mosaic
+from otx.transforms.steps import make_step
 from otx.transforms.zoom import RandomZoom
 
 
@@ -97,9 +98,28 @@ def test_color_twist_leaves_geometry_alone_and_needs_rgb(make_sample) -> None:
     assert twisted.bboxes is sample.bboxes
     assert twisted.image.shape == sample.image.shape
     assert not torch.equal(twisted.image, sample.image)
-    sample.image = type(sample.image)(sample.image[:1])
-    with pytest.raises(UserError, match="found 1 channels"):
-        RandomColorTwist(p=1.0)(sample, no_draw)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.float32])
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_color_twist_changes_the_light_of_any_image(make_sample, channels, dtype) -> None:
+    torch.manual_seed(0)
+    sample = make_sample()
+    pixels = sample.image[:1].float().repeat(channels, 1, 1) * (200 if dtype == torch.uint16 else 1)
+    sample.image = type(sample.image)(pixels.to(dtype))
+    before = sample.image.float()
+    after = RandomColorTwist(p=1.0, hue=0.0, saturation=0.0)(sample, no_draw).image
+    assert (after.dtype, after.shape) == (dtype, sample.image.shape)
+    assert 0.005 < (after.float().mean() / before.mean() - 1).abs() < 0.6
+    assert torch.corrcoef(torch.stack([before.flatten(), after.float().flatten()]))[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("name", ["ColorJitter", "RandAugment", "RandomPosterize"])
+def test_steps_for_pictures_are_refused_elsewhere(name) -> None:
+    deep = InputSpec(height=32, width=32, channels=1, mean=(0.5,), std=(0.5,), max_value=4095, dtype="uint16")
+    with pytest.raises(UserError, match=f"'{name}' is for 8-bit RGB, but images have 1 channel of uint16"):
+        make_step({"name": name, "bits": 4} if name == "RandomPosterize" else {"name": name}, deep)
+    make_step({"name": "RandomHorizontalFlip"}, deep)
 
 
 def test_a_probability_of_zero_does_nothing(make_sample) -> None:

@@ -65,7 +65,7 @@ def _facts(report: dict[str, Any], console: Console) -> None:
     sizes = report["image_sizes"]
     if sizes:
         spread = ", ".join(f"{name} {_spread(sizes[name])}" for name in ("width", "height"))
-        rows.append(("images", f"{report['evidence']['items']}, {spread} pixels"))
+        rows.append(("images", f"{report['evidence']['items']}, {spread} pixels, {report['pixels']}"))
     rows.append(("subsets", report["split"]))
     last = ""
     for name, text in rows:

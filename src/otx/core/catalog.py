@@ -63,6 +63,7 @@ class ModelRow:
         recipe: Overlay on the task's base recipe, for example `detection/detr`; empty for none.
         package: Importable package that the adapter needs.
         extra: Extra of `pip install otx[...]` that brings it; empty if a base dependency.
+        rgb_only: Cannot be built for another number of channels.
         exportable: Has a working OpenVINO and ONNX export with a dynamic batch.
         quantizable: Post-training quantisation by NNCF works.
         explainable: `otx explain` offers class maps.
@@ -81,6 +82,7 @@ class ModelRow:
     recipe: str = ""
     package: str
     extra: str = ""
+    rgb_only: bool = False
     exportable: bool = True
     quantizable: bool = True
     explainable: bool = False

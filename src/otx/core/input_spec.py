@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from otx.core.errors import UserError
 
@@ -18,6 +18,24 @@ class ResizeMode(StrEnum):
     """The longer side is scaled to the size, the rest is padded right and below."""
     CENTER_CROP = "center_crop"
     """The shorter side is scaled to the size divided by `crop_ratio`, then the centre is cut out."""
+
+
+class PixelFormat(NamedTuple):
+    """What pixels are made of.
+
+    Attributes:
+        channels: Number of channels.
+        dtype: `uint8`, `uint16` or `float32`.
+    """
+
+    channels: int
+    dtype: str
+
+    def __str__(self) -> str:
+        return f"{self.channels} channel{'s' if self.channels > 1 else ''} of {self.dtype}"
+
+
+RGB = PixelFormat(3, "uint8")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +54,8 @@ class InputSpec:
         crop_ratio: Size of the centre crop relative to the resized shorter side; only for `CENTER_CROP`.
         pad_value: Value in [0, 255] of padded pixels; only for `LETTERBOX`.
         multiple_of: Other sizes must be a multiple of this; 0 means that the size is fixed by the architecture.
-        max_value: Pixel value that is scaled to 1 (255 for uint8, 65535 for uint16, 1 for float).
+        max_value: Pixel value that is scaled to 1: 255 for uint8, 4095 for 12 bits in a uint16, ...
+        dtype: Type of the pixels, `uint8`, `uint16` or `float32`.
     """
 
     height: int
@@ -49,6 +68,7 @@ class InputSpec:
     pad_value: int = 114
     multiple_of: int = 32
     max_value: float = 255.0
+    dtype: str = "uint8"
 
     def __post_init__(self) -> None:
         if len(self.mean) != self.channels or len(self.std) != self.channels:
@@ -59,6 +79,17 @@ class InputSpec:
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return (self.height, self.width)
+
+    @property
+    def pixels(self) -> PixelFormat:
+        """What the pixels of an image must be made of."""
+        return PixelFormat(self.channels, self.dtype)
+
+    @property
+    def fill(self) -> float:
+        """Value of padded pixels, in units of the pixels."""
+        value = self.pad_value / 255 * self.max_value
+        return value if self.dtype == "float32" else round(value)
 
     def with_size(self, height: int, width: int) -> Self:
         """The same input at another size.

@@ -13,6 +13,7 @@ from otx.core.entity import OTXBatchDataEntity, OTXBatchLossEntity, OTXBatchPred
 from otx.core.input_spec import InputSpec
 from otx.core.label_info import LabelInfo
 from otx.core.metric import MetricResult
+from otx.core.stem import take_channels
 
 BatchT = TypeVar("BatchT", bound=OTXBatchDataEntity[Any])
 PredT = TypeVar("PredT", bound=OTXBatchPredEntity[Any])
@@ -69,10 +70,14 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
         self.options = dict(options or {})
         self.normalize = Normalize(input_spec)
         self.model: nn.Module = self.create_model()
+        take_channels(self.model, input_spec.channels)
 
     @abstractmethod
     def create_model(self) -> nn.Module:
-        """Build the framework's network with random weights, for `self.label_info` and `self.input_spec`."""
+        """Build the framework's network with random weights, for `self.label_info` and `self.input_spec`.
+
+        A network that can only be built for RGB gets its first convolutions changed for other channels afterwards.
+        """
 
     @abstractmethod
     def customize_inputs(self, batch: BatchT) -> dict[str, Any]:

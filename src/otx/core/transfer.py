@@ -12,6 +12,7 @@ from torch import Tensor
 from otx.core.errors import UserError
 from otx.core.label_info import LabelInfo
 from otx.core.model import OTXModel
+from otx.core.stem import RGB_CHANNELS, adapt_filters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,7 @@ def transfer(
     """Load what fits of a state dict; rows of labels with the same name move to their new place.
 
     Args:
-        model: Gets the weights, in place. What does not fit keeps its values.
+        model: Gets the weights, in place. What does not fit keeps its values; filters for RGB are adapted.
         state: Tensors by keys of the model's state dict.
         state_labels: Labels that the state was trained on; None where they are unknown, then label rows stay as
             they are, whatever their shape: row 0 of a stranger's file is not our first label.
@@ -72,8 +73,11 @@ def transfer(
         if key not in state:
             continue
         if key not in rows:
-            if state[key].shape == tensor.shape:
-                merged[key] = state[key]
+            weight = state[key]
+            if weight.ndim > 2 and (weight.shape[1], tensor.shape[1]) == (RGB_CHANNELS, model.input_spec.channels):
+                weight = adapt_filters(weight, tensor.shape[1])
+            if weight.shape == tensor.shape:
+                merged[key] = weight
         elif state_labels and _same_kind(state[key], tensor, state_rows[key], rows[key]):
             merged[key] = tensor.clone()
             for source, target in (

@@ -26,8 +26,8 @@ def check_data(
 
     Returns:
         `task`, `format`, `evidence`, `why` (of the format), `labels`, `subsets` (name -> `images`, `objects`,
-        `per_class`), `split`, `image_sizes` (`height` and `width` with `min`, `median`, `max`), `problems` (by kind),
-        `trainable` and, if it is not, the `reason`.
+        `per_class`), `split`, `image_sizes` (`height` and `width` with `min`, `median`, `max`), `pixels` (what they
+        are made of), `problems` (by kind), `trainable` and, if it is not, the `reason`.
     """
     reason = index.why_not_trainable()
     bad = len(index.problems.bad())
@@ -54,6 +54,7 @@ def check_data(
         },
         "split": index.split_origin,
         "image_sizes": _image_sizes(index),
+        "pixels": str(index.pixels),
         "problems": index.problems.to_list(),
         "trainable": not reason,
         "reason": reason,

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 from lightning.pytorch import LightningDataModule
 
 from otx.core.errors import UserError, nearest
+from otx.core.input_spec import PixelFormat
 from otx.data.dataset import Item, OTXDataset, Transform
 from otx.data.loader import Batch, BatchLoader
 from otx.data.reader import TaskReader
@@ -36,6 +37,7 @@ class OTXDataModule(LightningDataModule):
         eval_transform: Not random.
         settings: With numbers instead of `auto`.
         seed: Decides order and augmentation.
+        pixels: What images must be made of; None takes them as they are.
         on_bad_data: What to do with an image that turns out broken when it is decoded. `error` stops. `skip` takes the
             next readable image in training, so that batches keep their size, and leaves it out in evaluation.
         pin_memory: True where batches go to an accelerator.
@@ -56,6 +58,7 @@ class OTXDataModule(LightningDataModule):
         *,
         settings: DataSettings,
         seed: int,
+        pixels: PixelFormat | None = None,
         on_bad_data: Literal["error", "skip"] = "error",
         pin_memory: bool = False,
         rank: int = 0,
@@ -69,6 +72,7 @@ class OTXDataModule(LightningDataModule):
         self.eval_transform = eval_transform
         self.settings = settings
         self.seed = seed
+        self.pixels = pixels
         self.on_bad_data = on_bad_data
         self.pin_memory = pin_memory
         self.rank = rank
@@ -91,6 +95,7 @@ class OTXDataModule(LightningDataModule):
             self.reader,
             self.train_transform if train else self.eval_transform,
             self.seed,
+            pixels=self.pixels,
             replace_broken=train and self.on_bad_data == "skip",
         )
 

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from otx.core.entity import OTXDataEntity
 from otx.core.image_info import ImageInfo
+from otx.core.input_spec import PixelFormat
 from otx.data.images import BrokenImageError, read_image
 from otx.data.reader import TaskReader
 from otx.data.seeding import seeded
@@ -61,6 +62,7 @@ class OTXDataset(Dataset[SampleT], Generic[SampleT]):
         reader: Of the task.
         transform: Its randomness is seeded with (seed, epoch, index); the global generators stay as they were.
         seed: Of the run.
+        pixels: What images must be made of; None takes them as they are.
         replace_broken: Where an image cannot be read, the next one that can stands in for it; else none does.
     """
 
@@ -71,12 +73,14 @@ class OTXDataset(Dataset[SampleT], Generic[SampleT]):
         transform: Transform,
         seed: int,
         *,
+        pixels: PixelFormat | None = None,
         replace_broken: bool = False,
     ) -> None:
         self.items = items
         self.reader = reader
         self.transform = transform
         self.seed = seed
+        self.pixels = pixels
         self.replace_broken = replace_broken
 
     def __len__(self) -> int:
@@ -116,7 +120,7 @@ class OTXDataset(Dataset[SampleT], Generic[SampleT]):
             BrokenImageError: The image cannot be read.
         """
         item = self.items[index]
-        image = read_image(item.path)
+        image = read_image(item.path, self.pixels)
         height, width = image.shape[-2:]
         info = ImageInfo(index=index, path=str(item.path), height=height, width=width)
         return self.reader.entity(image, info, item.annotation)

@@ -1,73 +1,147 @@
-"""Reads image files: one that is broken, or cannot be told in 8-bit RGB, is an error that names it.
+"""Reads image files: one that is broken is an error that names it.
 
-torch is imported when the first image is decoded: sizes are asked for without it.
+8-bit pictures are RGB, whatever they are stored as. Deep pixels (16 bits, floats) and images of other numbers of
+channels stay as they are. torch is imported when the first image is handed out: heads are read without it.
 """
 
 from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from otx.core.errors import UserError
+from otx.core.input_spec import RGB, PixelFormat
+from otx.data.deep_images import open_deep
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from torchvision import tv_tensors
+
+Pixels = npt.NDArray[Any]
 
 JPEG_START = b"\xff\xd8\xff"
 JPEG_END = b"\xff\xd9"
 EXIF_ORIENTATION = 0x0112
 TURNED = range(5, 9)  # Orientations that swap height and width.
-DEEP_MODES = {"I", "F"}
+Image.MAX_IMAGE_PIXELS = 2**30
+"""Pillow's guard against decompression bombs stops at a fifth of that, which aerial images and slides exceed."""
 
 
 class BrokenImageError(UserError):
-    """An image file cannot be read, or its pixels have more than 8 bits; the message names the file."""
+    """An image file cannot be read, or is not of the kind that is asked for; the message names the file."""
+
+
+class ImageHead(NamedTuple):
+    """What the head of a file says.
+
+    Attributes:
+        height: Rows, as the image is shown.
+        width: Columns, as the image is shown.
+        pixels: What `read_image` gives.
+    """
+
+    height: int
+    width: int
+    pixels: PixelFormat
+
+
+def image_head(path: Path) -> ImageHead:
+    """Size and pixels of an image, from the head of the file.
+
+    Raises:
+        BrokenImageError: The file cannot be opened, its head is not that of an image, or `read_image` would refuse it.
+    """
+    try:
+        deep = open_deep(path)
+        if deep is not None:
+            return ImageHead(deep.height, deep.width, deep.format)
+        with Image.open(path) as image:
+            width, height = image.size
+            # Unasked, Pillow would decode a whole PNG to look for EXIF data behind the pixels.
+            turned = "exif" in image.info and image.getexif().get(EXIF_ORIENTATION) in TURNED
+    except Exception as error:
+        raise _broken(path, error) from error
+    return ImageHead(width, height, RGB) if turned else ImageHead(height, width, RGB)
 
 
 def image_size(path: Path) -> tuple[int, int]:
     """Height and width of the image as it is shown, from the head of the file.
 
     Raises:
-        BrokenImageError: The file cannot be opened, its head is not that of an image, or `read_image` would refuse it.
+        BrokenImageError: As `image_head`.
     """
-    try:
-        with Image.open(path) as image:
-            _refuse_deep(image)
-            width, height = image.size
-            # Unasked, Pillow would decode a whole PNG to look for EXIF data behind the pixels.
-            turned = "exif" in image.info and image.getexif().get(EXIF_ORIENTATION) in TURNED
-    except Exception as error:
-        raise _broken(path, error) from error
-    return (width, height) if turned else (height, width)
+    return image_head(path)[:2]
 
 
-def read_image(path: Path) -> tv_tensors.Image:
-    """Decode an image file to 8-bit RGB, turned as its EXIF orientation says; transparency is dropped.
+def read_image(path: Path, pixels: PixelFormat | None = None) -> tv_tensors.Image:
+    """Decode an image file, turned as its EXIF orientation says; transparency is dropped.
+
+    Args:
+        path: The file.
+        pixels: What the image shall be made of; None takes it as it is. Grey and RGB can stand for each other.
 
     Returns:
-        (3, H, W) uint8. In memory a pixel's channels lie together, which halves the time of resizing it.
+        (C, H, W). In memory a pixel's channels lie together, which halves the time of resizing it.
 
     Raises:
-        BrokenImageError: The file cannot be opened, is damaged, is cut short, is not an image, or has deeper pixels.
+        BrokenImageError: The file cannot be opened, is damaged, is cut short, is not an image, or has other pixels.
     """
     import torch
     from torchvision import tv_tensors
 
+    return tv_tensors.Image(torch.from_numpy(read_pixels(path, pixels)).permute(2, 0, 1))
+
+
+def read_pixels(path: Path, pixels: PixelFormat | None = None) -> Pixels:
+    """What `read_image` gives, as (H, W, C); needs no torch.
+
+    Raises:
+        BrokenImageError: As `read_image`.
+    """
     try:
-        data = path.read_bytes()
-        pixels_HWC = _decode_jpeg(data)
-        if pixels_HWC is None:
-            pixels_HWC = _decode_any(data)
+        deep = open_deep(path)
+        found = deep.read() if deep is not None else _decode(path.read_bytes())
+        return _as_asked(found, pixels)
     except Exception as error:
         raise _broken(path, error) from error
-    return tv_tensors.Image(torch.from_numpy(pixels_HWC).permute(2, 0, 1))
 
 
-def _decode_jpeg(data: bytes) -> np.ndarray | None:
+def can_stand_for(found: PixelFormat, wanted: PixelFormat) -> bool:
+    """Whether images of one kind can be read as another: grey can be repeated, RGB can become grey."""
+    return found.dtype == wanted.dtype and (found == wanted or {found.channels, wanted.channels} == {1, 3})
+
+
+def as_picture(image: Tensor | Pixels) -> Pixels:
+    """An image of any kind as 8-bit RGB, to be looked at.
+
+    Of more than three channels the first three are shown, of two the first. Deep pixels are stretched so that all but
+    the darkest and the brightest hundredth of them can be told apart.
+
+    Args:
+        image: (C, H, W) tensor, or (H, W, C) array.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    shown: Pixels = image if isinstance(image, np.ndarray) else image.permute(1, 2, 0).cpu().numpy()
+    shown = shown[..., :3] if shown.shape[2] >= RGB.channels else shown[..., :1].repeat(3, axis=2)
+    if shown.dtype == np.uint8:
+        return np.ascontiguousarray(shown)
+    low, high = np.percentile(shown, (1, 99))
+    return np.asarray(np.clip((shown - low) / max(high - low, 1e-9), 0, 1) * 255, np.uint8)
+
+
+def _decode(data: bytes) -> Pixels:
+    pixels_HWC = _decode_jpeg(data)
+    return _decode_any(data) if pixels_HWC is None else pixels_HWC
+
+
+def _decode_jpeg(data: bytes) -> Pixels | None:
     """A whole JPEG by OpenCV, in half of Pillow's time; None for anything else.
 
     OpenCV before 4.14 fills what is missing of a cut file with grey and says nothing, so those are left to Pillow.
@@ -79,20 +153,25 @@ def _decode_jpeg(data: bytes) -> np.ndarray | None:
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
 
 
-def _decode_any(data: bytes) -> np.ndarray:
+def _decode_any(data: bytes) -> Pixels:
     """Any format by Pillow, which raises where torchvision's PNG decoder would crash the process on a damaged file."""
     with Image.open(io.BytesIO(data)) as image:
-        _refuse_deep(image)
         # Not np.asarray: torch wants pixels that it may write to.
         return np.array(ImageOps.exif_transpose(image).convert("RGB"))
 
 
-def _refuse_deep(image: Image.Image) -> None:
-    """Pillow would cut pixels of 16 or 32 bits to 8 without a word."""
-    modes = {image.mode, *(str(tile[3]) for tile in getattr(image, "tile", ()))}
-    if any(mode in DEEP_MODES or ";16" in mode or ";32" in mode for mode in modes):
-        msg = "more than 8 bits per channel; convert it to 8 bits, choosing the range of values that matters"
+def _as_asked(found_HWC: Pixels, wanted: PixelFormat | None) -> Pixels:
+    import cv2
+
+    found = PixelFormat(found_HWC.shape[2], found_HWC.dtype.name)
+    if wanted is None or found == wanted:
+        return found_HWC
+    if not can_stand_for(found, wanted):
+        msg = f"expected {wanted}, found {found}"
         raise ValueError(msg)
+    if wanted.channels == 1:
+        return cv2.cvtColor(found_HWC, cv2.COLOR_RGB2GRAY)[..., np.newaxis]
+    return found_HWC.repeat(wanted.channels, axis=2)
 
 
 def _broken(path: Path, error: Exception) -> BrokenImageError:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from otx.core.errors import UserError
+from otx.core.input_spec import RGB, PixelFormat
 from otx.core.label_info import LabelInfo
 from otx.data.collector import collector_paused
-from otx.data.images import BrokenImageError, image_size
+from otx.data.images import BrokenImageError, image_head
 from otx.data.problems import BROKEN_IMAGE, Problems
 from otx.data.reader import TaskReader
 from otx.data.source import DataSource
@@ -51,6 +52,7 @@ class DataIndex:
         class_counts: Objects (or labels) per class, by subset.
         problems: Everything that was found wrong, in the files and in this step.
         split_origin: Where the subsets come from, in words.
+        pixels: What its images are made of; they are all alike.
         split: Images by subset where OTX had to split, as the split file has them; None where the data set is split.
     """
 
@@ -60,6 +62,7 @@ class DataIndex:
     problems: Problems
     split_origin: str
     split: dict[SubsetName, list[str]] | None = None
+    pixels: PixelFormat = RGB
 
     def why_not_trainable(self) -> str:
         """Why nothing can be learned from the data set; "" if it can be trained on."""
@@ -80,6 +83,7 @@ class _Found:
 
     name: str
     item: IndexedItem
+    pixels: PixelFormat
     label_ids: tuple[int, ...]
 
 
@@ -118,6 +122,7 @@ def build_index(
             one = _look_at(item, reader, labels, problems)
             if one is not None:
                 found.setdefault(subset, []).append(one)
+    pixels = _same_pixels(found, problems)
     if on_bad_data == "error" and problems.bad():
         raise UserError(_refusal(source, problems))
     subsets, origin, split = _subsets(found, problems, seed, split_file)
@@ -129,6 +134,7 @@ def build_index(
         problems=problems,
         split_origin=origin,
         split=split,
+        pixels=pixels,
     )
 
 
@@ -145,7 +151,7 @@ def _look_at(item: dm.DatasetItem, reader: TaskReader[Any], labels: LabelInfo, p
         return None  # the missing image has been reported
     path = Path(item.media.path)
     try:
-        height, width = image_size(path)
+        height, width, pixels = image_head(path)
     except BrokenImageError as error:
         problems.add(BROKEN_IMAGE, item.id, str(error), bad=True)
         return None
@@ -157,7 +163,18 @@ def _look_at(item: dm.DatasetItem, reader: TaskReader[Any], labels: LabelInfo, p
     if annotation is None:
         return None
     indexed = IndexedItem(path, height, width, annotation)
-    return _Found(item.id, indexed, tuple(reader.label_ids(annotation)))
+    return _Found(item.id, indexed, pixels, tuple(reader.label_ids(annotation)))
+
+
+def _same_pixels(found: dict[str, list[_Found]], problems: Problems) -> PixelFormat:
+    """What most images are made of; the others are taken out of `found`, because no model can be fed with both."""
+    counts = Counter(one.pixels for ones in found.values() for one in ones)
+    usual = counts.most_common(1)[0][0] if counts else RGB
+    for subset, ones in found.items():
+        for one in (one for one in ones if one.pixels != usual):
+            problems.add("image of another kind", one.name, f"{one.pixels}, most have {usual}", bad=True)
+        found[subset] = [one for one in ones if one.pixels == usual]
+    return usual
 
 
 def _reporter(where: str, problems: Problems) -> Callable[[str], None]:

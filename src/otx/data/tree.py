@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from otx.core.errors import UserError
 from otx.data.subset_names import SubsetName, subset_of_folder
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".jfif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = frozenset({".bmp", ".jfif", ".jpeg", ".jpg", ".npy", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 _ANNOTATION_SUFFIXES = frozenset({".csv", ".data", ".json", ".names", ".txt", ".xml", ".yaml", ".yml"})
 _NOT_DATA = frozenset({"__MACOSX", "__pycache__", "lost+found", "otx-workspace"})
 """Folders that are passed over; OTX's own may lie in the data root, and is full of pictures and JSON."""

@@ -28,7 +28,7 @@ def export(
 ) -> Path:
     """Write a model as OpenVINO IR (`.xml` and `.bin`) or ONNX (`.onnx`).
 
-    The graph takes `image`, (B, H, W, C) RGB pixels of type uint8 with a free B, normalises by itself, and gives the
+    The graph takes `image`, (B, H, W, C) pixels of the type of its `InputSpec` with a free B, normalises by itself, and gives the
     raw outputs that the task's `decode.py` documents. The model itself is not touched: a copy is exported.
 
     Args:

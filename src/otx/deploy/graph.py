@@ -15,13 +15,12 @@ from otx.core.model import OTXModel
 INPUT_NAME = "image"
 TRACE_BATCH = 2
 """More than one, so that nothing in the trace takes the batch for a dimension that broadcasts."""
-PIXEL_TYPES = {255.0: "u8", 65535.0: "u16", 1.0: "f32"}
-"""OpenVINO's name of the type of the pixels, by the pixel value that is scaled to 1."""
+PIXEL_TYPES = {"uint8": "u8", "uint16": "u16", "float32": "f32"}
 
 
 def pixel_type(spec: InputSpec) -> str:
     """OpenVINO's name of the type of the exported graph's input."""
-    return PIXEL_TYPES.get(spec.max_value, "f32")
+    return PIXEL_TYPES[spec.dtype]
 
 
 class NamedOutputs(nn.Module):
@@ -77,4 +76,5 @@ def export_graph(model: OTXModel[Any, Any], metadata: dict[str, dict[str, str]])
 
 def _example(spec: InputSpec) -> Tensor:
     noise = torch.rand(TRACE_BATCH, spec.channels, *spec.size, generator=torch.Generator().manual_seed(0))
-    return (noise * spec.max_value).round() if spec.max_value > 1 else noise
+    pixels = noise * spec.max_value
+    return pixels if spec.dtype == "float32" else pixels.round()

@@ -78,6 +78,7 @@ def _without_index(source: DataSource, task: str | None, reason: str) -> dict[st
         },
         "split": "",
         "image_sizes": {},
+        "pixels": "",
         "problems": source.problems.to_list(),
         "trainable": False,
         "reason": reason,

@@ -16,6 +16,7 @@ from otx.engine.autoconfig import (
     choose_pretrained,
     choose_workers,
 )
+from otx.engine.pixels import choose_pixels, require_pixels
 from otx.engine.reading import ReadData
 from otx.frameworks.build import find_row
 from otx.recipes.plan import Plan
@@ -50,6 +51,7 @@ def configure(plan: Plan, data: ReadData, own: OTXModel[Any, Any] | None) -> tup
     if own is not None:
         _check_own(own, data)
         plan.add_user({"model.name": type(own).__name__, "model.pretrained": False}, "the model given to the Engine")
+        require_pixels(data.index.pixels, own.input_spec, str(data.source.root))
         default = replace(own.input_spec, multiple_of=0)
     else:
         choose_model(plan, data.spec)
@@ -59,7 +61,7 @@ def configure(plan: Plan, data: ReadData, own: OTXModel[Any, Any] | None) -> tup
             plan.add_recipe(data.spec.finetune)
         if row.recipe:
             plan.add_recipe(row.recipe)
-        default = row.input_spec
+        default = choose_pixels(plan, row, data.index)
     input_spec = choose_input_size(plan, default, sizes)
     choose_batch_size(plan, input_spec, len(sizes))
     choose_epochs(plan, len(sizes))

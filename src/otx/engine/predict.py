@@ -105,7 +105,7 @@ def _predict_by_torch(
     graph, decode, settings = model.export_graph(), opened.spec.load("decode"), model.decode_settings()
     for file in files:
         try:
-            original = read_image(file)
+            original = read_image(file, model.input_spec.pixels)
         except UserError as error:
             if on_broken is None:
                 raise

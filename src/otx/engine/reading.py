@@ -81,5 +81,6 @@ def make_datamodule(plan: Plan, data: ReadData, input_spec: InputSpec) -> OTXDat
         FitToInput(input_spec),
         settings=settings.data,
         seed=settings.seed,
+        pixels=input_spec.pixels,
         on_bad_data=settings.on_bad_data,
     )

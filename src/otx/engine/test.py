@@ -10,6 +10,7 @@ from otx.core.errors import UserError
 from otx.engine.given import Given
 from otx.engine.opening import OpenedModel, locate, open_model
 from otx.engine.pictures import draw_pairs
+from otx.engine.pixels import require_pixels
 from otx.engine.reading import ReadData, make_datamodule, read_data
 from otx.engine.results import TestResult
 from otx.engine.workspace import Workspace
@@ -78,6 +79,7 @@ def data_for(given: Given, workspace: Workspace, opened: OpenedModel) -> tuple[R
             plan.choices[key] = choice
     plan.add_user({"task": str(opened.spec.task)}, "the model")
     data = read_data(plan, split_file=workspace.split if same else None, labels=opened.model.label_info)
+    require_pixels(data.index.pixels, opened.model.input_spec, str(data.source.root))
     plan.choose("data.batch_size", 8, "default of testing")
     plan.choose("data.workers", 1, "default of testing")
     plan.choose("data.eval_batch_size", plan["data.batch_size"], "that of training")

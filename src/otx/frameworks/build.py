@@ -8,7 +8,7 @@ from typing import Any
 
 from otx.core.catalog import ModelRow
 from otx.core.errors import UserError
-from otx.core.input_spec import InputSpec
+from otx.core.input_spec import RGB, InputSpec
 from otx.core.label_info import LabelInfo
 from otx.core.model import OTXModel
 from otx.core.refs import resolve
@@ -47,6 +47,9 @@ def build_model(
         UserError: Weights are asked for that the row does not have, cannot be had, or are not for this model.
     """
     row.require()
+    if row.rgb_only and input_spec.channels != RGB.channels:
+        msg = f"{row.name} takes RGB images only, not {input_spec.channels} channels; take another model (otx find)"
+        raise UserError(msg)
     model: OTXModel[Any, Any] = resolve(row.adapter)(labels, input_spec, row.arch, row.options)
     if isinstance(pretrained, Path):
         return model, _load_file(model, pretrained, row.weights.part if row.weights else "")

@@ -27,6 +27,14 @@ class ModelSettings:
     """Start from pretrained weights: true, false, a local weight file, or auto (when the row's weights are at hand)."""
     input_size: list[int] | Literal["auto"] = AUTO
     """Height and width in pixels. Higher costs time and memory by its square and finds smaller things."""
+    channels: int | Literal["auto"] = AUTO
+    """Channels of the images that the model is fed: 1 makes RGB grey, 3 repeats grey; auto: those of the data."""
+    max_value: float | Literal["auto"] = AUTO
+    """Pixel value that is scaled to 1; auto: 255, or what the training images reach. Changes no pixel, clips none."""
+    mean: list[float] | Literal["auto"] = AUTO
+    """Per channel, of pixels that are scaled by max_value; auto: of the weights, or measured."""
+    std: list[float] | Literal["auto"] = AUTO
+    """Per channel, likewise."""
 
 
 @dataclass(frozen=True)

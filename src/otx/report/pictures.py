@@ -12,7 +12,7 @@ from PIL import Image
 
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
-from otx.data.images import read_image
+from otx.data.images import as_picture, read_pixels
 
 if TYPE_CHECKING:
     from otx.core.entity import OTXBatchDataEntity
@@ -86,7 +86,7 @@ def write_batch(
     """Draw a sheet of samples as the model gets them: augmented, resized, with their truth.
 
     Args:
-        batch: Images as uint8, with annotations in pixels of the model's input.
+        batch: Images with annotations in pixels of the model's input.
         path: The JPEG to write.
         draw: Of the task.
         labels: Of the data set.
@@ -96,9 +96,9 @@ def write_batch(
     height, width = batch.images.shape[-2:]
     as_input = [ImageInfo(path=info.path, height=height, width=width) for info in batch.imgs_info]
     records = replace(batch, imgs_info=as_input).truth_records(labels)
-    pixels_NHWC = batch.images[:most].permute(0, 2, 3, 1).cpu().numpy()
     drawn = [
-        draw(Image.fromarray(pixels), record, labels, "") for pixels, record in zip(pixels_NHWC, records, strict=False)
+        draw(Image.fromarray(as_picture(image)), record, labels, "")
+        for image, record in zip(batch.images[:most], records, strict=False)
     ]
     return write_sheet(drawn, path, columns=columns)
 
@@ -132,7 +132,7 @@ def _tile(picture: Image.Image) -> Image.Image:
 
 
 def _open(record: Record) -> Image.Image:
-    return Image.fromarray(read_image(Path(record["image"])).permute(1, 2, 0).numpy())
+    return Image.fromarray(as_picture(read_pixels(Path(record["image"]))))
 
 
 def _save(picture: Image.Image, path: Path) -> Path:

@@ -70,6 +70,7 @@ class CompiledGraph(nn.Module):
         except RuntimeError as error:
             msg = f"OpenVINO cannot run the model on device {device!r}: {_last_line(error)}"
             raise UserError(msg) from error
+        self._dtype = self.compiled.input().get_element_type().to_dtype()
         self._request = self.compiled.create_infer_request()
 
     @property
@@ -83,7 +84,7 @@ class CompiledGraph(nn.Module):
 
     def run(self, images: Tensor, request: Any) -> dict[str, Tensor]:  # noqa: ANN401 - openvino is untyped
         """(B, C, H, W) pixels -> raw outputs by name, copied out of the request."""
-        pixels = images.permute(0, 2, 3, 1).contiguous().numpy()
+        pixels = images.permute(0, 2, 3, 1).contiguous().numpy().astype(self._dtype, copy=False)
         request.infer([pixels], share_inputs=True)
         return {
             port.any_name: torch.from_numpy(tensor.data.copy())

@@ -59,7 +59,7 @@ def predict_files(
 
     def predict(path: Path) -> Prediction:
         with torch.no_grad():
-            image = read_image(path)
+            image = read_image(path, model.input_spec.pixels)
             fitted, scale, offset = fit_image(image, model.input_spec)
             height, width = image.shape[-2:]
             info = ImageInfo(path=str(path), height=height, width=width, scale=scale, offset=offset)

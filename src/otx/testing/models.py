@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from otx.core.transfer import transfer
 from otx.deploy.difference import difference
 from otx.deploy.export import export
 from otx.deploy.settings import Tolerance
+from otx.frameworks.build import build_model
 from otx.runtime.exported import load_exported
 from otx.testing.subject import Subject, make_subject
 
@@ -121,6 +123,21 @@ def empty_image(subject: Subject) -> None:
         _predict(subject, batch)
 
 
+def rgb_only_flag(subject: Subject) -> None:
+    """Rows take images of five channels, except those that say `rgb_only`."""
+    half = (0.5,) * 5
+    spec = replace(subject.model.input_spec, channels=5, mean=half, std=half)
+    images = subject.batch.images[..., [0, 1, 2, 0, 1], :, :].float()
+    try:
+        model, _ = build_model(replace(subject.row, rgb_only=False), subject.model.label_info, spec, pretrained=False)
+        with torch.no_grad():
+            model.eval().export_graph()(images)
+    except (OTXError, RuntimeError, ValueError) as error:
+        _expect(subject.row.rgb_only, f"expected the row to take five channels, or to say rgb_only; found: {error}")
+    else:
+        _expect(not subject.row.rgb_only, "the row says rgb_only, but five channels work: set rgb_only=False")
+
+
 def export_flag(subject: Subject) -> None:
     """`exportable` rows give the same raw outputs from OpenVINO, for another batch size too; the others do not."""
     try:
@@ -190,6 +207,7 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     typed_predictions,
     batch_of_one,
     empty_image,
+    rgb_only_flag,
     export_flag,
     state_round_trip,
     label_transfer,

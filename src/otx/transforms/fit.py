@@ -33,7 +33,7 @@ class FitToInput:
         height, width = sample.image.shape[-2:]
         moves = plan_fit(height, width, self.input_spec)
         for move in moves:
-            sample = move_sample(sample, move, self.input_spec.pad_value)
+            sample = move_sample(sample, move, self.input_spec.fill)
         scale, offset = frame_change(height, width, moves)
         sample = replace(sample, img_info=replace(sample.img_info, scale=scale, offset=offset))
         return drop_vanished(sample) if self.input_spec.resize is ResizeMode.CENTER_CROP else sample
@@ -52,7 +52,7 @@ def fit_image(image: Tensor, input_spec: InputSpec) -> tuple[Tensor, tuple[float
     height, width = image.shape[-2:]
     moves = plan_fit(height, width, input_spec)
     for move in moves:
-        image = move_image(image, move, input_spec.pad_value)
+        image = move_image(image, move, input_spec.fill)
     return image, *frame_change(height, width, moves)
 
 

@@ -34,7 +34,7 @@ class Move(NamedTuple):
     canvas: tuple[int, int]
 
 
-def move_sample(sample: SampleT, move: Move, fill: int) -> SampleT:
+def move_sample(sample: SampleT, move: Move, fill: float) -> SampleT:
     """Apply a move to the image and to everything that lies in its pixels; boxes are clipped to the window."""
     changes: dict[str, Any] = {
         name: tv_tensors.Image(move_image(value, move, fill))
@@ -45,7 +45,7 @@ def move_sample(sample: SampleT, move: Move, fill: int) -> SampleT:
     return replace(sample, **changes)
 
 
-def move_image(image_CHW: Tensor, move: Move, fill: int) -> Tensor:
+def move_image(image_CHW: Tensor, move: Move, fill: float) -> Tensor:
     """Apply a move to pixels; what the image does not cover gets the value `fill`."""
     top, left, height, width = move.window
     pixels = plain(image_CHW)[:, top : top + height, left : left + width]
@@ -54,7 +54,7 @@ def move_image(image_CHW: Tensor, move: Move, fill: int) -> Tensor:
 
 
 def resize_image(pixels_CHW: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinear with antialiasing, uint8 in and out, on pixels whose channels lie together in memory.
+    """Bilinear with antialiasing, the same type in and out, on pixels whose channels lie together in memory.
 
     That layout takes half the time of the planar one, and the result is the same.
     """
@@ -65,7 +65,7 @@ def resize_image(pixels_CHW: Tensor, size: tuple[int, int]) -> Tensor:
     return resized
 
 
-def place_image(pixels_CHW: Tensor, move: Move, fill: int) -> Tensor:
+def place_image(pixels_CHW: Tensor, move: Move, fill: float) -> Tensor:
     """Put pixels on an empty canvas; they are returned as they are if they cover it."""
     channels, height, width = pixels_CHW.shape
     if (height, width) == move.canvas:

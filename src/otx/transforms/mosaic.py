@@ -84,7 +84,7 @@ class Mosaic:
         ratio = min(height / rows, width / columns)
         inner = random_move((rows, columns), (ratio, ratio), (height, width), self.scale)
         move = inner._replace(top=top + inner.top, left=left + inner.left, canvas=self.spec.size)
-        return show(sample, move, self.min_visible, self.spec.pad_value)
+        return show(sample, move, self.min_visible, self.spec.fill)
 
 
 def _join(tiles: list[SampleT], quarters: list[tuple[int, int, int, int]]) -> SampleT:

@@ -12,7 +12,7 @@ from torchvision.transforms import v2
 
 from otx.core.entity import OTXDataEntity
 from otx.core.errors import UserError, nearest
-from otx.core.input_spec import InputSpec
+from otx.core.input_spec import RGB, InputSpec
 from otx.transforms.color import RandomColorTwist
 from otx.transforms.fields import Draw, Step, pixel_fields
 from otx.transforms.fit import FitToInput
@@ -60,9 +60,26 @@ TORCHVISION = {
         "TrivialAugmentWide",
     )
 }
+ONLY_PICTURES = frozenset(
+    {
+        "AugMix",
+        "ColorJitter",
+        "RandAugment",
+        "RandomAdjustSharpness",
+        "RandomAutocontrast",
+        "RandomEqualize",
+        "RandomGrayscale",
+        "RandomInvert",
+        "RandomPhotometricDistort",
+        "RandomPosterize",
+        "RandomSolarize",
+        "TrivialAugmentWide",
+    }
+)
+"""Steps that change colours by the rules of 8-bit RGB."""
 NEEDLESS = {
     "Normalize": "the model normalises by its own mean and standard deviation",
-    "ToDtype": "images stay 8-bit until the model normalises them",
+    "ToDtype": "images stay as they are until the model normalises them",
     "ToImage": "samples hold images already",
     "ToTensor": "samples hold images already",
     "SanitizeBoundingBoxes": "objects that vanish are removed after the last step",
@@ -95,6 +112,9 @@ def make_step(settings: Mapping[str, Any], spec: InputSpec) -> Step:
     if name in OURS:
         step: Step = _build(name, OURS[name], {"input_spec": spec}, arguments)
         return step
+    if name in ONLY_PICTURES and spec.pixels != RGB:
+        msg = f"transform step {name!r} is for 8-bit RGB, but images have {spec.pixels}; RandomColorTwist takes any"
+        raise UserError(msg)
     if name in TORCHVISION:
         return TorchvisionStep(name, _build_torchvision(name, arguments))
     if name in NEEDLESS:

@@ -61,7 +61,7 @@ class RandomZoom:
         height, width = sample.image.shape[-2:]
         down, across = _fitted(height, width, self.spec)
         move = random_move((height, width), (down, across), self.spec.size, self.scale, self.aspect)
-        return show(sample, move, self.min_visible, self.spec.pad_value)
+        return show(sample, move, self.min_visible, self.spec.fill)
 
 
 def random_move(
@@ -95,7 +95,7 @@ def random_move(
     return Move((top, left, height, width), (shown_height, shown_width), row, column, canvas)
 
 
-def show(sample: SampleT, move: Move, min_visible: float, fill: int) -> SampleT:
+def show(sample: SampleT, move: Move, min_visible: float, fill: float) -> SampleT:
     """Move a sample, without the objects of which the window shows less than a share of `min_visible`."""
     boxes = boxes_of(sample)
     if boxes is not None and len(boxes):

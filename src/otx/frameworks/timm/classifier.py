@@ -9,7 +9,7 @@ from typing import Any
 
 import timm
 import torch
-from timm.models import PretrainedCfg, adapt_input_conv
+from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
 from otx.core.errors import UserError
@@ -57,9 +57,6 @@ class TimmClassifier(OTXMultiClassClsModel):
         if adapt is not None:
             network = (self.model,) if len(inspect.signature(adapt).parameters) > 1 else ()
             converted = adapt(converted, *network)
-        first = f"{_facts(self.arch).first_conv}.weight"
-        if first in converted and converted[first].shape[1] != self.input_spec.channels:
-            converted[first] = adapt_input_conv(self.input_spec.channels, converted[first])
         return super().convert_pretrained(converted, part)
 
 
