@@ -64,6 +64,15 @@ class OTXBatchDataEntity(ABC, Generic[SampleT]):
     def truth_records(self, labels: LabelInfo) -> list[dict[str, Any]]:
         """The annotations of each image in the form of `predictions.json`, in pixels of the original image."""
 
+    def graph_inputs(self) -> dict[str, Tensor]:
+        """What an exported graph of the task is fed for this batch, by name: `images`, and its `more_inputs`."""
+        return {"images": self.images}
+
+    @classmethod
+    def bare_inputs(cls, images: Tensor) -> dict[str, Tensor]:
+        """The like for (B, C, H, W) images of which nothing is known."""
+        return {"images": images}
+
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Self:
         """The batch on another device."""
         return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))

@@ -13,6 +13,7 @@ from otx.core.entity import OTXBatchDataEntity, OTXBatchLossEntity, OTXBatchPred
 from otx.core.input_spec import InputSpec
 from otx.core.label_info import LabelInfo
 from otx.core.metric import MetricResult
+from otx.core.raw_graph import GraphInput
 from otx.core.stem import take_channels
 
 BatchT = TypeVar("BatchT", bound=OTXBatchDataEntity[Any])
@@ -50,11 +51,13 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
 
     Attributes:
         task: The task that the class solves, set by the task's model base.
+        more_inputs: What the exported graph takes beside the images.
         model: The framework's network, as `create_model` made it.
         normalize: Turns pixels into what the network was made for.
     """
 
     task: ClassVar[str]
+    more_inputs: ClassVar[tuple[GraphInput, ...]] = ()
 
     def __init__(
         self,
@@ -91,6 +94,7 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
     def export_graph(self) -> nn.Module:
         """A module from (B, C, H, W) pixels, not normalised, to a dict of named tensors that `decode.py` understands.
 
+        It takes `images` and, in their order, the `more_inputs`; `OTXBatchDataEntity.graph_inputs` gives all by name.
         It must trace with a dynamic batch, and share its weights with this model.
         """
 

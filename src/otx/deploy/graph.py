@@ -11,10 +11,13 @@ from torch import Tensor, nn
 
 from otx.core.input_spec import InputSpec
 from otx.core.model import OTXModel
+from otx.core.raw_graph import GraphInput
 
 INPUT_NAME = "image"
 TRACE_BATCH = 2
 """More than one, so that nothing in the trace takes the batch for a dimension that broadcasts."""
+FREE_LENGTH = 3
+"""What a dimension that may be of any length has in the trace; neither one nor the batch, for the same reason."""
 PIXEL_TYPES = {"uint8": "u8", "uint16": "u16", "float32": "f32"}
 
 
@@ -27,7 +30,7 @@ class NamedOutputs(nn.Module):
     """A graph whose dict of outputs is a tuple, because tracing loses names.
 
     Args:
-        graph: From (B, C, H, W) pixels to named tensors.
+        graph: From (B, C, H, W) pixels, and what else it takes, to named tensors.
         names: The order of the outputs.
     """
 
@@ -36,9 +39,9 @@ class NamedOutputs(nn.Module):
         self.network = graph  # `graph` is taken: TorchScript modules have such a property
         self.names = names
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """(B, C, H, W) pixels -> outputs in the order of `names`."""
-        outputs = self.network(images)
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """(B, C, H, W) pixels, and what else the graph takes -> outputs in the order of `names`."""
+        outputs = self.network(*inputs)
         return tuple(outputs[name] for name in self.names)
 
 
@@ -48,14 +51,16 @@ class ExportGraph:
 
     Attributes:
         module: The network with its normalisation, ready to trace.
-        example: (B, C, H, W) float pixels to trace with.
+        examples: What to trace with: (B, C, H, W) float pixels, then one tensor for each of `more_inputs`.
         spec: Size and type of the pixels.
+        more_inputs: What the graph takes beside the images.
         metadata: Strings by section and key.
     """
 
     module: NamedOutputs
-    example: Tensor
+    examples: tuple[Tensor, ...]
     spec: InputSpec
+    more_inputs: tuple[GraphInput, ...]
     metadata: dict[str, dict[str, str]]
 
     @property
@@ -63,18 +68,28 @@ class ExportGraph:
         """Names of the outputs."""
         return self.module.names
 
+    @property
+    def shapes(self) -> dict[str, list[int]]:
+        """Shape of each input by name, images as (B, C, H, W); -1 is free."""
+        image = {INPUT_NAME: [-1, self.spec.channels, *self.spec.size]}
+        return image | {more.name: [-1, *more.shape] for more in self.more_inputs}
+
 
 def export_graph(model: OTXModel[Any, Any], metadata: dict[str, dict[str, str]]) -> ExportGraph:
     """The graph of a copy of the model: on the CPU, in FP32, eval mode and the memory format that converters expect."""
     twin = copy.deepcopy(model).cpu().float().eval().to(memory_format=torch.contiguous_format)
-    example = _example(model.input_spec)
+    examples = (_pixels(model.input_spec), *(_zeros(more) for more in model.more_inputs))
     graph = twin.export_graph().eval()
     with torch.no_grad():
-        names = tuple(graph(example))
-    return ExportGraph(NamedOutputs(graph, names).eval(), example, model.input_spec, metadata)
+        names = tuple(graph(*examples))
+    return ExportGraph(NamedOutputs(graph, names).eval(), examples, model.input_spec, model.more_inputs, metadata)
 
 
-def _example(spec: InputSpec) -> Tensor:
+def _zeros(more: GraphInput) -> Tensor:
+    return torch.zeros(TRACE_BATCH, *(FREE_LENGTH if length < 0 else length for length in more.shape))
+
+
+def _pixels(spec: InputSpec) -> Tensor:
     noise = torch.rand(TRACE_BATCH, spec.channels, *spec.size, generator=torch.Generator().manual_seed(0))
     pixels = noise * spec.max_value
     return pixels if spec.dtype == "float32" else pixels.round()

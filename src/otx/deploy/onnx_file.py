@@ -32,9 +32,9 @@ class ImagesLast(nn.Module):
         super().__init__()
         self.network = graph  # `graph` is taken: TorchScript modules have such a property
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """(B, H, W, C) pixels -> outputs of the graph."""
-        outputs: tuple[Tensor, ...] = self.network(images.permute(0, 3, 1, 2).float())
+    def forward(self, images: Tensor, *more: Tensor) -> tuple[Tensor, ...]:
+        """(B, H, W, C) pixels, and what else the graph takes -> outputs of the graph."""
+        outputs: tuple[Tensor, ...] = self.network(images.permute(0, 3, 1, 2).float(), *more)
         return outputs
 
 
@@ -48,18 +48,20 @@ def write_onnx(graph: ExportGraph, path: Path, precision: ExportPrecision) -> No
         raise MissingExtraError("onnx", "onnx")
     import onnx
 
-    pixels = graph.example.permute(0, 2, 3, 1).contiguous().to(TORCH_TYPES[pixel_type(graph.spec)])
+    pixels = graph.examples[0].permute(0, 2, 3, 1).contiguous().to(TORCH_TYPES[pixel_type(graph.spec)])
+    free = {more.name: [i for i, length in enumerate(more.shape, start=1) if length < 0] for more in graph.more_inputs}
     with replacing(path) as partial:
         # The exporter of torch.export needs onnxscript and specialises the batch of several detectors.
         torch.onnx.export(
             ImagesLast(graph.module),
-            (pixels,),
+            (pixels, *graph.examples[1:]),
             str(partial),
             dynamo=False,
             opset_version=OPSET,
-            input_names=[INPUT_NAME],
+            input_names=list(graph.shapes),
             output_names=list(graph.names),
-            dynamic_axes={name: {0: "batch"} for name in (INPUT_NAME, *graph.names)},
+            dynamic_axes={name: {0: "batch"} for name in (INPUT_NAME, *graph.names)}
+            | {name: {0: "batch"} | {axis: f"{name}_{axis}" for axis in axes} for name, axes in free.items()},
         )
         onnx_model = onnx.load(str(partial))
         if precision == "fp16":

@@ -28,9 +28,9 @@ def write_ir(graph: ExportGraph, path: Path, precision: ExportPrecision) -> None
     """
     # Conversion straight from the trace is the way that keeps the numbers for every family of networks tried.
     trace: Any = torch.jit.trace  # untyped
-    traced = trace(graph.module, graph.example, strict=False, check_trace=False)
-    ov_model = ov.convert_model(traced, example_input=graph.example)
-    ov_model.reshape({0: [-1, graph.spec.channels, *graph.spec.size]})
+    traced = trace(graph.module, graph.examples, strict=False, check_trace=False)
+    ov_model = ov.convert_model(traced, example_input=graph.examples)
+    _name_inputs(ov_model, graph.shapes)
     ov_model = _take_images(ov_model, graph.spec)
     _name_outputs(ov_model, graph.names)
     for section, entries in graph.metadata.items():
@@ -39,16 +39,23 @@ def write_ir(graph: ExportGraph, path: Path, precision: ExportPrecision) -> None
     _save(ov_model, path, precision)
 
 
+def _name_inputs(ov_model: Any, shapes: dict[str, list[int]]) -> None:  # noqa: ANN401 - openvino is untyped
+    if len(ov_model.inputs) != len(shapes):
+        msg = f"conversion lost inputs: expected {', '.join(shapes)}, got {len(ov_model.inputs)}"
+        raise OTXError(msg)
+    for port, name in zip(ov_model.inputs, shapes, strict=True):
+        port.get_tensor().set_names({name})
+    ov_model.reshape(shapes)
+
+
 def _take_images(ov_model: Any, spec: InputSpec) -> Any:  # noqa: ANN401 - openvino is untyped
     """Put the layout and type of decoded images in front: (B, H, W, C) pixels."""
     steps = PrePostProcessor(ov_model)
     element_type = getattr(ov.Type, pixel_type(spec))
-    steps.input().tensor().set_element_type(element_type).set_layout(ov.Layout("NHWC"))
-    steps.input().preprocess().convert_element_type(ov.Type.f32)
-    steps.input().model().set_layout(ov.Layout("NCHW"))
-    ov_model = steps.build()
-    ov_model.input().get_tensor().set_names({INPUT_NAME})
-    return ov_model
+    steps.input(INPUT_NAME).tensor().set_element_type(element_type).set_layout(ov.Layout("NHWC"))
+    steps.input(INPUT_NAME).preprocess().convert_element_type(ov.Type.f32)
+    steps.input(INPUT_NAME).model().set_layout(ov.Layout("NCHW"))
+    return steps.build()
 
 
 def _name_outputs(ov_model: Any, names: tuple[str, ...]) -> None:  # noqa: ANN401 - openvino is untyped

@@ -20,7 +20,7 @@ from otx.deploy.difference import Difference, difference
 from otx.deploy.settings import MAX_DROP, PARITY_IMAGES, Tolerance
 from otx.runtime.exported import ExportedModel
 
-RawFunction = Callable[[Tensor], dict[str, Tensor]]
+RawFunction = Callable[..., dict[str, Tensor]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,12 +82,13 @@ def compare(
     with _evaluating(model), torch.no_grad():
         reference_graph, device = _raw_function(model), _device(model)
         for batch in batches:
-            if not images and (reasons := _fixed_batch(exported.model, batch.images, tolerance)):
+            if not images and (reasons := _fixed_batch(exported.model, batch.graph_inputs(), tolerance)):
                 break
-            raw, other = reference_graph(batch.images.to(device)), exported.model(batch.images)
+            placed = batch.to(device)
+            raw, other = reference_graph(**placed.graph_inputs()), exported.model(**batch.graph_inputs())
             found += difference(raw, other, tolerance or Tolerance(difference=1.0, unmatched=1.0))
             if metrics is not None:
-                metrics.update(model(batch.to(device)).to("cpu"), exported(batch), batch)
+                metrics.update(model(placed).to("cpu"), exported(batch), batch)
             images += batch.batch_size
             if images >= max_images:
                 break
@@ -136,15 +137,16 @@ def _judge(metrics: _Metrics | None, found: Difference, images: int, reasons: li
     )
 
 
-def _fixed_batch(graph: nn.Module, images: Tensor, tolerance: Tolerance | None) -> list[str]:
+def _fixed_batch(graph: nn.Module, inputs: dict[str, Tensor], tolerance: Tolerance | None) -> list[str]:
     """Whether the graph gives an image the same answer alone and in company; traces can lose the rest of a batch."""
-    company = images if len(images) > 1 else torch.cat([images, images])
+    size = max(2, len(inputs["images"]))
+    company = {name: value if len(value) == size else torch.cat([value, value]) for name, value in inputs.items()}
     try:
-        alone, together = graph(company[:1]), graph(company)
+        alone, together = graph(**{name: value[:1] for name, value in company.items()}), graph(**company)
     except RuntimeError as error:
-        return [f"the graph cannot run on a batch of {len(company)}: {error}"]
-    if any(len(output) != len(company) for output in together.values()):
-        return [f"the graph answers for {len(next(iter(together.values())))} of {len(company)} images of a batch"]
+        return [f"the graph cannot run on a batch of {size}: {error}"]
+    if any(len(output) != size for output in together.values()):
+        return [f"the graph answers for {len(next(iter(together.values())))} of {size} images of a batch"]
     if tolerance is None:
         return []
     first = {name: output[:1] for name, output in together.items()}

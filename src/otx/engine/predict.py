@@ -103,6 +103,7 @@ def _predict_by_torch(
     """One image after the other through the very graph that would be exported."""
     model = opened.model.to(device).eval()
     graph, decode, settings = model.export_graph(), opened.spec.load("decode"), model.decode_settings()
+    bare_inputs = opened.spec.load("batch").bare_inputs
     for file in files:
         try:
             original = read_image(file, model.input_spec.pixels)
@@ -116,4 +117,4 @@ def _predict_by_torch(
         info = ImageInfo(path=str(file), height=height, width=width, scale=scale, offset=offset)
         images = image.unsqueeze(0).to(device)
         with torch.inference_mode():
-            yield file, decode(graph(images), images, [info], **settings)
+            yield file, decode(graph(**bare_inputs(images)), images, [info], **settings)

@@ -1,7 +1,8 @@
-"""An exported graph, compiled by OpenVINO, as a module from images to named tensors."""
+"""An exported graph, compiled by OpenVINO, as a module from images, and what else it takes, to named tensors."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,7 +39,7 @@ def read_graph(path: Path) -> Any:  # noqa: ANN401 - openvino is untyped
 
 
 class CompiledGraph(nn.Module):
-    """Runs an exported graph whose input `image` is (B, H, W, C).
+    """Runs an exported graph whose input `image` is (B, H, W, C); further inputs are float32.
 
     Args:
         ov_model: As `read_graph` gives it.
@@ -61,7 +62,7 @@ class CompiledGraph(nn.Module):
         super().__init__()
         self.one_by_one = hint == "THROUGHPUT"
         if self.one_by_one:
-            ov_model.reshape([1, *list(ov_model.input().partial_shape)[1:]])
+            ov_model.reshape({port.any_name: [1, *list(port.partial_shape)[1:]] for port in ov_model.inputs})
         config: dict[str, str] = {"PERFORMANCE_HINT": hint}
         if precision:
             config["INFERENCE_PRECISION_HINT"] = precision
@@ -82,21 +83,24 @@ class CompiledGraph(nn.Module):
         """A request of its own for a thread; `forward` has one that threads must not share."""
         return self.compiled.create_infer_request()
 
-    def run(self, images: Tensor, request: Any) -> dict[str, Tensor]:  # noqa: ANN401 - openvino is untyped
-        """(B, C, H, W) pixels -> raw outputs by name, copied out of the request."""
-        pixels = images.permute(0, 2, 3, 1).contiguous().numpy().astype(self._dtype, copy=False)
-        request.infer([pixels], share_inputs=True)
+    def run(self, inputs: Mapping[str, Tensor], request: Any) -> dict[str, Tensor]:  # noqa: ANN401 - openvino is untyped
+        """`images`, (B, C, H, W) pixels, and further inputs by name -> raw outputs by name, out of the request."""
+        pixels = inputs["images"].permute(0, 2, 3, 1).contiguous().numpy().astype(self._dtype, copy=False)
+        names = [port.any_name for port in self.compiled.inputs]
+        arrays = [inputs[name].contiguous().numpy() if name in inputs else pixels for name in names]
+        request.infer(arrays, share_inputs=True)
         return {
             port.any_name: torch.from_numpy(tensor.data.copy())
             for port, tensor in zip(self.compiled.outputs, request.output_tensors, strict=True)
         }
 
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """(B, C, H, W) pixels -> raw outputs by name, on the CPU."""
-        images = images.detach().cpu()
+    def forward(self, images: Tensor, **more: Tensor) -> dict[str, Tensor]:
+        """(B, C, H, W) pixels, and further inputs by name -> raw outputs by name, on the CPU."""
+        inputs = {name: value.detach().cpu() for name, value in {"images": images, **more}.items()}
         if not self.one_by_one:
-            return self.run(images, self._request)
-        outputs = [self.run(images[i : i + 1], self._request) for i in range(len(images))]
+            return self.run(inputs, self._request)
+        rows = ({name: value[i : i + 1] for name, value in inputs.items()} for i in range(len(images)))
+        outputs = [self.run(row, self._request) for row in rows]
         return {name: torch.cat([output[name] for output in outputs]) for name in outputs[0]}
 
 

@@ -54,8 +54,8 @@ class ExportedModel(OTXModel[OTXBatchDataEntity[Any], OTXBatchPredEntity[Any]]):
         return self._compile_graph()
 
     def customize_inputs(self, batch: OTXBatchDataEntity[Any]) -> dict[str, Any]:
-        """The pixels; everything else happens inside the graph."""
-        return {"images": batch.images}
+        """The pixels, and what else the graph takes; everything else happens inside it."""
+        return dict(batch.graph_inputs())
 
     def customize_outputs(self, outputs: dict[str, Tensor], batch: OTXBatchDataEntity[Any]) -> OTXBatchPredEntity[Any]:
         """Raw outputs -> predictions, by the decode function of the task."""

@@ -52,6 +52,7 @@ def predict_files(
     """
     threads = threads or len(os.sched_getaffinity(0)) + model.model.parallel_requests
     mine = local()
+    bare_inputs = model.spec.load("batch").bare_inputs
 
     def start_thread() -> None:
         torch.set_num_threads(1)  # of this thread: the parallelism is between images
@@ -64,7 +65,8 @@ def predict_files(
             height, width = image.shape[-2:]
             info = ImageInfo(path=str(path), height=height, width=width, scale=scale, offset=offset)
             images = fitted.unsqueeze(0)
-            return model.decode(model.model.run(images, mine.request), images, [info])
+            raw = model.model.run(bare_inputs(images), mine.request)
+            return model.decode(raw, images, [info])
 
     with ThreadPoolExecutor(threads, thread_name_prefix="predict", initializer=start_thread) as pool:
         for path, future in _in_order(pool, predict, paths, threads * AHEAD):

@@ -109,7 +109,8 @@ def typed_predictions(subject: Subject) -> None:
 
 def batch_of_one(subject: Subject) -> None:
     """In eval mode an image is seen alone as it is seen in a batch."""
-    whole, alone = _raw(subject, subject.batch.images), _raw(subject, subject.batch.images[:1])
+    whole = _raw(subject, subject.batch.graph_inputs())
+    alone = _raw(subject, {name: value[:1] for name, value in subject.batch.graph_inputs().items()})
     _agree({name: tensor[:1] for name, tensor in whole.items()}, alone, "a batch of one and the same image in a batch")
 
 
@@ -170,7 +171,7 @@ def state_round_trip(subject: Subject) -> None:
     twin.load_state_dict(state)
     graphs = [model.eval().export_graph() for model in (subject.model, twin)]
     with torch.no_grad():
-        ours, theirs = (graph(subject.batch.images.float()) for graph in graphs)
+        ours, theirs = (graph(**subject.batch.graph_inputs()) for graph in graphs)
     same = all(torch.equal(ours[name], theirs[name]) for name in ours)
     _expect(same, "expected the same outputs from a new model with the same state dict: is a buffer not persistent?")
 
@@ -238,9 +239,9 @@ def _predict(subject: Subject, batch: OTXBatchDataEntity[Any]) -> Any:  # noqa: 
         return subject.model.eval()(batch)
 
 
-def _raw(subject: Subject, images: Tensor) -> dict[str, Tensor]:
+def _raw(subject: Subject, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
     with torch.no_grad():
-        raw: dict[str, Tensor] = subject.model.eval().export_graph()(images.float())
+        raw: dict[str, Tensor] = subject.model.eval().export_graph()(**inputs)
     return raw
 
 
@@ -248,10 +249,11 @@ def _export_difference(subject: Subject) -> str:
     """In words what is wrong with the exported graph; empty if nothing."""
     with tempfile.TemporaryDirectory() as folder:
         exported = load_exported(export(subject.model, Path(folder) / "model.xml"))
-        for images in (subject.batch.images, subject.batch.images[:1]):
-            found = _breaches(_raw(subject, images), exported.model(images))
+        for size in (subject.batch.batch_size, 1):
+            inputs = {name: value[:size] for name, value in subject.batch.graph_inputs().items()}
+            found = _breaches(_raw(subject, inputs), exported.model(**inputs))
             if found:
-                return f"found with a batch of {len(images)}: {found}"
+                return f"found with a batch of {size}: {found}"
     return ""
 
 
