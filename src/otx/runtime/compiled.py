@@ -71,7 +71,7 @@ class CompiledGraph(nn.Module):
         except RuntimeError as error:
             msg = f"OpenVINO cannot run the model on device {device!r}: {_last_line(error)}"
             raise UserError(msg) from error
-        self._dtype = self.compiled.input().get_element_type().to_dtype()
+        self._dtype = self.compiled.input(0).get_element_type().to_dtype()
         self._request = self.compiled.create_infer_request()
 
     @property
