@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any, Self
 
 from otx.core.errors import UserError
+from otx.core.keypoints import Skeleton
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class LabelInfo:
         names: In output order.
         groups: How the labels depend on each other, the group of a parent before those of its children; empty where
             the task has no use for that.
+        keypoints: What each object has beside its label; none in most data sets.
 
     Raises:
         UserError: A name occurs twice, or there is none; or the groups do not have each label once, or depend on each
@@ -47,6 +49,7 @@ class LabelInfo:
 
     names: tuple[str, ...]
     groups: tuple[LabelGroup, ...] = ()
+    keypoints: Skeleton = Skeleton()
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -89,10 +92,12 @@ class LabelInfo:
     def to_dict(self) -> dict[str, Any]:
         """JSON form, for checkpoints and exported models."""
         groups = {"groups": [group.to_dict() for group in self.groups]} if self.groups else {}
-        return {"names": list(self.names)} | groups
+        keypoints = {"keypoints": self.keypoints.to_dict()} if self.keypoints else {}
+        return {"names": list(self.names)} | groups | keypoints
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """Inverse of `to_dict`."""
         groups = [LabelGroup(**(group | {"labels": tuple(group["labels"])})) for group in data.get("groups", ())]
-        return cls(tuple(data["names"]), tuple(groups))
+        keypoints = Skeleton.from_dict(data["keypoints"]) if "keypoints" in data else Skeleton()
+        return cls(tuple(data["names"]), tuple(groups), keypoints)

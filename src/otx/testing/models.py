@@ -182,7 +182,7 @@ def label_transfer(subject: Subject) -> None:
     rows = subject.model.label_rows(len(labels))
     if not rows:
         return
-    more = LabelInfo(("__new 1", *reversed(labels.names), "__new 2"))
+    more = replace(labels, names=("__new 1", *reversed(labels.names), "__new 2"))
     wider = subject.build(more)
     report = transfer(wider, subject.model.state_dict(), labels)
     _expect(

@@ -1,0 +1,1 @@
+"""Keypoint detection: objects with a box, a label and named points."""

@@ -1,0 +1,44 @@
+"""The row that makes keypoint detection a task of OTX. Imports no torch.
+
+The keypoint model of openvino-model-api reads SimCC vectors of a single object per image, which no model here gives, so
+it has no type for this task: the exported file is read by OTX, or by plain OpenVINO as `docs/exported-model.md` says.
+"""
+
+from __future__ import annotations
+
+from otx.core.evidence import Claim, Evidence
+from otx.core.task import OTXTaskType, TaskSpec
+
+_HERE = "otx.tasks.keypoint_detection"
+
+
+def claim(evidence: Evidence) -> Claim | None:
+    """Data sets with points; who marks them wants them to be found."""
+    points = evidence.count("points")
+    return Claim(0.97, f"{points} objects with keypoints in {evidence.items} images") if points else None
+
+
+SPECS = (
+    TaskSpec(
+        task=OTXTaskType.KEYPOINT_DETECTION,
+        title="Keypoint detection",
+        sample=f"{_HERE}.entity:KeypointDataEntity",
+        batch=f"{_HERE}.entity:KeypointBatchDataEntity",
+        prediction=f"{_HERE}.entity:KeypointBatchPredEntity",
+        reader=f"{_HERE}.reader:KeypointReader",
+        model=f"{_HERE}.model:OTXKeypointModel",
+        metric=f"{_HERE}.metric:KeypointMetric",
+        decode=f"{_HERE}.decode:decode",
+        draw=f"{_HERE}.draw:draw",
+        claim=claim,
+        recipe="keypoint_detection",
+        finetune="keypoint_detection/finetune",
+        monitor="oks_map",
+        metrics=("oks_map", "oks_map_50", "oks_map_75", "pck", "pck_10", "f1", "f1_threshold"),
+        formats=("coco",),
+        model_api_type="",
+        default_model="torchvision/keypointrcnn_resnet50_fpn",
+        default_model_from_scratch="torchvision/keypointrcnn_resnet18_slim",
+        demo=f"{_HERE}.demo:write_demo",
+    ),
+)
