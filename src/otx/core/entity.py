@@ -34,6 +34,15 @@ class OTXDataEntity:
     image: tv_tensors.Image
     img_info: ImageInfo
 
+    def settle(self, shown: tuple[float, float, float, float], *, mirrored: bool = False) -> Self:
+        """What else changes once the pixels have moved; steps that move them call it, and most samples have nothing.
+
+        Args:
+            shown: Left, top, right and bottom of what the image still shows of the one before, in its new pixels.
+            mirrored: Left and right have changed places.
+        """
+        return self
+
 
 SampleT = TypeVar("SampleT", bound=OTXDataEntity)
 

@@ -42,7 +42,8 @@ def move_sample(sample: SampleT, move: Move, fill: float) -> SampleT:
         else _move_annotation(value, move)
         for name, value in pixel_fields(sample).items()
     }
-    return replace(sample, **changes)
+    (height, width), top, left = move.resized, move.top, move.left
+    return replace(sample, **changes).settle((left, top, left + width, top + height))
 
 
 def move_image(image_CHW: Tensor, move: Move, fill: float) -> Tensor:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import torch
+from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
@@ -14,7 +16,7 @@ from otx.core.entity import OTXDataEntity
 from otx.core.errors import UserError, nearest
 from otx.core.input_spec import RGB, InputSpec
 from otx.transforms.color import RandomColorTwist
-from otx.transforms.fields import Draw, Step, pixel_fields
+from otx.transforms.fields import Draw, Step, like, pixel_fields, plain
 from otx.transforms.fit import FitToInput
 from otx.transforms.mosaic import Mosaic
 from otx.transforms.zoom import RandomZoom
@@ -85,6 +87,7 @@ NEEDLESS = {
     "SanitizeBoundingBoxes": "objects that vanish are removed after the last step",
     "ClampBoundingBoxes": "boxes are clipped by the steps that move them",
 }
+CORNERS = "corners of the image"
 SIZES = ("size", "target_size")
 """Arguments for which a recipe may write `input`, the size of the model's input."""
 
@@ -143,11 +146,39 @@ class TorchvisionStep:
             UserError: It cannot be applied to such a sample; the message names step and image.
         """
         pixels: dict[str, tv_tensors.TVTensor] = pixel_fields(sample)
+        points = [name for name, value in pixels.items() if isinstance(value, tv_tensors.KeyPoints)]
+        corners = {CORNERS: _corners(sample.image)} if points else {}
         try:
-            return replace(sample, **self.transform(pixels))
+            moved = self.transform(pixels | corners)
+            if not points:
+                return replace(sample, **moved)
+            flipped = _flipped(moved.pop(CORNERS))
+            for name in points:
+                moved[name] = like(moved[name], plain(moved[name]) + flipped)
+            height, width = moved["image"].shape[-2:]
+            return replace(sample, **moved).settle((0, 0, width, height), mirrored=bool(flipped.any()))
         except (TypeError, ValueError, RuntimeError) as error:
             msg = f"transform step {self.name!r} failed on {sample.img_info.path or 'an image'}: {error}"
             raise UserError(msg) from error
+
+
+def _corners(image: Tensor) -> tv_tensors.KeyPoints:
+    """Three corners of an image, which tell where a transform has sent it."""
+    height, width = image.shape[-2:]
+    return tv_tensors.KeyPoints([[0, 0], [width, 0], [0, height]], dtype=torch.float32, canvas_size=(height, width))
+
+
+def _flipped(corners: Tensor) -> Tensor:
+    """(x, y) with 1 for the axis along which a transform has mirrored the image, else 0.
+
+    That is also what keypoints must be moved by afterwards: torchvision flips them as the numbers of pixels, from 0 to
+    width - 1, whereas a point here lies between 0 and the width, as the edges of boxes do.
+    """
+    origin, across, down = plain(corners)
+    (a, b), (c, d) = (across - origin).tolist(), (down - origin).tolist()
+    if a * d - b * c >= 0:
+        return torch.zeros(2)
+    return torch.tensor([1.0, 0.0]) if a < 0 else torch.tensor([0.0, 1.0])
 
 
 def _build_torchvision(name: str, arguments: dict[str, Any]) -> v2.Transform:

@@ -61,7 +61,7 @@ class DetectionReader:
             if label is None or not 0 <= label < len(labels):
                 report(f"box without a label left out: {_numbers(box)}")
                 continue
-            clipped = _clip(box, size, report)
+            clipped = clip_box(box, size, report)
             if clipped is not None:
                 boxes.append(clipped)
                 ids.append(label)
@@ -93,7 +93,7 @@ def _objects(annotations: Sequence[Any], report: Callable[[str], None]) -> list[
         if annotation.attributes.get("is_crowd"):
             report("crowd region left out")
         elif kind == "bbox":
-            found.append((_corners([annotation]), annotation.label))
+            found.append((corners([annotation]), annotation.label))
             boxed.add(annotation.group)
         elif kind in _OUTLINE_KINDS:
             # Parts of one object share a group; group 0 means that the annotation stands alone.
@@ -103,11 +103,12 @@ def _objects(annotations: Sequence[Any], report: Callable[[str], None]) -> list[
     for group, parts in outlines.items():
         stands_alone = group < 0
         if group not in boxed and not (stands_alone and boxed):
-            found.append((_corners(parts), parts[0].label))
+            found.append((corners(parts), parts[0].label))
     return found
 
 
-def _corners(parts: Sequence[Any]) -> list[float]:
+def corners(parts: Sequence[Any]) -> list[float]:
+    """XYXY of what spans the parts of an object."""
     spans = [part.get_bbox() for part in parts]
     return [
         float(min(x for x, _, _, _ in spans)),
@@ -117,7 +118,8 @@ def _corners(parts: Sequence[Any]) -> list[float]:
     ]
 
 
-def _clip(box: list[float], size: tuple[int, int], report: Callable[[str], None]) -> list[float] | None:
+def clip_box(box: list[float], size: tuple[int, int], report: Callable[[str], None]) -> list[float] | None:
+    """A box within an image of that height and width; None, with a report, if too little of it is left."""
     height, width = size
     if not np.isfinite(box).all():
         report(f"box with a coordinate that is no number dropped: {_numbers(box)}")

@@ -1,0 +1,48 @@
+"""Keypoint models of torchvision."""
+
+from __future__ import annotations
+
+from otx.core.catalog import ModelRow, Weights
+from otx.core.input_spec import InputSpec
+from otx.core.task import OTXTaskType
+
+BSD = "BSD-3-Clause"
+
+ROWS = (
+    # Learns from random weights on some hundred images in minutes: all channels of the ResNet are halved.
+    ModelRow(
+        name="torchvision/keypointrcnn_resnet18_slim",
+        task=OTXTaskType.KEYPOINT_DETECTION,
+        adapter="otx.frameworks.torchvision.keypoint_rcnn:TorchvisionKeypointRCNN",
+        arch="keypointrcnn",
+        options={
+            "features": "otx.frameworks.timm.features:feature_maps",
+            "backbone": "resnet18",
+            "backbone_options": {"channels": [32, 64, 128, 256]},
+            "stages": [1, 2, 3, 4],
+            "channels": 64,
+            "hidden": 256,
+        },
+        input_spec=InputSpec(height=320, width=320),
+        parameters=0,
+        licence=BSD,
+        package="torchvision",
+    ),
+    ModelRow(
+        name="torchvision/keypointrcnn_resnet50_fpn",
+        task=OTXTaskType.KEYPOINT_DETECTION,
+        adapter="otx.frameworks.torchvision.keypoint_rcnn:TorchvisionKeypointRCNN",
+        arch="keypointrcnn_resnet50_fpn",
+        input_spec=InputSpec(height=640, width=640),
+        parameters=0,
+        licence=BSD,
+        weights=Weights(
+            torchvision="KeypointRCNN_ResNet50_FPN_Weights.COCO_V1",
+            licence=BSD,
+            trained_on="COCO",
+            labels=2,
+            part="detector",
+        ),
+        package="torchvision",
+    ),
+)
