@@ -34,9 +34,7 @@ class Skeleton:
         """
         lowered = [name.casefold() for name in self.names]
         partners = [re.sub("left|right", lambda side: _OTHER_SIDE[side.group()], name) for name in lowered]
-        return tuple(
-            lowered.index(partner) if partner in lowered else index for index, partner in enumerate(partners)
-        )
+        return tuple(lowered.index(partner) if partner in lowered else index for index, partner in enumerate(partners))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form, for checkpoints and exported models."""

@@ -1,6 +1,7 @@
 """How far two runs of the same graph are apart: outputs by element, detections as sets.
 
-Shapes: B images, N rows per image; a row of `boxes` is XYXY in pixels of the model's input, and a score.
+Shapes: B images, N rows per image; a row of `boxes` is XYXY in pixels of the model's input, and a score. Further
+outputs with a row per detection, such as masks, are compared between detections that are twins.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ TWIN_IOU = 0.9
 """Overlap from which two boxes are the same."""
 TWIN_PIXELS = 0.1
 """So are boxes whose sides are that close: a box without area, as untrained models give, overlaps with nothing."""
+
+TWIN_ROWS = 0.02
+"""Mean difference up to which further outputs of two detections are the same, relative to the largest magnitude."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +74,17 @@ def difference(reference: Mapping[str, Tensor], other: Mapping[str, Tensor], tol
     names = set(reference)
     found = Difference()
     if {"boxes", "labels"} <= names:
-        sides = [graph[name].cpu() for graph in (reference, other) for name in ("boxes", "labels")]
-        found += _total(_sets(a, b, c, d, tolerance.difference) for a, b, c, d in zip(*sides, strict=True))
-        names -= {"boxes", "labels"}
+        shapes = {name: reference[name].shape[:2] for name in names}
+        per_detection = sorted(name for name in names if shapes[name] == shapes["boxes"])
+        sides = [_detections(graph, per_detection) for graph in (reference, other)]
+        found += _total(_sets(a, b, tolerance.difference) for a, b in zip(*sides, strict=True))
+        names -= set(per_detection)
     return found + _total(_elements(reference[name].cpu(), other[name].cpu()) for name in names)
+
+
+def _detections(graph: Mapping[str, Tensor], names: list[str]) -> list[dict[str, Tensor]]:
+    """The outputs with a row per detection, image by image."""
+    return [dict(zip(names, rows, strict=True)) for rows in zip(*(graph[name].cpu() for name in names), strict=True)]
 
 
 def _total(differences: Iterable[Difference]) -> Difference:
@@ -92,20 +103,30 @@ def _elements(reference: Tensor, other: Tensor) -> Difference:
     return Difference(max_abs=max_abs, largest=max_abs / magnitude if magnitude else max_abs)
 
 
-def _sets(boxes_N5: Tensor, labels_N: Tensor, other_N5: Tensor, other_labels_N: Tensor, slack: float) -> Difference:
+def _sets(ours: dict[str, Tensor], theirs: dict[str, Tensor], slack: float) -> Difference:
     """Compare the detections of one image whatever their order: sorted scores, and a twin for each confident one."""
-    if boxes_N5.shape != other_N5.shape:
+    if any(ours[name].shape != theirs[name].shape for name in ours):
         return Difference(max_abs=inf, largest=inf)
+    boxes_N5, other_N5 = ours["boxes"], theirs["boxes"]
     scores = _elements(boxes_N5[:, 4].sort(descending=True).values, other_N5[:, 4].sort(descending=True).values)
     twins_NN = (
-        (labels_N[:, None] == other_labels_N)
+        (ours["labels"][:, None] == theirs["labels"])
         & ((boxes_N5[:, None, 4] - other_N5[:, 4]).abs() <= slack)
         & _same_box(boxes_N5[:, :4].float(), other_N5[:, :4].float())
     )
-    ours, theirs = _confident(boxes_N5, slack), _confident(other_N5, slack)
-    unmatched = (ours & ~twins_NN.any(dim=1)).sum() + (theirs & ~twins_NN.any(dim=0)).sum()
-    compared = int(ours.sum() + theirs.sum())
+    for name in ours.keys() - {"boxes", "labels"}:
+        twins_NN &= _same_rows(ours[name].float().flatten(1), theirs[name].float().flatten(1))
+    confident, others = _confident(boxes_N5, slack), _confident(other_N5, slack)
+    unmatched = (confident & ~twins_NN.any(dim=1)).sum() + (others & ~twins_NN.any(dim=0)).sum()
+    compared = int(confident.sum() + others.sum())
     return Difference(scores.max_abs, scores.max_abs, compared, int(unmatched))
+
+
+def _same_rows(rows_NK: Tensor, other_NK: Tensor) -> Tensor:
+    """(N, N) whether a further output of a detection of the one side is that of a detection of the other."""
+    distance_NN = torch.cdist(rows_NK, other_NK, p=1.0) / max(1, rows_NK.shape[1])
+    magnitude = float(rows_NK.abs().max()) if rows_NK.numel() else 0.0
+    return distance_NN <= TWIN_ROWS * (magnitude or 1.0)
 
 
 def _same_box(boxes_N4: Tensor, other_N4: Tensor) -> Tensor:

@@ -21,7 +21,6 @@ from torch import Tensor
 from otx.core.catalog import ModelRow
 from otx.core.entity import OTXBatchDataEntity, OTXBatchLossEntity
 from otx.core.errors import OTXError
-from otx.core.label_info import LabelInfo
 from otx.core.transfer import transfer
 from otx.deploy.difference import difference
 from otx.deploy.export import export

@@ -7,7 +7,6 @@ traces for a single image only. Here its parts are called directly, and what sup
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -44,7 +43,7 @@ class TwoStage(nn.Module):
 
     def _losses(
         self, images: Tensor, features: dict[str, Tensor], targets: Any, size: tuple[int, int]
-    ) -> dict[str, Tensor]:  # noqa: ANN401 - a list of dicts, None in eval mode
+    ) -> dict[str, Tensor]:
         sizes = [size] * len(images)
         proposals, losses = self.detector.rpn(ImageList(images, sizes), features, targets)
         _, more = self.detector.roi_heads(features, proposals, sizes, targets)
@@ -59,8 +58,10 @@ class TwoStage(nn.Module):
         anchors_A4 = rpn.anchor_generator(ImageList(images, [size]), maps)[0]
         scores_BA = scores_N1.reshape(-1, sum(cells)).sigmoid()
         deltas_BA4 = deltas_N4.reshape(-1, sum(cells), 4)
-        best = [level.topk(min(self.proposals, count), dim=1)
-            for level, count in zip(scores_BA.split(cells, dim=1), cells, strict=True)]
+        best = [
+            level.topk(min(self.proposals, count), dim=1)
+            for level, count in zip(scores_BA.split(cells, dim=1), cells, strict=True)
+        ]
         starts = torch.tensor([0, *cells]).cumsum(0).tolist()
         index_BP = torch.cat([index + start for (_, index), start in zip(best, starts, strict=False)], dim=1)
         level_P = torch.cat([torch.full((min(self.proposals, count),), level) for level, count in enumerate(cells)])
@@ -101,17 +102,23 @@ def suppressed(boxes_BN4: Tensor, scores_BN: Tensor, groups_BN: Tensor, iou: flo
     return scores_BN * mask_N.reshape(scores_BN.shape)
 
 
-def pool_boxes(pool: MultiScaleRoIAlign, features: dict[str, Tensor], boxes_BN4: Tensor, size: tuple[int, int]) -> Tensor:
+def pool_boxes(
+    pool: MultiScaleRoIAlign, features: dict[str, Tensor], boxes_BN4: Tensor, size: tuple[int, int]
+) -> Tensor:
     """Features of each box, (B * N, C, h, w), as `pool` would give them for lists.
 
     Each box is cut out of all levels and its own is taken: the indices of the others would depend on the pixels.
     """
     maps = [features[name] for name in pool.featmap_names]
     height = size[0]
-    image_BN1 = torch.arange(boxes_BN4.shape[0], device=boxes_BN4.device).reshape(-1, 1, 1).expand_as(boxes_BN4[..., :1])
+    image_BN1 = (
+        torch.arange(boxes_BN4.shape[0], device=boxes_BN4.device).reshape(-1, 1, 1).expand_as(boxes_BN4[..., :1])
+    )
     rois_R5 = torch.cat([image_BN1.to(boxes_BN4), boxes_BN4], dim=-1).reshape(-1, 5)
     sides_R2 = (rois_R5[:, 3:] - rois_R5[:, 1:3]).clamp_min(1e-3)
-    finest, coarsest = (int(level).bit_length() - 1 for level in (height / maps[0].shape[-2], height / maps[-1].shape[-2]))
+    finest, coarsest = (
+        int(level).bit_length() - 1 for level in (height / maps[0].shape[-2], height / maps[-1].shape[-2])
+    )
     level_R = (pool.canonical_level + 0.5 * (sides_R2.prod(1) / pool.canonical_scale**2).log2() + 1e-6).floor()
     level_R = level_R.clamp(finest, coarsest) - finest
     pooled = [
@@ -129,4 +136,3 @@ def _decoded(coder: Any, deltas_BN4: Tensor, boxes_BN4: Tensor) -> Tensor:  # no
 
 def _rows(values_BN4: Tensor, index_BM: Tensor) -> Tensor:
     return values_BN4.gather(1, index_BM.unsqueeze(-1).expand(-1, -1, 4))
-

@@ -71,7 +71,9 @@ class KeypointMetric:
             similarity_DT = oks(distances_DTK, sides.prod(axis=1) * AREA_OF_BOX, visible, self.sigmas)
             scores = prediction.scores[i].cpu().numpy()[kept]
             self._precision.add(similarity_DT, labels[kept], scores, true_labels)
-            self._add_pck(overlap[np.ix_(kept, known)], distances_DTK / sides.max(axis=1)[:, None], visible, true_labels)
+            self._add_pck(
+                overlap[np.ix_(kept, known)], distances_DTK / sides.max(axis=1)[:, None], visible, true_labels
+            )
 
     def _add_pck(self, overlap_DT: Floats, distances_DTK: Floats, visible_TK: Ints, labels_T: Ints) -> None:
         np.add.at(self._labelled, labels_T, visible_TK)

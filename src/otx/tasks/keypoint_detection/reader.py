@@ -152,9 +152,7 @@ def _objects(annotations: Sequence[Any], report: Callable[[str], None]) -> list[
     return list(objects.values())
 
 
-def _points(
-    parts: Sequence[Any], count: int, size: tuple[int, int], report: Callable[[str], None]
-) -> Floats | None:
+def _points(parts: Sequence[Any], count: int, size: tuple[int, int], report: Callable[[str], None]) -> Floats | None:
     """The keypoints of an object, none of them labelled where it has none; None: they are not those of the data set."""
     found = [part for part in parts if part.type.name == "points"]
     if not found:
