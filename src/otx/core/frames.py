@@ -8,7 +8,7 @@ from otx.core.image_info import ImageInfo
 
 
 def to_original(coordinates: Tensor, info: ImageInfo) -> Tensor:
-    """Map x, y, x, y, ... of the model's input to the original image, clipped to what the input shows of it.
+    """Map x, y, x, y, ... of the model's input to the original image, clipped to its borders.
 
     Args:
         coordinates: (..., 2 K) alternating x and y in pixels of the model's input: boxes, points, polygons.
@@ -19,9 +19,8 @@ def to_original(coordinates: Tensor, info: ImageInfo) -> Tensor:
     """
     pairs = _pairs(coordinates)
     pairs = (pairs - pairs.new_tensor(info.offset)) / pairs.new_tensor(info.scale)
-    left, top, right, bottom = info.region or (0, 0, info.width, info.height)
-    inside = pairs.maximum(pairs.new_tensor([left, top])).minimum(pairs.new_tensor([right, bottom]))
-    return inside.reshape(coordinates.shape)
+    limit = pairs.new_tensor([info.width, info.height])
+    return pairs.clamp_min(0).minimum(limit).reshape(coordinates.shape)
 
 
 def to_input(coordinates: Tensor, info: ImageInfo) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from typing import Any, Self
@@ -49,7 +49,7 @@ class LabelInfo:
 
     names: tuple[str, ...]
     groups: tuple[LabelGroup, ...] = ()
-    keypoints: Skeleton = Skeleton()
+    keypoints: Skeleton = field(default_factory=Skeleton)
 
     def __post_init__(self) -> None:
         if not self.names:

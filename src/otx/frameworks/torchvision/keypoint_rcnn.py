@@ -8,9 +8,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torchvision.models import get_model
+from torchvision.models.detection import faster_rcnn, keypoint_rcnn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
-from torchvision.models.detection.keypoint_rcnn import KeypointRCNN, KeypointRCNNHeads, KeypointRCNNPredictor
 from torchvision.ops import MultiScaleRoIAlign
 
 from otx.core.refs import resolve
@@ -45,7 +44,7 @@ class TorchvisionKeypointRCNN(OTXKeypointModel):
         # Frozen batch norm would go with torchvision's pretrained backbone; without one it stays trainable.
         options = {"num_classes": len(self.label_info) + 1, "num_keypoints": len(self.label_info.keypoints)}
         network = get_model(self.arch, weights=None, weights_backbone=None, **options)
-        return TwoStage(cast("KeypointRCNN", network), self.proposals, self.max_detections)
+        return TwoStage(cast("keypoint_rcnn.KeypointRCNN", network), self.proposals, self.max_detections)
 
     def _over_pyramid(
         self,
@@ -56,24 +55,27 @@ class TorchvisionKeypointRCNN(OTXKeypointModel):
         stages: list[int],
         channels: int,
         hidden: int,
-    ) -> KeypointRCNN:
+    ) -> keypoint_rcnn.KeypointRCNN:
         body_options = {"in_chans": self.input_spec.channels, **backbone_options}
         pyramid = Pyramid(resolve(features), backbone, stages, channels, body_options)
         levels = [str(level) for level in range(len(stages))]
         sizes = tuple((ANCHOR_STRIDES * stride,) for stride in pyramid.strides)
         generator: Any = AnchorGenerator
-        return KeypointRCNN(
+        boxes: Any = faster_rcnn
+        points: Any = keypoint_rcnn
+        network: keypoint_rcnn.KeypointRCNN = points.KeypointRCNN(
             pyramid,
             rpn_anchor_generator=generator(sizes=sizes, aspect_ratios=((0.5, 1.0, 2.0),) * len(sizes)),
             rpn_batch_size_per_image=128,
             box_batch_size_per_image=64,
             box_roi_pool=MultiScaleRoIAlign(levels, 7, 2),
-            box_head=TwoMLPHead(channels * 7 * 7, hidden),
-            box_predictor=FastRCNNPredictor(hidden, len(self.label_info) + 1),
+            box_head=boxes.TwoMLPHead(channels * 7 * 7, hidden),
+            box_predictor=boxes.FastRCNNPredictor(hidden, len(self.label_info) + 1),
             keypoint_roi_pool=MultiScaleRoIAlign(levels, 14, 2),
-            keypoint_head=KeypointRCNNHeads(channels, (channels,) * 4),
-            keypoint_predictor=KeypointRCNNPredictor(channels, len(self.label_info.keypoints)),
+            keypoint_head=points.KeypointRCNNHeads(channels, (channels,) * 4),
+            keypoint_predictor=points.KeypointRCNNPredictor(channels, len(self.label_info.keypoints)),
         )
+        return network
 
     def customize_inputs(self, batch: KeypointBatchDataEntity) -> dict[str, Any]:
         """The normalised images and, in training mode, the truth as torchvision reads it, with 0 for the background."""
@@ -96,7 +98,7 @@ class TorchvisionKeypointRCNN(OTXKeypointModel):
 
     def raw_outputs(self, outputs: dict[str, Any], images: Tensor) -> dict[str, Tensor]:
         """Boxes, labels, and the peak of each heat map; its score is the probability that the keypoint lies there."""
-        heads: Any = self.model.detector.roi_heads
+        heads: Any = cast("TwoStage", self.model).detector.roi_heads
         boxes_BN4, size = outputs["boxes"][..., :4], (int(images.shape[-2]), int(images.shape[-1]))
         pooled = pool_boxes(heads.keypoint_roi_pool, outputs["features"], boxes_BN4, size)
         heat_RKHW = heads.keypoint_predictor(heads.keypoint_head(pooled))

@@ -37,12 +37,12 @@ class TwoStage(nn.Module):
         features: dict[str, Tensor] = self.detector.backbone(images)
         size = (int(images.shape[-2]), int(images.shape[-1]))
         if self.training:
-            return self._losses(images, features, targets, size)
+            return self._losses(images, features, targets or [], size)
         boxes_BP4, scores_BP = self._propose(images, list(features.values()), size)
         return self._classify(features, boxes_BP4, scores_BP > 0, size) | {"features": features}
 
     def _losses(
-        self, images: Tensor, features: dict[str, Tensor], targets: Any, size: tuple[int, int]
+        self, images: Tensor, features: dict[str, Tensor], targets: list[dict[str, Tensor]], size: tuple[int, int]
     ) -> dict[str, Tensor]:
         sizes = [size] * len(images)
         proposals, losses = self.detector.rpn(ImageList(images, sizes), features, targets)
@@ -60,7 +60,7 @@ class TwoStage(nn.Module):
         deltas_BA4 = deltas_N4.reshape(-1, sum(cells), 4)
         best = [
             level.topk(min(self.proposals, count), dim=1)
-            for level, count in zip(scores_BA.split(cells, dim=1), cells, strict=True)
+            for level, count in zip(torch.split(scores_BA, cells, dim=1), cells, strict=True)
         ]
         starts = torch.tensor([0, *cells]).cumsum(0).tolist()
         index_BP = torch.cat([index + start for (_, index), start in zip(best, starts, strict=False)], dim=1)

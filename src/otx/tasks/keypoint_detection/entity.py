@@ -86,11 +86,12 @@ class KeypointBatchDataEntity(OTXBatchDataEntity[KeypointDataEntity]):
 
     def truth_records(self, labels: LabelInfo) -> list[dict[str, Any]]:
         """The objects of each image in the form of `predictions.json`, in pixels of the original image."""
+        records = []
         rows = zip(self.imgs_info, self.bboxes, self.labels, self.keypoints, self.visible, strict=True)
-        return [
-            _record(info, to_original(_plain(boxes), info), ids, to_original(_plain(points), info), visible, labels)
-            for info, boxes, ids, points, visible in rows
-        ]
+        for info, boxes, ids, points, visible in rows:
+            places = to_original(_plain(boxes), info), to_original(_plain(points), info)
+            records.append(_record(info, _objects(*places, ids, visible, labels)))
+        return records
 
 
 @dataclass
@@ -111,8 +112,10 @@ class KeypointBatchPredEntity(KeypointBatchDataEntity, OTXBatchPredEntity[Keypoi
         rows = zip(self.imgs_info, self.bboxes, self.labels, self.keypoints, self.keypoint_scores, strict=True)
         for scores, (info, boxes, ids, points, confidence) in zip(self.scores, rows, strict=True):
             keep = scores >= threshold
-            found = (_plain(boxes)[keep], ids[keep], _plain(points)[keep], confidence[keep])
-            records.append(_record(info, *found, labels, scores[keep]))
+            found = _objects(_plain(boxes)[keep], _plain(points)[keep], ids[keep], confidence[keep], labels)
+            kept = scores[keep].tolist()
+            scored = [entry | {"score": round(score, 5)} for entry, score in zip(found, kept, strict=True)]
+            records.append(_record(info, scored))
         return records
 
 
@@ -120,24 +123,18 @@ def _plain(value: Tensor) -> Tensor:
     return value.as_subclass(Tensor)
 
 
-def _record(
-    info: ImageInfo,
-    boxes: Tensor,
-    ids: Tensor,
-    points: Tensor,
-    marks: Tensor,
-    labels: LabelInfo,
-    scores: Tensor | None = None,
-) -> dict[str, Any]:
-    """A record whose keypoints are x, y and a mark: the score of a prediction, the visibility of the truth."""
-    objects: list[dict[str, Any]] = [
+def _record(info: ImageInfo, objects: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"image": info.path, "width": info.width, "height": info.height, "objects": objects}
+
+
+def _objects(boxes: Tensor, points: Tensor, ids: Tensor, marks: Tensor, labels: LabelInfo) -> list[dict[str, Any]]:
+    """Objects whose keypoints are x, y and a mark: the score of a prediction, the visibility of the truth."""
+    rows = zip(boxes.tolist(), points.tolist(), ids.tolist(), marks.tolist(), strict=True)
+    return [
         {
             "label": labels.names[label],
             "bbox": [round(value, 2) for value in box],
             "keypoints": [[round(x, 2), round(y, 2), round(mark, 5)] for (x, y), mark in zip(places, row, strict=True)],
         }
-        for box, label, places, row in zip(boxes.tolist(), ids.tolist(), points.tolist(), marks.tolist(), strict=True)
+        for box, places, label, row in rows
     ]
-    if scores is not None:
-        objects = [entry | {"score": round(score, 5)} for entry, score in zip(objects, scores.tolist(), strict=True)]
-    return {"image": info.path, "width": info.width, "height": info.height, "objects": objects}

@@ -66,7 +66,7 @@ class KeypointMetric:
             known = visible.any(axis=1)
             kept = overlap[:, known].max(axis=1, initial=0.0) >= overlap.max(axis=1, initial=0.0)
             sides = (true_boxes[:, 2:] - true_boxes[:, :2]).numpy()[known]
-            true_points, visible, true_labels = true_points[known], visible[known] > 0, true_labels[known]
+            true_points, visible, true_labels = true_points[known], visible[known].clip(0, 1), true_labels[known]
             distances_DTK = np.linalg.norm(points[kept][:, None] - true_points, axis=-1)
             similarity_DT = oks(distances_DTK, sides.prod(axis=1) * AREA_OF_BOX, visible, self.sigmas)
             scores = prediction.scores[i].cpu().numpy()[kept]
@@ -83,7 +83,7 @@ class KeypointMetric:
         rows_T = np.arange(len(best_T))
         found_T = overlap_DT[best_T, rows_T] >= MATCH_IOU
         for index, share in enumerate(PCK_SHARES.values()):
-            correct_TK = (distances_DTK[best_T, rows_T] <= share) & visible_TK & found_T[:, None]
+            correct_TK = (distances_DTK[best_T, rows_T] <= share) * visible_TK * found_T[:, None]
             np.add.at(self._correct[index], labels_T, correct_TK)
 
     def compute(self) -> MetricResult:
