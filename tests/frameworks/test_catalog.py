@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from otx.core.catalog import ModelRow
+from otx.core.keypoints import Skeleton
 from otx.core.label_info import LabelInfo
 from otx.core.task import OTXTaskType
 from otx.frameworks import catalog
@@ -14,7 +15,8 @@ from otx.tasks import task_specs
 
 ROWS = list(catalog())
 PERMISSIVE = {"Apache-2.0", "MIT", "BSD-3-Clause"}
-CLASSES = {OTXTaskType.MULTI_CLASS_CLS: 1000, OTXTaskType.DETECTION: 80}
+CLASSES = {OTXTaskType.MULTI_CLASS_CLS: 1000, OTXTaskType.DETECTION: 80, OTXTaskType.KEYPOINT_DETECTION: 1}
+PERSON = Skeleton(tuple(str(index) for index in range(17)))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -25,7 +27,7 @@ def test_licences_permit_use(row: ModelRow) -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_parameters_are_counted(row: ModelRow) -> None:
-    labels = LabelInfo(tuple(f"label {index}" for index in range(CLASSES[row.task])))
+    labels = LabelInfo(tuple(f"label {index}" for index in range(CLASSES[row.task])), keypoints=PERSON)
     with torch.device("meta") if row.package == "timm" else torch.device("cpu"):
         model, _ = build_model(row, labels, row.input_spec, pretrained=False)
     assert sum(parameter.numel() for parameter in model.parameters()) == row.parameters

@@ -28,10 +28,12 @@ SPECS = list(task_specs().values())
 # For each task: content that is meant for it, and content that is not.
 MADE_FOR = {
     OTXTaskType.DETECTION: Evidence(format="coco", items=5, annotations={"bbox": 9}),
+    OTXTaskType.KEYPOINT_DETECTION: Evidence(format="coco", items=5, annotations={"bbox": 9, "points": 9}),
     OTXTaskType.MULTI_CLASS_CLS: Evidence(format="imagenet", items=5, annotations={"label": 5}, max_image_labels=1),
 }
 NOT_MADE_FOR = {
     OTXTaskType.DETECTION: [Evidence(format="imagenet", items=5, annotations={"label": 5}, max_image_labels=1)],
+    OTXTaskType.KEYPOINT_DETECTION: [Evidence(format="coco", items=5, annotations={"bbox": 9, "polygon": 9})],
     OTXTaskType.MULTI_CLASS_CLS: [
         Evidence(format="coco", items=5, annotations={"bbox": 9}),
         Evidence(format="datumaro", items=5, annotations={"label": 9}, max_image_labels=3),

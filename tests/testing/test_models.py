@@ -19,6 +19,7 @@ from otx.testing.models import ContractError, check_model
 QUICK = {
     "timm/mobilenetv4_conv_small": (64, 64),
     "torchvision/fcos_resnet18_slim": (96, 96),
+    "torchvision/keypointrcnn_resnet18_slim": (96, 96),
     "torchvision/ssdlite320_mobilenet_v3_large": (96, 96),
     "torchvision/mobilenet_v3_small": (64, 64),
     "transformers/dfine_nano": (96, 96),

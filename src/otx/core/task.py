@@ -54,7 +54,8 @@ class TaskSpec:
         monitor_mode: Whether a higher or a lower value of `monitor` is better.
         metrics: Names of the reported metrics, `monitor` first.
         formats: Data formats that can carry the task.
-        model_api_type: `model_type` of the public openvino-model-api package that reads the exported model.
+        model_api_type: `model_type` of the public openvino-model-api package that reads the exported model;
+            empty where it has none for the task.
         model_api: What else that package has to be told, by its own keys, for example `{"multilabel": "True"}`.
         default_model: Catalog row to train when its pretrained weights can be had.
         default_model_from_scratch: Catalog row that learns from random weights on little data.

@@ -174,7 +174,12 @@ def _merge_categories(parts: Sequence[Part], problems: Problems) -> dm.Categorie
         points = part.categories.get(AnnotationType.points)
         if points is not None:
             points.items = {new[label]: entry for label, entry in points.items.items()}
-            merged.setdefault(AnnotationType.points, points)
+            known = merged.setdefault(AnnotationType.points, points).items
+            for label, entry in points.items.items():
+                if known.setdefault(label, entry).labels != entry.labels:
+                    both = f"{', '.join(known[label].labels)} and {', '.join(entry.labels)}"
+                    msg = f"the annotation files declare different keypoints for {names[label]}: {both}"
+                    raise UserError(msg)
         own = part.categories.get(AnnotationType.label, LabelCategories())
         for entry in own:
             if entry.parent and entry.parent not in names:

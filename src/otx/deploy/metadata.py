@@ -30,7 +30,8 @@ def sections(model: OTXModel[Any, Any], model_name: str = "") -> dict[str, dict[
         decode=model.decode_settings(),
         score_threshold=model.threshold,
     )
-    return {SECTION: info.to_strings(), MODEL_API_SECTION: _model_api(info)}
+    own = {SECTION: info.to_strings()}
+    return own | {MODEL_API_SECTION: _model_api(info)} if task_spec(info.task).model_api_type else own
 
 
 def _model_api(info: ExportInfo) -> dict[str, str]:

@@ -63,6 +63,10 @@ def read_data(plan: Plan, *, split_file: Path | None = None, labels: LabelInfo |
         source.use_labels(labels.names)
     reader = spec.load("reader")()
     index = build_index(source, reader, on_bad_data=plan["on_bad_data"], seed=plan["seed"], split_file=split_file)
+    if labels is not None and index.labels.keypoints.names != labels.keypoints.names:
+        found, known = (", ".join(side.keypoints.names) or "none" for side in (index.labels, labels))
+        msg = f"{source.root} has other keypoints than the model: expected {known}, found {found}"
+        raise UserError(msg)
     return ReadData(source, spec, reader, index)
 
 

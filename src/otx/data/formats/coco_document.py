@@ -55,6 +55,7 @@ def read_document(document: Document, tree: DataTree, problems: Problems) -> Par
         UserError: The categories cannot be understood.
     """
     content = document.content
+    _name_keypoints(document, problems)
     keypoints = any(entry.get("keypoints") for entry in content["categories"] if isinstance(entry, dict))
     new_ids = _mend_categories(document, problems, keypoints=keypoints)
     ids = _mend_images(document, problems)
@@ -103,6 +104,19 @@ def _mend_categories(document: Document, problems: Problems, *, keypoints: bool)
         new_ids[entry["id"]] = unique[name]["id"]
     document.content["categories"] = list(unique.values())
     return new_ids
+
+
+def _name_keypoints(document: Document, problems: Problems) -> None:
+    """Number the keypoints of categories that do not name them, as many as their annotations have."""
+    counts: dict[Any, int] = {}
+    for annotation in document.content["annotations"]:
+        if isinstance(annotation, dict) and isinstance(annotation.get("keypoints"), list):
+            category = annotation.get("category_id")
+            counts[category] = max(counts.get(category, 0), len(annotation["keypoints"]) // 3)
+    for entry in document.content["categories"]:
+        if isinstance(entry, dict) and counts.get(entry.get("id")) and not entry.get("keypoints"):
+            entry["keypoints"] = [str(number + 1) for number in range(counts[entry["id"]])]
+            problems.add("keypoints without names, numbered", document.path, str(entry.get("name")))
 
 
 def _without_parent_class(

@@ -24,7 +24,7 @@ ROWS = (
             "hidden": 256,
         },
         input_spec=InputSpec(height=320, width=320),
-        parameters=0,
+        parameters=4_068_138,
         licence=BSD,
         package="torchvision",
     ),
@@ -34,7 +34,7 @@ ROWS = (
         adapter="otx.frameworks.torchvision.keypoint_rcnn:TorchvisionKeypointRCNN",
         arch="keypointrcnn_resnet50_fpn",
         input_spec=InputSpec(height=640, width=640),
-        parameters=0,
+        parameters=59_190_378,
         licence=BSD,
         weights=Weights(
             torchvision="KeypointRCNN_ResNet50_FPN_Weights.COCO_V1",

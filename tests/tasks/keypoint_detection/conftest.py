@@ -1,0 +1,48 @@
+"""Labels with keypoints, and batches of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torchvision import tv_tensors
+
+from otx.core.image_info import ImageInfo
+from otx.core.keypoints import Skeleton
+from otx.core.label_info import LabelInfo
+from otx.tasks.keypoint_detection.entity import KeypointBatchPredEntity
+
+SIZE = (100, 200)
+
+
+@pytest.fixture
+def labels() -> LabelInfo:
+    return LabelInfo(("cat", "dog"), keypoints=Skeleton(("nose", "left_ear", "right_ear"), ((0, 1), (0, 2))))
+
+
+MakeBatch = Callable[..., KeypointBatchPredEntity]
+
+
+@pytest.fixture
+def make_prediction() -> MakeBatch:
+    """One image with these objects; as it is also a batch of data, it serves as truth too."""
+
+    def make(
+        boxes: list[list[float]], points: list[list[list[float]]], labels: list[int], scores: list[float]
+    ) -> KeypointBatchPredEntity:
+        places = torch.tensor(points).reshape(-1, 3, 3)
+        return KeypointBatchPredEntity(
+            images=torch.zeros(1, 3, *SIZE, dtype=torch.uint8),
+            imgs_info=[ImageInfo(height=SIZE[0], width=SIZE[1], path="a.jpg")],
+            bboxes=[
+                tv_tensors.BoundingBoxes(torch.tensor(boxes).reshape(-1, 4), format="XYXY", canvas_size=SIZE),
+            ],
+            labels=[torch.tensor(labels, dtype=torch.int64)],
+            keypoints=[tv_tensors.KeyPoints(places[..., :2], canvas_size=SIZE)],
+            visible=[places[..., 2].long()],
+            scores=[torch.tensor(scores)],
+            keypoint_scores=[torch.ones(len(labels), 3)],
+        )
+
+    return make
