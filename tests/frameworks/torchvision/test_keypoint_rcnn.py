@@ -63,6 +63,15 @@ def test_losses_are_torchvisions_own(model, batch) -> None:
         torch.testing.assert_close(ours[key], loss, rtol=1e-3, atol=1e-4)
 
 
+def test_channels_may_lie_together_in_memory(model, batch) -> None:
+    model.train()
+    torch.manual_seed(1)
+    plain = model(batch).losses["loss_keypoint"]
+    batch.images = batch.images.to(memory_format=torch.channels_last)
+    torch.manual_seed(1)
+    torch.testing.assert_close(model(batch).losses["loss_keypoint"], plain, rtol=1e-3, atol=1e-4)
+
+
 def test_keypoints_that_are_not_labelled_have_no_loss(model, batch) -> None:
     model.train()
     batch.visible = [torch.zeros_like(visible) for visible in batch.visible]

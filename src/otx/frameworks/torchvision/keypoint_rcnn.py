@@ -40,11 +40,14 @@ class TorchvisionKeypointRCNN(OTXKeypointModel):
     def create_model(self) -> nn.Module:
         """Build the network with random weights."""
         if self.options:
-            return TwoStage(self._over_pyramid(**self.options), self.proposals, self.max_detections)
-        # Frozen batch norm would go with torchvision's pretrained backbone; without one it stays trainable.
-        options = {"num_classes": len(self.label_info) + 1, "num_keypoints": len(self.label_info.keypoints)}
-        network = get_model(self.arch, weights=None, weights_backbone=None, **options)
-        return TwoStage(cast("keypoint_rcnn.KeypointRCNN", network), self.proposals, self.max_detections)
+            network = self._over_pyramid(**self.options)
+        else:
+            # Frozen batch norm would go with torchvision's pretrained backbone; without one it stays trainable.
+            options = {"num_classes": len(self.label_info) + 1, "num_keypoints": len(self.label_info.keypoints)}
+            made = get_model(self.arch, weights=None, weights_backbone=None, **options)
+            network = cast("keypoint_rcnn.KeypointRCNN", made)
+        cast("nn.Module", network.roi_heads.keypoint_predictor).register_forward_hook(_contiguous)
+        return TwoStage(network, self.proposals, self.max_detections)
 
     def _over_pyramid(
         self,
@@ -118,3 +121,8 @@ class TorchvisionKeypointRCNN(OTXKeypointModel):
         return {f"{layer}.cls_score.{kind}": scores for kind in kinds} | {
             f"{layer}.bbox_pred.{kind}": boxes for kind in kinds
         }
+
+
+def _contiguous(module: nn.Module, inputs: Any, heat_RKHW: Tensor) -> Tensor:  # noqa: ANN401, ARG001 - a hook
+    """Heat maps as torchvision's loss reads them, also where channels lie together in memory."""
+    return heat_RKHW.contiguous()
