@@ -15,7 +15,12 @@ from otx.tasks import task_specs
 
 ROWS = list(catalog())
 PERMISSIVE = {"Apache-2.0", "MIT", "BSD-3-Clause"}
-CLASSES = {OTXTaskType.MULTI_CLASS_CLS: 1000, OTXTaskType.DETECTION: 80, OTXTaskType.KEYPOINT_DETECTION: 1}
+CLASSES = {
+    OTXTaskType.ACTION_CLASSIFICATION: 400,
+    OTXTaskType.DETECTION: 80,
+    OTXTaskType.KEYPOINT_DETECTION: 1,
+    OTXTaskType.MULTI_CLASS_CLS: 1000,
+}
 PERSON = Skeleton(tuple(str(index) for index in range(17)))
 
 

@@ -65,13 +65,17 @@ def _facts(report: dict[str, Any], console: Console) -> None:
     sizes = report["image_sizes"]
     if sizes:
         spread = ", ".join(f"{name} {_spread(sizes[name])}" for name in ("width", "height"))
-        rows.append(("images", f"{report['evidence']['items']}, {spread} pixels, {report['pixels']}"))
+        rows.append((_kind(report), f"{report['evidence']['items']}, {spread} pixels, {report['pixels']}"))
     rows.append(("subsets", report["split"]))
     last = ""
     for name, text in rows:
         if text:
             console.print(f"{name if name != last else '':<8} {text}", markup=False)
         last = name
+
+
+def _kind(report: dict[str, Any]) -> str:
+    return "videos" if report["evidence"]["videos"] else "images"
 
 
 def _spread(size: dict[str, int]) -> str:
@@ -88,7 +92,7 @@ def _counts(report: dict[str, Any], console: Console) -> None:
     table.add_column("", no_wrap=True)
     for name in subsets:
         table.add_column(name, justify="right")
-    table.add_row("images", *(str(subset["images"]) for subset in subsets.values()))
+    table.add_row(_kind(report), *(str(subset["images"]) for subset in subsets.values()))
     table.add_row("objects", *(str(subset["objects"]) for subset in subsets.values()))
     for label in report["labels"][:CLASSES_SHOWN]:
         table.add_row(f"  {label}", *(str(subset["per_class"][label]) for subset in subsets.values()))

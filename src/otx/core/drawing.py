@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -64,6 +65,17 @@ def with_strip(image: Image.Image, text: str, *, below: bool = False) -> Image.I
     middle = (image.height if below else 0) + height / 2
     ImageDraw.Draw(framed).text((6, middle), text, font=face, fill="black", anchor="lm")
     return framed
+
+
+def contact_sheet(frames: Sequence[Image.Image], columns: int = 4) -> Image.Image:
+    """Frames of one size side by side, row by row, as one picture."""
+    gap = max(1, frames[0].width // 64)
+    width, height = (side + gap for side in frames[0].size)
+    columns = min(columns, len(frames))
+    sheet = Image.new("RGB", (columns * width - gap, -(-len(frames) // columns) * height - gap), "white")
+    for place, frame in enumerate(frames):
+        sheet.paste(frame, (place % columns * width, place // columns * height))
+    return sheet
 
 
 def _line_height(pen: ImageDraw.ImageDraw, face: Font) -> int:

@@ -23,7 +23,8 @@ class OTXDataEntity:
     """One sample of a data set.
 
     Attributes:
-        image: (C, H, W) pixels; uint8 through the whole pipeline, because the model normalises by its `InputSpec`.
+        image: (C, H, W) pixels, or (K, T, C, H, W), those of K clips of a video; uint8 through the whole pipeline,
+            because the model normalises by its `InputSpec`.
         img_info: Where the image comes from and how it was resized.
         per_object: Names of the fields that have one row per object, in the same order; a step that drops an object
             drops its row in each of them. Boxes, where there are any, are among them.
@@ -31,7 +32,7 @@ class OTXDataEntity:
 
     per_object: ClassVar[tuple[str, ...]] = ()
 
-    image: tv_tensors.Image
+    image: tv_tensors.Image | tv_tensors.Video
     img_info: ImageInfo
 
     def settle(self, shown: tuple[float, float, float, float], *, mirrored: bool = False) -> Self:
@@ -52,8 +53,8 @@ class OTXBatchDataEntity(ABC, Generic[SampleT]):
     """A batch of samples of equal image size.
 
     Attributes:
-        images: (B, C, H, W) pixels, not normalised.
-        imgs_info: One per image.
+        images: (B, C, H, W) pixels, not normalised; (B K, T, C, H, W) where each sample has K clips.
+        imgs_info: One per sample.
     """
 
     images: Tensor

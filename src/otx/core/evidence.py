@@ -18,6 +18,7 @@ class Evidence:
         max_image_labels: The most whole-image labels that one image has.
         label_groups: Sizes of the label groups that the categories declare, in falling order.
         parents: Number of labels that lie below another one.
+        videos: Number of items that are videos or folders of frames instead of images.
         folders: Names of the folders below the data root that hold images (anomaly sets are known by theirs).
     """
 
@@ -28,6 +29,7 @@ class Evidence:
     max_image_labels: int = 0
     label_groups: tuple[int, ...] = ()
     parents: int = 0
+    videos: int = 0
     folders: tuple[str, ...] = ()
 
     def count(self, *kinds: str) -> int:

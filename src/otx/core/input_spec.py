@@ -56,6 +56,8 @@ class InputSpec:
         multiple_of: Other sizes must be a multiple of this; 0 means that the size is fixed by the architecture.
         max_value: Pixel value that is scaled to 1: 255 for uint8, 4095 for 12 bits in a uint16, ...
         dtype: Type of the pixels, `uint8`, `uint16` or `float32`.
+        frames: Number of frames of a clip; 1 for a model that takes single images.
+        frame_step: From one frame of a clip to the next so many frames of the video; fewer where it is too short.
     """
 
     height: int
@@ -69,6 +71,8 @@ class InputSpec:
     multiple_of: int = 32
     max_value: float = 255.0
     dtype: str = "uint8"
+    frames: int = 1
+    frame_step: int = 1
 
     def __post_init__(self) -> None:
         if len(self.mean) != self.channels or len(self.std) != self.channels:
@@ -90,6 +94,12 @@ class InputSpec:
         """Value of padded pixels, in units of the pixels."""
         value = self.pad_value / 255 * self.max_value
         return value if self.dtype == "float32" else round(value)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one input: (C, H, W), or (T, C, H, W) for clips."""
+        image = (self.channels, *self.size)
+        return (self.frames, *image) if self.frames > 1 else image
 
     def with_size(self, height: int, width: int) -> Self:
         """The same input at another size.

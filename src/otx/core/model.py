@@ -34,7 +34,7 @@ class Normalize(nn.Module):
         self.register_buffer("inverse_std", 1.0 / std, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) pixels of any dtype -> float of the same shape."""
+        """(..., C, H, W) pixels of any dtype -> float of the same shape."""
         return (images - self.mean) * self.inverse_std
 
 

@@ -41,6 +41,7 @@ def check_data(
             "items": evidence.items,
             "annotations": dict(evidence.annotations),
             "unlabelled": evidence.unlabelled,
+            "videos": evidence.videos,
         },
         "why": list(source.why),
         "labels": list(index.labels.names),

@@ -8,8 +8,8 @@ from typing import Any, Literal, Protocol
 from lightning.pytorch import LightningDataModule
 
 from otx.core.errors import UserError, nearest
-from otx.core.input_spec import PixelFormat
-from otx.data.dataset import Item, OTXDataset, Transform
+from otx.data.dataset import Item, OTXDataset, Read, Transform
+from otx.data.images import read_image
 from otx.data.loader import Batch, BatchLoader
 from otx.data.reader import TaskReader
 from otx.data.sampler import EpochSampler
@@ -35,9 +35,10 @@ class OTXDataModule(LightningDataModule):
         batch_type: Of the task; collates samples.
         train_transform: Random.
         eval_transform: Not random.
+        train_read: Decodes an item for training.
+        eval_read: Decodes an item for evaluation.
         settings: With numbers instead of `auto`.
         seed: Decides order and augmentation.
-        pixels: What images must be made of; None takes them as they are.
         on_bad_data: What to do with an image that turns out broken when it is decoded. `error` stops. `skip` takes the
             next readable image in training, so that batches keep their size, and leaves it out in evaluation.
         pin_memory: True where batches go to an accelerator.
@@ -56,9 +57,10 @@ class OTXDataModule(LightningDataModule):
         train_transform: Transform,
         eval_transform: Transform,
         *,
+        train_read: Read = read_image,
+        eval_read: Read = read_image,
         settings: DataSettings,
         seed: int,
-        pixels: PixelFormat | None = None,
         on_bad_data: Literal["error", "skip"] = "error",
         pin_memory: bool = False,
         rank: int = 0,
@@ -70,9 +72,10 @@ class OTXDataModule(LightningDataModule):
         self.batch_type = batch_type
         self.train_transform = train_transform
         self.eval_transform = eval_transform
+        self.train_read = train_read
+        self.eval_read = eval_read
         self.settings = settings
         self.seed = seed
-        self.pixels = pixels
         self.on_bad_data = on_bad_data
         self.pin_memory = pin_memory
         self.rank = rank
@@ -95,7 +98,7 @@ class OTXDataModule(LightningDataModule):
             self.reader,
             self.train_transform if train else self.eval_transform,
             self.seed,
-            pixels=self.pixels,
+            read=self.train_read if train else self.eval_read,
             replace_broken=train and self.on_bad_data == "skip",
         )
 

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch.utils.data import Dataset
+from torchvision import tv_tensors
 
 from otx.core.entity import OTXDataEntity
 from otx.core.image_info import ImageInfo
-from otx.core.input_spec import PixelFormat
 from otx.data.images import BrokenImageError, read_image
 from otx.data.reader import TaskReader
 from otx.data.seeding import seeded
 from otx.transforms.fields import Draw
+
+Read = Callable[[Path], tv_tensors.Image | tv_tensors.Video]
+"""Decodes what a model is shown of an item (`otx.data.media.read_media`); its randomness is torch's."""
 
 SampleT = TypeVar("SampleT", bound=OTXDataEntity)
 SampleT_co = TypeVar("SampleT_co", bound=OTXDataEntity, covariant=True)
 
 
 class Item(Protocol):
-    """An image as the index of the data set knows it, for example `otx.data.index.IndexedItem`."""
+    """An image or video as the index of the data set knows it, for example `otx.data.index.IndexedItem`."""
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """The file, or the folder of frames."""
 
     @property
     def annotation(self) -> Any:  # noqa: ANN401 - each task has its own compact form
@@ -62,7 +65,7 @@ class OTXDataset(Dataset[SampleT], Generic[SampleT]):
         reader: Of the task.
         transform: Its randomness is seeded with (seed, epoch, index); the global generators stay as they were.
         seed: Of the run.
-        pixels: What images must be made of; None takes them as they are.
+        read: Decodes an item.
         replace_broken: Where an image cannot be read, the next one that can stands in for it; else none does.
     """
 
@@ -73,14 +76,14 @@ class OTXDataset(Dataset[SampleT], Generic[SampleT]):
         transform: Transform,
         seed: int,
         *,
-        pixels: PixelFormat | None = None,
+        read: Read = read_image,
         replace_broken: bool = False,
     ) -> None:
         self.items = items
         self.reader = reader
         self.transform = transform
         self.seed = seed
-        self.pixels = pixels
+        self.read = read
         self.replace_broken = replace_broken
 
     def __len__(self) -> int:
@@ -120,7 +123,7 @@ class OTXDataset(Dataset[SampleT], Generic[SampleT]):
             BrokenImageError: The image cannot be read.
         """
         item = self.items[index]
-        image = read_image(item.path, self.pixels)
+        image = self.read(item.path)
         height, width = image.shape[-2:]
         info = ImageInfo(index=index, path=str(item.path), height=height, width=width)
         return self.reader.entity(image, info, item.annotation)

@@ -12,12 +12,14 @@ from otx.core.errors import UserError
 from otx.core.input_spec import RGB, PixelFormat
 from otx.core.label_info import LabelInfo
 from otx.data.collector import collector_paused
-from otx.data.images import BrokenImageError, image_head
-from otx.data.problems import BROKEN_IMAGE, Problems
+from otx.data.images import BrokenImageError
+from otx.data.media import media_head
+from otx.data.problems import BROKEN_IMAGE, BROKEN_VIDEO, Problems
 from otx.data.reader import TaskReader
 from otx.data.source import DataSource
 from otx.data.split import SHARES, make_split, read_split, write_split
 from otx.data.subset_names import SUBSETS, UNASSIGNED, SubsetName
+from otx.data.videos import BrokenVideoError
 
 if TYPE_CHECKING:
     import datumaro as dm
@@ -27,10 +29,10 @@ _NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class IndexedItem:
-    """One image.
+    """One image or video.
 
     Attributes:
-        path: The file, which is proven to lie below the data root.
+        path: The file, or the folder with the frames of a clip, which is proven to lie below the data root.
         height: Rows in pixels, as the image is shown.
         width: Columns in pixels, as the image is shown.
         annotation: The compact form of the task's reader.
@@ -151,11 +153,12 @@ def _look_at(item: dm.DatasetItem, reader: TaskReader[Any], labels: LabelInfo, p
         return None  # the missing image has been reported
     path = Path(item.media.path)
     try:
-        height, width, pixels = image_head(path)
+        height, width, pixels = media_head(path)
     except BrokenImageError as error:
-        problems.add(BROKEN_IMAGE, item.id, str(error), bad=True)
+        kind = BROKEN_VIDEO if isinstance(error, BrokenVideoError) else BROKEN_IMAGE
+        problems.add(kind, item.id, str(error), bad=True)
         return None
-    declared = item.media.size if item.media.has_size else (height, width)
+    declared = item.media.size if getattr(item.media, "has_size", False) else (height, width)  # videos have none
     if declared != (height, width):
         message = f"{declared[1]}x{declared[0]} in the annotation file, {width}x{height} in the image"
         problems.add("size differs from the annotation file's", item.id, message)

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 BROKEN_IMAGE = "broken image"
+BROKEN_VIDEO = "broken video"
 MISSING_IMAGE = "missing image"
+MISSING_VIDEO = "missing video"
 OUTSIDE = "path outside the data root"
 BAD_ANNOTATION = "unreadable annotation"
 

@@ -51,7 +51,7 @@ class TaskReader(Protocol[SampleT_co]):
     def label_ids(self, annotation: Any) -> Sequence[int]:  # noqa: ANN401
         """Class index of each object (or label) of an image, for counts and stratified splits."""
 
-    def entity(self, image: tv_tensors.Image, info: ImageInfo, annotation: Any) -> SampleT_co:  # noqa: ANN401
+    def entity(self, image: tv_tensors.Image | tv_tensors.Video, info: ImageInfo, annotation: Any) -> SampleT_co:  # noqa: ANN401
         """The sample that the transforms and the model get; `annotation` must not be changed."""
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from otx.core.errors import UserError, nearest
 from otx.core.evidence import Evidence
 from otx.data.collector import collector_paused
-from otx.data.formats import coco, csv_labels, datumaro_json, imagenet, voc, yolo
+from otx.data.formats import coco, csv_labels, datumaro_json, imagenet, kinetics, video_folders, voc, yolo
 from otx.data.formats.reading import Format, Part, Reading
 from otx.data.problems import OUTSIDE, Problems
 from otx.data.tree import DataTree, walk_data
@@ -21,7 +21,9 @@ from otx.data.unknown_format import describe_unknown
 if TYPE_CHECKING:
     import datumaro as dm
 
-FORMATS: dict[str, Format] = {module.NAME: module for module in (coco, voc, yolo, datumaro_json, csv_labels, imagenet)}
+FORMATS: dict[str, Format] = {
+    module.NAME: module for module in (coco, voc, yolo, datumaro_json, csv_labels, kinetics, video_folders, imagenet)
+}
 """The formats that are looked for. Of several explicit ones the one that explains most images wins, then the first."""
 
 
@@ -212,12 +214,14 @@ def _evidence(
     format_name: str, tree: DataTree, subsets: dict[str, list[dm.DatasetItem]], categories: dm.CategoriesInfo
 ) -> Evidence:
     from datumaro import AnnotationType
+    from datumaro.components.media import Video
 
     counts: Counter[str] = Counter()
-    items = unlabelled = max_image_labels = 0
+    items = unlabelled = max_image_labels = videos = 0
     for item in (item for members in subsets.values() for item in members):
         items += 1
         unlabelled += not item.annotations
+        videos += isinstance(item.media, Video)
         # The polygons of one object count once; whole-image labels and annotations without a group stand alone.
         whole = AnnotationType.label
         kinds = {
@@ -235,5 +239,6 @@ def _evidence(
         max_image_labels=max_image_labels,
         label_groups=tuple(sorted((len(group.labels) for group in labels.label_groups), reverse=True)),
         parents=sum(bool(entry.parent) for entry in labels),
+        videos=videos,
         folders=tuple(sorted({PurePosixPath(folder).name for folder in tree.image_folders} - {""})),
     )

@@ -12,6 +12,7 @@ from otx.core.errors import UserError
 from otx.data.subset_names import SubsetName, subset_of_folder
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jfif", ".jpeg", ".jpg", ".npy", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"})
 _ANNOTATION_SUFFIXES = frozenset({".csv", ".data", ".json", ".names", ".txt", ".xml", ".yaml", ".yml"})
 _NOT_DATA = frozenset({"__MACOSX", "__pycache__", "lost+found", "otx-workspace"})
 """Folders that are passed over; OTX's own may lie in the data root, and is full of pictures and JSON."""
@@ -49,6 +50,11 @@ class DataTree:
         return [path for path in self.files if suffix(path) in IMAGE_SUFFIXES]
 
     @cached_property
+    def videos(self) -> list[str]:
+        """Relative paths of all video files."""
+        return [path for path in self.files if suffix(path) in VIDEO_SUFFIXES]
+
+    @cached_property
     def image_folders(self) -> dict[str, list[str]]:
         """Folder -> the images right inside it."""
         return _by_folder(self.images)
@@ -62,10 +68,11 @@ class DataTree:
 
     @cached_property
     def _images_by_stem(self) -> dict[str, list[str]]:
-        stems: dict[str, list[str]] = {}
-        for path in self.images:
-            stems.setdefault(stem(path), []).append(path)
-        return stems
+        return _by_stem(self.images)
+
+    @cached_property
+    def _videos_by_stem(self) -> dict[str, list[str]]:
+        return _by_stem(self.videos)
 
     def with_suffix(self, *suffixes: str) -> list[str]:
         """Relative paths of the files with one of the suffixes."""
@@ -118,7 +125,16 @@ class DataTree:
 
     def locate_image(self, name: str, folders: Sequence[str] = ("",), subset: SubsetName | None = None) -> str:
         """As `locate`, for the image of the stem `name`, with any suffix."""
-        candidates = self._images_by_stem.get(name.rpartition("/")[2], ())
+        return self._locate_stem("image", self._images_by_stem, name, folders, subset)
+
+    def locate_video(self, name: str, folders: Sequence[str] = ("",), subset: SubsetName | None = None) -> str:
+        """As `locate_image`, for a video file."""
+        return self._locate_stem("video", self._videos_by_stem, name, folders, subset)
+
+    def _locate_stem(
+        self, kind: str, stems: dict[str, list[str]], name: str, folders: Sequence[str], subset: SubsetName | None
+    ) -> str:
+        candidates = stems.get(name.rpartition("/")[2], ())
         for folder in folders:
             here = f"{folder}/{name}" if folder else name
             exact = [path for path in candidates if path.rpartition(".")[0] == here]
@@ -127,7 +143,7 @@ class DataTree:
         found = self._best(name, candidates, subset)
         if found:
             return found
-        msg = f"there is no image {name}.* below the data root"
+        msg = f"there is no {kind} {name}.* below the data root"
         raise NotLocatedError(msg)
 
     def _refuse_link(self, name: str, path: str) -> None:
@@ -172,6 +188,13 @@ def suffix(path: str) -> str:
 def stem(path: str) -> str:
     """The file name without folders and suffix."""
     return os.path.splitext(path.rpartition("/")[2])[0]  # noqa: PTH122
+
+
+def _by_stem(paths: Iterable[str]) -> dict[str, list[str]]:
+    stems: dict[str, list[str]] = {}
+    for path in paths:
+        stems.setdefault(stem(path), []).append(path)
+    return stems
 
 
 def _by_folder(paths: Iterable[str]) -> dict[str, list[str]]:
@@ -219,7 +242,7 @@ def _walk(tree: DataTree, folder: str, prefix: str, above: tuple[str, ...]) -> N
             if real in above:
                 continue
             if not real.startswith(f"{tree.root}/") or not os.path.exists(real):  # noqa: PTH110
-                if entry.is_dir() or suffix(path) in IMAGE_SUFFIXES | _ANNOTATION_SUFFIXES:
+                if entry.is_dir() or suffix(path) in IMAGE_SUFFIXES | VIDEO_SUFFIXES | _ANNOTATION_SUFFIXES:
                     tree.leaving[path] = real
                 continue
         if entry.is_dir():

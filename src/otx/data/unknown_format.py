@@ -57,6 +57,11 @@ def _advice(tree: DataTree, below: Mapping[str, str]) -> str:
             "Nearest: imagenet, one folder per class. For each class: "
             f"mkdir {root}/CLASS && mv {root}/IMAGES_OF_THAT_CLASS {root}/CLASS/"
         )
+    if tree.videos:
+        return (
+            "Nearest: video_folders, one folder per class. For each class: "
+            f"mkdir {root}/CLASS && mv {root}/VIDEOS_OF_THAT_CLASS {root}/CLASS/"
+        )
     if not tree.images:
         return f"There are no images below it. Name the folder that holds images and annotations, not {root}"
     if tree.with_suffix(".json"):

@@ -30,7 +30,7 @@ class NamedOutputs(nn.Module):
     """A graph whose dict of outputs is a tuple, because tracing loses names.
 
     Args:
-        graph: From (B, C, H, W) pixels, and what else it takes, to named tensors.
+        graph: From (B, C, H, W) or (B, T, C, H, W) pixels, and what else it takes, to named tensors.
         names: The order of the outputs.
     """
 
@@ -40,7 +40,7 @@ class NamedOutputs(nn.Module):
         self.names = names
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """(B, C, H, W) pixels, and what else the graph takes -> outputs in the order of `names`."""
+        """Pixels, and what else the graph takes -> outputs in the order of `names`."""
         outputs = self.network(*inputs)
         return tuple(outputs[name] for name in self.names)
 
@@ -51,7 +51,8 @@ class ExportGraph:
 
     Attributes:
         module: The network with its normalisation, ready to trace.
-        examples: What to trace with: (B, C, H, W) float pixels, then one tensor for each of `more_inputs`.
+        examples: What to trace with: (B, C, H, W) or (B, T, C, H, W) float pixels, then one tensor for each of
+            `more_inputs`.
         spec: Size and type of the pixels.
         more_inputs: What the graph takes beside the images.
         metadata: Strings by section and key.
@@ -90,6 +91,6 @@ def _zeros(more: GraphInput) -> Tensor:
 
 
 def _pixels(spec: InputSpec) -> Tensor:
-    noise = torch.rand(TRACE_BATCH, spec.channels, *spec.size, generator=torch.Generator().manual_seed(0))
+    noise = torch.rand(TRACE_BATCH, *spec.shape, generator=torch.Generator().manual_seed(0))
     pixels = noise * spec.max_value
     return pixels if spec.dtype == "float32" else pixels.round()

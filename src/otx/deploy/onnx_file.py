@@ -22,7 +22,7 @@ SMALLEST_COMPRESSED = 32
 
 
 class ImagesLast(nn.Module):
-    """Takes (B, H, W, C) pixels of any type, as decoders give them, and feeds a graph that wants (B, C, H, W) floats.
+    """Takes pixels of any type, channels last as decoders give them, for a graph that wants (..., C, H, W) floats.
 
     Args:
         graph: The network with its normalisation.
@@ -33,8 +33,8 @@ class ImagesLast(nn.Module):
         self.network = graph  # `graph` is taken: TorchScript modules have such a property
 
     def forward(self, images: Tensor, *more: Tensor) -> tuple[Tensor, ...]:
-        """(B, H, W, C) pixels, and what else the graph takes -> outputs of the graph."""
-        outputs: tuple[Tensor, ...] = self.network(images.permute(0, 3, 1, 2).float(), *more)
+        """(B, H, W, C) or (B, T, H, W, C) pixels, and what else the graph takes -> outputs of the graph."""
+        outputs: tuple[Tensor, ...] = self.network(images.movedim(-1, -3).float(), *more)
         return outputs
 
 
@@ -48,7 +48,7 @@ def write_onnx(graph: ExportGraph, path: Path, precision: ExportPrecision) -> No
         raise MissingExtraError("onnx", "onnx")
     import onnx
 
-    pixels = graph.examples[0].permute(0, 2, 3, 1).contiguous().to(TORCH_TYPES[pixel_type(graph.spec)])
+    pixels = graph.examples[0].movedim(-3, -1).contiguous().to(TORCH_TYPES[pixel_type(graph.spec)])
     free = {more.name: [i for i, length in enumerate(more.shape, start=1) if length < 0] for more in graph.more_inputs}
     with replacing(path) as partial:
         # The exporter of torch.export needs onnxscript and specialises the batch of several detectors.

@@ -49,12 +49,13 @@ def _name_inputs(ov_model: Any, shapes: dict[str, list[int]]) -> None:  # noqa: 
 
 
 def _take_images(ov_model: Any, spec: InputSpec) -> Any:  # noqa: ANN401 - openvino is untyped
-    """Put the layout and type of decoded images in front: (B, H, W, C) pixels."""
+    """Put the layout and type of decoded images in front: (B, H, W, C) pixels, (B, T, H, W, C) for clips."""
     steps = PrePostProcessor(ov_model)
     element_type = getattr(ov.Type, pixel_type(spec))
-    steps.input(INPUT_NAME).tensor().set_element_type(element_type).set_layout(ov.Layout("NHWC"))
+    frames = "T" if spec.frames > 1 else ""
+    steps.input(INPUT_NAME).tensor().set_element_type(element_type).set_layout(ov.Layout(f"N{frames}HWC"))
     steps.input(INPUT_NAME).preprocess().convert_element_type(ov.Type.f32)
-    steps.input(INPUT_NAME).model().set_layout(ov.Layout("NCHW"))
+    steps.input(INPUT_NAME).model().set_layout(ov.Layout(f"N{frames}CHW"))
     return steps.build()
 
 

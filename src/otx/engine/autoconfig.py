@@ -118,7 +118,7 @@ def _two(size: Sequence[int]) -> tuple[int, int]:
 
 def choose_batch_size(plan: Plan, spec: InputSpec, images: int) -> None:
     """As many images as a batch of usual memory holds, but several steps an epoch on small data."""
-    by_memory = PIXELS_PER_BATCH / (spec.height * spec.width)
+    by_memory = PIXELS_PER_BATCH / (spec.height * spec.width * spec.frames)
     by_steps = images / STEPS_PER_EPOCH
     size = max(2, min(LARGEST_BATCH, 2 ** int(math.log2(max(2.0, min(by_memory, by_steps))))))
     bound = "memory" if by_memory <= by_steps else f"at least {STEPS_PER_EPOCH} steps an epoch"

@@ -70,6 +70,7 @@ def _without_index(source: DataSource, task: str | None, reason: str) -> dict[st
             "items": source.evidence.items,
             "annotations": dict(source.evidence.annotations),
             "unlabelled": source.evidence.unlabelled,
+            "videos": source.evidence.videos,
         },
         "why": list(source.why),
         "labels": [],

@@ -1,4 +1,4 @@
-"""`otx predict`: predictions on image files, as JSON and as pictures."""
+"""`otx predict`: predictions on image or video files, as JSON and as pictures."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ import torch
 
 from otx.core.entity import OTXBatchPredEntity
 from otx.core.errors import UserError
-from otx.core.image_info import ImageInfo
-from otx.data.images import read_image
-from otx.data.tree import IMAGE_SUFFIXES
+from otx.core.input_spec import InputSpec
+from otx.data.media import is_medium, media_below, read_media
 from otx.engine.given import Given
 from otx.engine.opening import OpenedModel, locate, open_model
 from otx.engine.results import PredictResult
@@ -22,7 +21,7 @@ from otx.report.pictures import write_predictions
 from otx.runtime.exported import ExportedModel
 from otx.runtime.stream import predict_files
 from otx.training.device import resolve_device
-from otx.transforms.fit import fit_image
+from otx.transforms.fit import fit_alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,9 +43,9 @@ def predict(given: Given, source: str, checkpoint: Path | None, threshold: float
         UserError: No image is found, or one cannot be read.
     """
     began = time.perf_counter()
-    files = find_images(source)
     workspace, path = locate(given.work_dir, checkpoint)
     opened = open_model(path, given.model, throughput=True)
+    files = find_media(source, opened.model.input_spec)
     limit = opened.model.threshold if threshold is None else threshold
     skipped: list[str] = []
     skip = given.plan()["on_bad_data"] == "skip"
@@ -69,19 +68,25 @@ def predict(given: Given, source: str, checkpoint: Path | None, threshold: float
     )
 
 
-def find_images(source: str) -> list[Path]:
-    """Image files that a file name, a folder (searched to the bottom) or a glob pattern stands for, sorted.
+def find_media(source: str, spec: InputSpec) -> list[Path]:
+    """What a file name, a folder (searched to the bottom) or a glob pattern stands for, sorted.
+
+    Args:
+        source: As the user wrote it.
+        spec: Of the model: it takes images, or videos and folders of frames.
 
     Raises:
-        UserError: There is none.
+        UserError: There is nothing that the model takes.
     """
     path = Path(source)
     if path.is_file():
         return [path]
-    found = path.rglob("*") if path.is_dir() else map(Path, glob.glob(source, recursive=True))  # noqa: PTH207 - an absolute pattern
-    files = sorted(file for file in found if file.suffix.lower() in IMAGE_SUFFIXES)
+    found = map(Path, glob.glob(source, recursive=True))  # noqa: PTH207 - an absolute pattern
+    files = media_below(path, spec) if path.is_dir() else sorted(one for one in found if is_medium(one, spec))
     if not files:
-        msg = f"--input: expected an image file, a folder of images or a glob pattern; found no image at {source!r}"
+        kind = "image" if spec.frames == 1 else "video"
+        a = "an" if kind == "image" else "a"
+        msg = f"--input: expected {a} {kind} file, a folder of {kind}s or a glob pattern; found no {kind} at {source!r}"
         raise UserError(msg)
     return files
 
@@ -106,15 +111,13 @@ def _predict_by_torch(
     bare_inputs = opened.spec.load("batch").bare_inputs
     for file in files:
         try:
-            original = read_image(file, model.input_spec.pixels)
+            original = read_media(file, model.input_spec)
         except UserError as error:
             if on_broken is None:
                 raise
             on_broken(file, error)
             continue
-        image, scale, offset = fit_image(original, model.input_spec)
-        height, width = original.shape[-2:]
-        info = ImageInfo(path=str(file), height=height, width=width, scale=scale, offset=offset)
-        images = image.unsqueeze(0).to(device)
+        images, info = fit_alone(original, str(file), model.input_spec)
+        images = images.to(device)
         with torch.inference_mode():
             yield file, decode(graph(**bare_inputs(images)), images, [info], **settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,7 @@ def read_data(plan: Plan, *, split_file: Path | None = None, labels: LabelInfo |
 def make_datamodule(plan: Plan, data: ReadData, input_spec: InputSpec) -> OTXDataModule:
     """The loaders of all subsets, as the plan says."""
     from otx.data.datamodule import OTXDataModule
+    from otx.data.media import read_media
     from otx.transforms.fit import FitToInput
     from otx.transforms.pipeline import build_transform
 
@@ -83,8 +85,9 @@ def make_datamodule(plan: Plan, data: ReadData, input_spec: InputSpec) -> OTXDat
         data.spec.load("batch"),
         build_transform(settings.transforms.train, input_spec),
         FitToInput(input_spec),
+        train_read=partial(read_media, spec=input_spec, random=True),
+        eval_read=partial(read_media, spec=input_spec),
         settings=settings.data,
         seed=settings.seed,
-        pixels=input_spec.pixels,
         on_bad_data=settings.on_bad_data,
     )

@@ -12,7 +12,7 @@ from PIL import Image
 
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
-from otx.data.images import as_picture, read_pixels
+from otx.data.media import clip_picture, media_picture
 
 if TYPE_CHECKING:
     from otx.core.entity import OTXBatchDataEntity
@@ -96,10 +96,8 @@ def write_batch(
     height, width = batch.images.shape[-2:]
     as_input = [ImageInfo(path=info.path, height=height, width=width) for info in batch.imgs_info]
     records = replace(batch, imgs_info=as_input).truth_records(labels)
-    drawn = [
-        draw(Image.fromarray(as_picture(image)), record, labels, "")
-        for image, record in zip(batch.images[:most], records, strict=False)
-    ]
+    shown = [clip_picture(image if image.ndim > 3 else image.unsqueeze(0)) for image in batch.images[:most]]
+    drawn = [draw(picture, record, labels, "") for picture, record in zip(shown, records, strict=False)]
     return write_sheet(drawn, path, columns=columns)
 
 
@@ -132,7 +130,7 @@ def _tile(picture: Image.Image) -> Image.Image:
 
 
 def _open(record: Record) -> Image.Image:
-    return Image.fromarray(as_picture(read_pixels(Path(record["image"]))))
+    return media_picture(Path(record["image"]))
 
 
 def _save(picture: Image.Image, path: Path) -> Path:

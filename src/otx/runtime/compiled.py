@@ -39,7 +39,7 @@ def read_graph(path: Path) -> Any:  # noqa: ANN401 - openvino is untyped
 
 
 class CompiledGraph(nn.Module):
-    """Runs an exported graph whose input `image` is (B, H, W, C); further inputs are float32.
+    """Runs an exported graph whose input `image` is (B, H, W, C), (B, T, H, W, C) for clips; further inputs are float32.
 
     Args:
         ov_model: As `read_graph` gives it.
@@ -84,8 +84,12 @@ class CompiledGraph(nn.Module):
         return self.compiled.create_infer_request()
 
     def run(self, inputs: Mapping[str, Tensor], request: Any) -> dict[str, Tensor]:  # noqa: ANN401 - openvino is untyped
-        """`images`, (B, C, H, W) pixels, and further inputs by name -> raw outputs by name, out of the request."""
-        pixels = inputs["images"].permute(0, 2, 3, 1).contiguous().numpy().astype(self._dtype, copy=False)
+        """`images`, (B, C, H, W) pixels or clips, and further inputs by name -> raw outputs by name, out of the request."""
+        if self.one_by_one and len(inputs["images"]) > 1:
+            rows = range(len(inputs["images"]))
+            outputs = [self.run({name: value[i : i + 1] for name, value in inputs.items()}, request) for i in rows]
+            return {name: torch.cat([output[name] for output in outputs]) for name in outputs[0]}
+        pixels = inputs["images"].movedim(-3, -1).contiguous().numpy().astype(self._dtype, copy=False)
         names = [port.any_name for port in self.compiled.inputs]
         arrays = [inputs[name].contiguous().numpy() if name in inputs else pixels for name in names]
         request.infer(arrays, share_inputs=True)
@@ -95,13 +99,9 @@ class CompiledGraph(nn.Module):
         }
 
     def forward(self, images: Tensor, **more: Tensor) -> dict[str, Tensor]:
-        """(B, C, H, W) pixels, and further inputs by name -> raw outputs by name, on the CPU."""
+        """(B, C, H, W) pixels or clips, and further inputs by name -> raw outputs by name, on the CPU."""
         inputs = {name: value.detach().cpu() for name, value in {"images": images, **more}.items()}
-        if not self.one_by_one:
-            return self.run(inputs, self._request)
-        rows = ({name: value[i : i + 1] for name, value in inputs.items()} for i in range(len(images)))
-        outputs = [self.run(row, self._request) for row in rows]
-        return {name: torch.cat([output[name] for output in outputs]) for name in outputs[0]}
+        return self.run(inputs, self._request)
 
 
 def _last_line(error: Exception) -> str:

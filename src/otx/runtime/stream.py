@@ -15,10 +15,9 @@ import torch
 
 from otx.core.entity import OTXBatchPredEntity
 from otx.core.errors import UserError
-from otx.core.image_info import ImageInfo
-from otx.data.images import read_image
+from otx.data.media import read_media
 from otx.runtime.exported import ExportedModel
-from otx.transforms.fit import fit_image
+from otx.transforms.fit import fit_alone
 
 Prediction = OTXBatchPredEntity[Any]
 
@@ -40,7 +39,8 @@ def predict_files(
 
     Args:
         model: The exported model.
-        paths: Image files; read as they are needed, so an endless iterable is fine.
+        paths: Image files, or videos for a model that takes clips; read as they are needed, so an endless iterable is
+            fine.
         on_broken: Told of a file that cannot be read, which is then left out; None lets the error through.
         threads: Number of threads; 0 takes one per core for decoding and one per request that the device wants.
 
@@ -60,11 +60,7 @@ def predict_files(
 
     def predict(path: Path) -> Prediction:
         with torch.no_grad():
-            image = read_image(path, model.input_spec.pixels)
-            fitted, scale, offset = fit_image(image, model.input_spec)
-            height, width = image.shape[-2:]
-            info = ImageInfo(path=str(path), height=height, width=width, scale=scale, offset=offset)
-            images = fitted.unsqueeze(0)
+            images, info = fit_alone(read_media(path, model.input_spec), str(path), model.input_spec)
             raw = model.model.run(bare_inputs(images), mine.request)
             return model.decode(raw, images, [info])
 

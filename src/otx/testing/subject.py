@@ -18,8 +18,8 @@ from otx.core.input_spec import InputSpec
 from otx.core.label_info import LabelInfo
 from otx.core.model import OTXModel
 from otx.core.task import TaskSpec
-from otx.data.images import read_image
 from otx.data.index import DataIndex, build_index
+from otx.data.media import read_media
 from otx.data.source import open_source
 from otx.frameworks.build import build_model
 from otx.tasks import task_spec
@@ -87,7 +87,7 @@ def make_subject(row: ModelRow, size: tuple[int, int] | None = None, images: int
 
 
 def _sample(item: Any, reader: Any, input_spec: InputSpec) -> OTXDataEntity:  # noqa: ANN401 - of any task
-    image = read_image(item.path)
+    image = read_media(item.path, input_spec, random=True)
     info = ImageInfo(path=str(item.path), height=item.height, width=item.width)
     sample: OTXDataEntity = FitToInput(input_spec)(reader.entity(image, info, item.annotation))
     return sample

@@ -19,7 +19,7 @@ from otx.core.model import OTXModel
 from otx.training.checkpoint import load_model
 from otx.training.keeper import BEST, LAST, RESUME, Keeper
 from otx.training.lightning_trainer import StopWitness, interruptible, make_trainer, silenced
-from otx.training.module import TrainingModule
+from otx.training.module import TrainingModule, lay_channels_last
 from otx.training.progress import ProgressReport, TrainLog
 from otx.training.report import Listener
 from otx.training.resume import find_state, run_facts
@@ -121,7 +121,7 @@ def fit(
     # Before the average copies the weights: it lives beside them.
     model.to(device)
     if settings.channels_last is True:
-        model.to(memory_format=torch.channels_last)
+        lay_channels_last(model)
     module = TrainingModule(model, metric, settings, loaders, seed=seed, run=run, note=log.line)
     progress, witness = ProgressReport(log, monitor), StopWitness()
     keeper = Keeper(

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
@@ -234,6 +234,14 @@ def place(batch: OTXBatchDataEntity[Any], device: torch.device, *, channels_last
     """A batch on a device, with its images in the memory layout of the model."""
     if batch.images.device != device:
         batch = batch.to(device, non_blocking=True)
-    if channels_last and batch.images.ndim == 4:
-        return replace(batch, images=batch.images.contiguous(memory_format=torch.channels_last))
+    if channels_last:
+        return replace(batch, images=batch.images.movedim(-3, -1).contiguous().movedim(-1, -3))
     return batch
+
+
+def lay_channels_last(model: nn.Module) -> None:
+    """Let the weights of convolutions over images and over clips have their channels together in memory."""
+    layouts = {4: torch.channels_last, 5: torch.channels_last_3d}
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.ndim in layouts:
+            tensor.data = tensor.data.contiguous(memory_format=layouts[tensor.ndim])

@@ -18,7 +18,7 @@ import torch
 from otx.core.atomic import write_atomic
 from otx.core.entity import OTXBatchDataEntity, OTXBatchLossEntity
 from otx.core.model import OTXModel
-from otx.training.module import place
+from otx.training.module import lay_channels_last, place
 
 Clock = Callable[[], float]
 
@@ -134,7 +134,7 @@ def _stepper(
     """A function that does one training step on a copy of the model and returns the seconds it took."""
     copied = copy.deepcopy(model).to(device).train()
     if candidate.channels_last:
-        copied.to(memory_format=torch.channels_last)
+        lay_channels_last(copied)
 
     def step() -> float:
         _wait(device)

@@ -66,11 +66,13 @@ class RandomColorTwist:
         chance, *steps = torch.rand(5).tolist()
         if chance >= self.p:
             return sample
-        pixels_HWC = np.ascontiguousarray(plain(sample.image).permute(1, 2, 0).numpy())
+        *_, channels, _, width = sample.image.shape
+        # The frames of a clip are one tall image.
+        pixels_HWC = np.ascontiguousarray(plain(sample.image).movedim(-3, -1).reshape(-1, width, channels).numpy())
         brightness, contrast, saturation, hue = (2 * step - 1 for step in steps)
         if pixels_HWC.shape[2] != len(LUMA):
             lit = _light(pixels_HWC, 1 + brightness * self.brightness, 1 + contrast * self.contrast)
-            return replace(sample, image=tv_tensors.Image(torch.from_numpy(lit).permute(2, 0, 1)))
+            return replace(sample, image=_like(sample.image, lit))
         twisted = cv2.transform(
             pixels_HWC,
             color_matrix(
@@ -81,7 +83,13 @@ class RandomColorTwist:
                 grey=float(np.dot(LUMA, cv2.mean(pixels_HWC)[:3])),
             ),
         )
-        return replace(sample, image=tv_tensors.Image(torch.from_numpy(twisted).permute(2, 0, 1)))
+        return replace(sample, image=_like(sample.image, twisted))
+
+
+def _like(image: tv_tensors.Image | tv_tensors.Video, pixels_HWC: npt.NDArray[Any]) -> Any:  # noqa: ANN401 - as `image`
+    *frames, channels, height, width = image.shape
+    pixels = torch.from_numpy(pixels_HWC).view(*frames, height, width, channels).movedim(-1, -3)
+    return tv_tensors.wrap(pixels, like=image)
 
 
 def _light(pixels_HWC: npt.NDArray[Any], brightness: float, contrast: float) -> npt.NDArray[Any]:

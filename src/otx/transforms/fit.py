@@ -9,6 +9,7 @@ from typing import TypeVar
 from torch import Tensor
 
 from otx.core.entity import OTXDataEntity
+from otx.core.image_info import ImageInfo
 from otx.core.input_spec import InputSpec, ResizeMode
 from otx.transforms.fields import Draw, drop_vanished, no_draw
 from otx.transforms.geometry import Move, move_image, move_sample
@@ -43,17 +44,34 @@ def fit_image(image: Tensor, input_spec: InputSpec) -> tuple[Tensor, tuple[float
     """Fit a bare image exactly as `FitToInput` fits the image of a sample.
 
     Args:
-        image: (C, H, W) uint8.
+        image: (..., C, H, W) uint8.
         input_spec: Size and resize rule of the model.
 
     Returns:
-        (C, height, width) uint8, and `scale` and `offset` as in `ImageInfo`.
+        (..., C, height, width) uint8, and `scale` and `offset` as in `ImageInfo`.
     """
     height, width = image.shape[-2:]
     moves = plan_fit(height, width, input_spec)
     for move in moves:
         image = move_image(image, move, input_spec.fill)
     return image, *frame_change(height, width, moves)
+
+
+def fit_alone(image: Tensor, path: str, input_spec: InputSpec) -> tuple[Tensor, ImageInfo]:
+    """An image, or the clips of a video, as a batch without annotations, fitted.
+
+    Args:
+        image: (C, H, W) uint8, or (K, T, C, H, W).
+        path: Where it comes from.
+        input_spec: Size and resize rule of the model.
+
+    Returns:
+        (1, C, height, width) or (K, T, C, height, width) uint8, and what the batch says of it.
+    """
+    height, width = image.shape[-2:]
+    fitted, scale, offset = fit_image(image, input_spec)
+    info = ImageInfo(path=path, height=height, width=width, scale=scale, offset=offset)
+    return (fitted if input_spec.frames > 1 else fitted.unsqueeze(0)), info
 
 
 def plan_fit(height: int, width: int, spec: InputSpec) -> list[Move]:

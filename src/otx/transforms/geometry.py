@@ -37,8 +37,8 @@ class Move(NamedTuple):
 def move_sample(sample: SampleT, move: Move, fill: float) -> SampleT:
     """Apply a move to the image and to everything that lies in its pixels; boxes are clipped to the window."""
     changes: dict[str, Any] = {
-        name: tv_tensors.Image(move_image(value, move, fill))
-        if isinstance(value, tv_tensors.Image)
+        name: tv_tensors.wrap(move_image(value, move, fill), like=value)
+        if isinstance(value, tv_tensors.Image | tv_tensors.Video)
         else _move_annotation(value, move)
         for name, value in pixel_fields(sample).items()
     }
@@ -47,9 +47,9 @@ def move_sample(sample: SampleT, move: Move, fill: float) -> SampleT:
 
 
 def move_image(image_CHW: Tensor, move: Move, fill: float) -> Tensor:
-    """Apply a move to pixels; what the image does not cover gets the value `fill`."""
+    """Apply a move to pixels, (..., C, H, W) for clips; what the image does not cover gets the value `fill`."""
     top, left, height, width = move.window
-    pixels = plain(image_CHW)[:, top : top + height, left : left + width]
+    pixels = plain(image_CHW)[..., top : top + height, left : left + width]
     pixels = resize_image(pixels, move.resized)
     return place_image(pixels, move, fill)
 
@@ -61,19 +61,20 @@ def resize_image(pixels_CHW: Tensor, size: tuple[int, int]) -> Tensor:
     """
     if pixels_CHW.shape[-2:] == size:
         return pixels_CHW
-    interleaved = pixels_CHW.permute(1, 2, 0).contiguous().permute(2, 0, 1)
+    interleaved = pixels_CHW.movedim(-3, -1).contiguous().movedim(-1, -3)
     resized: Tensor = F.resize_image(interleaved, list(size), antialias=True)
     return resized
 
 
 def place_image(pixels_CHW: Tensor, move: Move, fill: float) -> Tensor:
     """Put pixels on an empty canvas; they are returned as they are if they cover it."""
-    channels, height, width = pixels_CHW.shape
+    *frames, channels, height, width = pixels_CHW.shape
     if (height, width) == move.canvas:
         return pixels_CHW
-    canvas_HWC = torch.full((*move.canvas, channels), fill, dtype=pixels_CHW.dtype)
-    canvas_HWC[move.top : move.top + height, move.left : move.left + width] = pixels_CHW.permute(1, 2, 0)
-    return canvas_HWC.permute(2, 0, 1)
+    canvas_HWC = torch.full((*frames, *move.canvas, channels), fill, dtype=pixels_CHW.dtype)
+    rows, columns = slice(move.top, move.top + height), slice(move.left, move.left + width)
+    canvas_HWC[..., rows, columns, :] = pixels_CHW.movedim(-3, -1)
+    return canvas_HWC.movedim(-1, -3)
 
 
 def _move_annotation(value: tv_tensors.TVTensor, move: Move) -> Tensor:

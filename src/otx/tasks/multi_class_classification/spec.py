@@ -12,7 +12,7 @@ def claim(evidence: Evidence) -> Claim | None:
     """Data sets with exactly one label per image and nothing inside the images."""
     labels = evidence.count("label")
     located = evidence.count("bbox", "rotated_bbox", "polygon", "mask", "points")
-    if not labels or located or evidence.max_image_labels != 1:
+    if not labels or located or evidence.videos or evidence.max_image_labels != 1:
         return None
     missing = f", {evidence.unlabelled} without" if evidence.unlabelled else ""
     return Claim(0.8, f"one label for each of {labels} images{missing}")

@@ -1,0 +1,100 @@
+"""What an item of a data set shows: an image file, a video file, or a folder with the frames of a clip.
+
+torch is imported when the first pixels are decoded: sizes are asked for without it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from otx.core.drawing import contact_sheet
+from otx.data.images import ImageHead, as_picture, image_head, read_image, read_pixels
+from otx.data.tree import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from otx.data.videos import BrokenVideoError, frame_files, is_video, read_clips, video_head
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torchvision import tv_tensors
+
+    from otx.core.input_spec import InputSpec
+
+SHEET_FRAMES = 8
+"""Frames on the picture of a video."""
+WHOLE = 1 << 30
+"""A step from frame to frame that is too long for any video, so that the frames are spread over the whole of it."""
+
+
+def media_head(path: Path) -> ImageHead:
+    """Size and pixels of an item.
+
+    Raises:
+        BrokenImageError: It cannot be read.
+        MissingExtraError: It is a video, and PyAV is not installed.
+    """
+    return video_head(path) if is_video(path) else image_head(path)
+
+
+def read_media(path: Path, spec: InputSpec, *, random: bool = False) -> tv_tensors.Image | tv_tensors.Video:
+    """Decode what a model is to be shown of an item, in its original size.
+
+    Args:
+        path: The item.
+        spec: Of the model, which takes images or clips.
+        random: Of a video one clip from anywhere, by torch's generator, as for training; else several, evenly spread.
+
+    Returns:
+        (C, H, W) of an image, (K, T, C, H, W) of a video.
+
+    Raises:
+        BrokenImageError: It cannot be read, or is not of the kind that the model takes.
+        MissingExtraError: It is a video, and PyAV is not installed.
+    """
+    if spec.frames == 1:
+        return read_image(path, spec.pixels)
+    if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
+        msg = f"{path}: expected a video, because the model takes clips of {spec.frames} frames; found a single image"
+        raise BrokenVideoError(msg)
+    return read_clips(path, spec.frames, spec.frame_step, random=random, pixels=spec.pixels)
+
+
+def media_picture(path: Path) -> Image.Image:
+    """What stands for an item in a report: the image, or frames of the video side by side.
+
+    Raises:
+        BrokenImageError: It cannot be read.
+    """
+    if is_video(path):
+        (clip,) = read_clips(path, SHEET_FRAMES, WHOLE, random=True)
+        return clip_picture(clip)
+    return Image.fromarray(as_picture(read_pixels(path)))
+
+
+def clip_picture(clip: Tensor) -> Image.Image:
+    """Frames (T, C, H, W) side by side."""
+    return contact_sheet([Image.fromarray(as_picture(frame)) for frame in clip])
+
+
+def media_below(folder: Path, spec: InputSpec) -> list[Path]:
+    """What a model takes below a folder, sorted: images; or video files and folders with frames.
+
+    The folder itself is one clip if it has frames in it.
+    """
+    files = [folder, *folder.rglob("*")] if spec.frames > 1 else folder.rglob("*")
+    return sorted(path for path in files if is_medium(path, spec))
+
+
+def is_medium(path: Path, spec: InputSpec) -> bool:
+    """Whether a path is something that a model takes, by its name and kind."""
+    if spec.frames == 1:
+        return path.suffix.lower() in IMAGE_SUFFIXES
+    return path.suffix.lower() in VIDEO_SUFFIXES or (path.is_dir() and _has_frames(path))
+
+
+def _has_frames(folder: Path) -> bool:
+    try:
+        return bool(frame_files(folder))
+    except BrokenVideoError:
+        return False

@@ -1,0 +1,53 @@
+"""What an action classification sample has: clips of a video, and exactly one label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+from torchvision import tv_tensors
+
+from otx.tasks.multi_class_classification.entity import (
+    MultiClassClsBatchDataEntity,
+    MultiClassClsBatchPredEntity,
+    MultiClassClsDataEntity,
+)
+
+
+@dataclass
+class ActionClsDataEntity(MultiClassClsDataEntity):
+    """One video with its label.
+
+    Attributes:
+        image: (K, T, C, H, W) pixels of its clips; in training there is one.
+    """
+
+    image: tv_tensors.Video
+
+
+@dataclass
+class ActionClsBatchDataEntity(MultiClassClsBatchDataEntity):
+    """A batch of videos with their labels; `images` is (B K, T, C, H, W), the clips of the first video first."""
+
+    @classmethod
+    def collate(cls, samples: Sequence[MultiClassClsDataEntity]) -> Self:
+        """Put the clips of all videos in a row; each video has as many."""
+        return cls(
+            images=torch.cat([sample.image.as_subclass(Tensor) for sample in samples]),
+            imgs_info=[sample.img_info for sample in samples],
+            labels=torch.stack([sample.label for sample in samples]),
+        )
+
+
+@dataclass
+class ActionClsBatchPredEntity(ActionClsBatchDataEntity, MultiClassClsBatchPredEntity):
+    """Predicted labels of a batch; `labels` and `scores` are of the videos.
+
+    Attributes:
+        clip_scores: (B, K, C) probabilities of all classes by clip; `scores` is their mean.
+    """
+
+    clip_scores: Tensor
