@@ -60,6 +60,11 @@ def read_media(path: Path, spec: InputSpec, *, random: bool = False) -> tv_tenso
     return read_clips(path, spec.frames, spec.frame_step, random=random, pixels=spec.pixels)
 
 
+def still(path: Path) -> Path:
+    """The image file whose pixels are like those of an item: itself, or the first frame of a folder."""
+    return frame_files(path)[0] if path.is_dir() else path
+
+
 def media_picture(path: Path) -> Image.Image:
     """What stands for an item in a report: the image, or frames of the video side by side.
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from otx.core.errors import MissingExtraError, OTXError
-from otx.core.input_spec import RGB
+from otx.core.input_spec import RGB, PixelFormat
 from otx.data.images import BrokenImageError, ImageHead, image_head, read_pixels
 from otx.data.tree import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 

@@ -15,6 +15,7 @@ from otx.core.errors import UserError
 from otx.core.input_spec import RGB, InputSpec, PixelFormat
 from otx.data.images import can_stand_for, read_pixels
 from otx.data.index import DataIndex
+from otx.data.media import still
 from otx.recipes.plan import Plan
 
 SAMPLE_IMAGES = 32
@@ -86,7 +87,7 @@ def _repeated(spec: InputSpec, channels: int) -> dict[str, Any]:
 
 def _measure(plan: Plan, spec: InputSpec, paths: Sequence[Any]) -> None:
     step = max(1, len(paths) // SAMPLE_IMAGES)
-    values_NC = np.concatenate([_thinned(read_pixels(path, spec.pixels)) for path in paths[::step]])
+    values_NC = np.concatenate([_thinned(read_pixels(still(path), spec.pixels)) for path in paths[::step]])
     reached = float(np.percentile(values_NC.max(axis=1), REACHED))
     plan.choose("model.max_value", *_scale(spec.dtype, reached))
     if plan["model.pretrained"] is not False:

@@ -39,7 +39,7 @@ def read_graph(path: Path) -> Any:  # noqa: ANN401 - openvino is untyped
 
 
 class CompiledGraph(nn.Module):
-    """Runs an exported graph whose input `image` is (B, H, W, C), (B, T, H, W, C) for clips; further inputs are float32.
+    """Runs an exported graph whose input `image` is (B, H, W, C) or (B, T, H, W, C); further inputs are float32.
 
     Args:
         ov_model: As `read_graph` gives it.
@@ -84,7 +84,7 @@ class CompiledGraph(nn.Module):
         return self.compiled.create_infer_request()
 
     def run(self, inputs: Mapping[str, Tensor], request: Any) -> dict[str, Tensor]:  # noqa: ANN401 - openvino is untyped
-        """`images`, (B, C, H, W) pixels or clips, and further inputs by name -> raw outputs by name, out of the request."""
+        """`images`, pixels with channels first, and further inputs by name -> raw outputs by name, out of the request."""
         if self.one_by_one and len(inputs["images"]) > 1:
             rows = range(len(inputs["images"]))
             outputs = [self.run({name: value[i : i + 1] for name, value in inputs.items()}, request) for i in rows]
