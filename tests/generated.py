@@ -13,7 +13,10 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
+
+from otx.tasks.action_classification.demo import write_video
 
 LABELS = ("star", "box", "Disc")
 """In an order that is not the sorted one."""
@@ -288,4 +291,61 @@ def write_csv(root: Path, made: Sequence[Picture] | None = None, labels: Sequenc
             for one in members
         ]
         (root / f"labels_{subset}.csv").write_text("\n".join([f"file,{','.join(labels)}", *rows]) + "\n")
+    return written
+
+
+def moving(count: int, height: int = 40, width: int = 60) -> list[Image.Image]:
+    """Frames that say which they are: eight bars, dark and bright as the bits of their number."""
+    frames = []
+    for number in range(count):
+        bits = np.array([number >> bit & 1 for bit in range(8)])
+        bars = np.repeat(np.where(bits, 220, 30).astype(np.uint8), -(-width // 8))[:width]
+        frames.append(Image.fromarray(np.tile(bars[None, :, None], (height, 1, 3))))
+    return frames
+
+
+def number_of(pixels_HWC: npt.NDArray[np.uint8]) -> int:
+    """Which frame of `moving` it is."""
+    bar = -(-pixels_HWC.shape[1] // 8)
+    return sum(int(pixels_HWC[:, bit * bar : (bit + 1) * bar].mean() > 125) << bit for bit in range(8))
+
+
+def write_videos(
+    root: Path, made: Sequence[Picture] | None = None, *, subsets: bool = True, frames: int = 8
+) -> Written:
+    """Videos in class folders, by the whole-image label of each picture."""
+    written = Written(root, pictures() if made is None else made)
+    for picture in written.pictures:
+        folder = root / picture.subset / picture.label if subsets else root / picture.label
+        folder.mkdir(parents=True, exist_ok=True)
+        written.images[picture.name] = folder / f"{picture.name}.mp4"
+        write_video(written.images[picture.name], moving(frames, picture.height, picture.width))
+    return written
+
+
+def write_frames(
+    root: Path, made: Sequence[Picture] | None = None, *, subsets: bool = True, frames: int = 8
+) -> Written:
+    """As `write_videos`, with a folder of JPEGs for each video."""
+    written = Written(root, pictures() if made is None else made)
+    for picture in written.pictures:
+        clip = root / (picture.subset if subsets else "") / picture.label / picture.name
+        clip.mkdir(parents=True, exist_ok=True)
+        written.images[picture.name] = clip
+        for number, frame in enumerate(moving(frames, picture.height, picture.width), start=1):
+            frame.save(clip / f"frame_{number:04}.jpg")
+    return written
+
+
+def write_kinetics(root: Path, made: Sequence[Picture] | None = None) -> Written:
+    """A CSV per subset, and folders of videos."""
+    written = Written(root, pictures() if made is None else made)
+    for subset, members in _by_subset(written.pictures).items():
+        (root / subset).mkdir(parents=True, exist_ok=True)
+        rows = ["label,youtube_id,time_start,time_end,split,is_cc"]
+        for picture in members:
+            written.images[picture.name] = root / subset / f"{picture.name}.mp4"
+            write_video(written.images[picture.name], moving(8, picture.height, picture.width))
+            rows.append(f"{picture.label},{picture.name},0,1,{subset},0")
+        (root / f"{subset}.csv").write_text("\n".join(rows) + "\n")
     return written

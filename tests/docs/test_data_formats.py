@@ -38,6 +38,8 @@ def test_the_trees_are_recognised(tmp_path) -> None:
         "yolo": [generated.write_yolo, generated.write_darknet],
         "datumaro": [generated.write_datumaro],
         "csv": [generated.write_csv],
+        "kinetics": [generated.write_kinetics],
+        "video_folders": [generated.write_videos, generated.write_frames],
         "imagenet": [generated.write_image_folders],
     }
     trees = re.findall(r"^```\nmy_data/\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)

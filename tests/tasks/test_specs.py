@@ -30,6 +30,9 @@ MADE_FOR = {
     OTXTaskType.DETECTION: Evidence(format="coco", items=5, annotations={"bbox": 9}),
     OTXTaskType.KEYPOINT_DETECTION: Evidence(format="coco", items=5, annotations={"bbox": 9, "points": 9}),
     OTXTaskType.MULTI_CLASS_CLS: Evidence(format="imagenet", items=5, annotations={"label": 5}, max_image_labels=1),
+    OTXTaskType.ACTION_CLASSIFICATION: Evidence(
+        format="kinetics", items=5, annotations={"label": 5}, max_image_labels=1, videos=5
+    ),
 }
 NOT_MADE_FOR = {
     OTXTaskType.DETECTION: [Evidence(format="imagenet", items=5, annotations={"label": 5}, max_image_labels=1)],
@@ -39,6 +42,11 @@ NOT_MADE_FOR = {
         Evidence(format="datumaro", items=5, annotations={"label": 9}, max_image_labels=3),
         Evidence(format="datumaro", items=5, annotations={"label": 5, "bbox": 1}, max_image_labels=1),
         Evidence(format="imagenet", items=5, annotations={}),
+        Evidence(format="kinetics", items=5, annotations={"label": 5}, max_image_labels=1, videos=5),
+    ],
+    OTXTaskType.ACTION_CLASSIFICATION: [
+        Evidence(format="imagenet", items=5, annotations={"label": 5}, max_image_labels=1),
+        Evidence(format="kinetics", items=5, annotations={"label": 9}, max_image_labels=2, videos=5),
     ],
 }
 

@@ -84,7 +84,7 @@ class CompiledGraph(nn.Module):
         return self.compiled.create_infer_request()
 
     def run(self, inputs: Mapping[str, Tensor], request: Any) -> dict[str, Tensor]:  # noqa: ANN401 - openvino is untyped
-        """`images`, pixels with channels first, and further inputs by name -> raw outputs by name, out of the request."""
+        """`images`, pixels with channels first, and further inputs by name -> raw outputs by name."""
         if self.one_by_one and len(inputs["images"]) > 1:
             rows = range(len(inputs["images"]))
             outputs = [self.run({name: value[i : i + 1] for name, value in inputs.items()}, request) for i in rows]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -111,8 +112,9 @@ def _locate(tree: DataTree, row: _Row) -> str:
     folders = [f"{folder}/{row.split}".lstrip("/"), row.split, folder]
     subset = subset_name(row.split)
     names = [row.video]
-    if all(second.isdecimal() for second in row.segment):
-        names.insert(0, f"{row.video}_{int(row.segment[0]):06}_{int(row.segment[1]):06}")
+    if all(re.fullmatch(r"\d+(\.\d+)?", second) for second in row.segment):
+        start, end = (int(float(second)) for second in row.segment)
+        names.insert(0, f"{row.video}_{start:06}_{end:06}")
     for name in names[:-1]:
         try:
             return tree.locate_video(name, folders, subset)
