@@ -90,6 +90,6 @@ def test_other_failures_are_not_swallowed(model, pictures, monkeypatch):
     def fail(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(stream, "fit_image", fail)
+    monkeypatch.setattr(stream, "fit_alone", fail)
     with pytest.raises(ZeroDivisionError):
         list(predict_files(model, pictures, on_broken=lambda *_: None))

@@ -34,7 +34,9 @@ class ImagesLast(nn.Module):
 
     def forward(self, images: Tensor, *more: Tensor) -> tuple[Tensor, ...]:
         """(B, H, W, C) or (B, T, H, W, C) pixels, and what else the graph takes -> outputs of the graph."""
-        outputs: tuple[Tensor, ...] = self.network(images.movedim(-1, -3).float(), *more)
+        *leading, rows, columns, channels = range(images.ndim)  # not `movedim`, which the exporter does not know
+        pixels = images.permute(*leading, channels, rows, columns).float()
+        outputs: tuple[Tensor, ...] = self.network(pixels, *more)
         return outputs
 
 
