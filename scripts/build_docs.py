@@ -39,9 +39,16 @@ The task is found from the content of the data; `--task NAME` overrules. The for
 [data-formats.md](data-formats.md). The first metric decides which checkpoint is the best. A default model is trained
 where none is named: the first from its pretrained weights, the second with `--pretrained false`.
 
+The last columns count the models of [models.md](models.md): how many there are, and how many of them can be exported,
+quantized to INT8, explained by class maps, and run on tiles. The conformance kit (`otx.testing`) holds each of them to
+what its row says.
+
 """
 MODEL_HEADINGS = ("name", "parameters", "size", "code", "weights", "trained on", "extra", "can be")
-TASK_HEADINGS = ("name", "task", "formats", "metrics", "default, pretrained", "default, from scratch")
+TASK_HEADINGS = (
+    *("name", "task", "formats", "metrics", "default, pretrained", "default, from scratch"),
+    *("models", "export", "INT8", "explain", "tiling"),
+)
 
 
 def models_page(rows: Iterable[ModelRow], specs: Iterable[TaskSpec]) -> str:
@@ -74,9 +81,15 @@ def _model_cells(row: ModelRow) -> list[str]:
     ]
 
 
-def tasks_page(specs: Iterable[TaskSpec]) -> str:
-    """The tasks that can be trained, as one table."""
-    rows = [
+def tasks_page(rows: Iterable[ModelRow], specs: Iterable[TaskSpec]) -> str:
+    """The tasks that can be trained, and what their models can do, as one table.
+
+    Args:
+        rows: Those of OTX itself.
+        specs: The tasks.
+    """
+    models = list(rows)
+    lines = [
         [
             f"`{spec.task}`",
             spec.title,
@@ -84,10 +97,16 @@ def tasks_page(specs: Iterable[TaskSpec]) -> str:
             ", ".join(f"`{name}`" for name in spec.metrics),
             f"`{spec.default_model}`",
             f"`{spec.default_model_from_scratch}`",
+            *_abilities([row for row in models if row.task == spec.task]),
         ]
         for spec in sorted(specs, key=lambda spec: spec.title)
     ]
-    return TASKS + _table(TASK_HEADINGS, rows)
+    return TASKS + _table(TASK_HEADINGS, lines)
+
+
+def _abilities(rows: Sequence[ModelRow]) -> list[str]:
+    counts = [sum(getattr(row, flag) for row in rows) for flag in FLAGS]
+    return [str(len(rows)), *(str(count) if count else "none" for count in counts)]
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -99,7 +118,7 @@ def pages() -> dict[str, str]:
     """File name -> content."""
     specs = [spec for spec in task_specs().values() if spec.model.startswith("otx.")]
     rows = [row for row in catalog() if row.adapter.startswith("otx.")]
-    return {"models.md": models_page(rows, specs), "tasks.md": tasks_page(specs)}
+    return {"models.md": models_page(rows, specs), "tasks.md": tasks_page(rows, specs)}
 
 
 def main(check: bool) -> int:

@@ -30,7 +30,7 @@ QUICK = {
 @pytest.mark.parametrize("name", QUICK)
 def test_quick_rows(name: str) -> None:
     row = next(row for row in catalog() if row.name == name)
-    check_model(row, size=QUICK[name])
+    check_model(row, size=QUICK[name], quantize=False)
 
 
 @pytest.mark.slow
@@ -170,9 +170,15 @@ def test_breaches_are_noticed(adapter: type[OTXMultiClassClsModel], message: str
 
 
 def test_flags_are_true_both_ways() -> None:
-    check_model(row_of(Frozen, exportable=False), steps=12)
+    check_model(row_of(Frozen, exportable=False, quantizable=False), steps=12)
     with pytest.raises(ContractError, match="the row says not exportable, but the export works"):
-        check_model(row_of(Sound, exportable=False), steps=12)
+        check_model(row_of(Sound, exportable=False, quantizable=False), steps=12)
+    with pytest.raises(ContractError, match="the row says not quantizable, but quantisation works"):
+        check_model(row_of(Sound, quantizable=False), steps=12)
+    with pytest.raises(ContractError, match="the row says quantizable: expected an INT8 graph"):
+        check_model(row_of(Frozen), steps=12)
+    with pytest.raises(ContractError, match="the row says explainable, but"):
+        check_model(row_of(Sound, explainable=True), steps=12, quantize=False)
     check_model(row_of(Colourful, rgb_only=True))
     with pytest.raises(ContractError, match="the row says rgb_only, but five channels work"):
         check_model(row_of(Sound, rgb_only=True), steps=12)
