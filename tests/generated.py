@@ -349,3 +349,52 @@ def write_kinetics(root: Path, made: Sequence[Picture] | None = None) -> Written
             rows.append(f"{picture.label},{picture.name},0,1,{subset},0")
         (root / f"{subset}.csv").write_text("\n".join(rows) + "\n")
     return written
+
+
+def class_mask(picture: Picture, labels: Sequence[str] = LABELS) -> np.ndarray:
+    """(H, W) 0 for background, and the position of the label, counted from 1, in each box."""
+    mask = np.zeros((picture.height, picture.width), np.uint8)
+    for label, x1, y1, x2, y2 in picture.boxes:
+        mask[y1:y2, x1:x2] = 1 + labels.index(label)
+    return mask
+
+
+def write_masks(root: Path, made: Sequence[Picture] | None = None) -> Written:
+    """Masks in folders beside the images', and the names of their values."""
+    written = Written(root, pictures() if made is None else made)
+    for picture in written.pictures:
+        place = f"{picture.subset}/{picture.name}"
+        written.images[picture.name] = paint(root / "images" / f"{place}.jpg", picture)
+        _save_mask(root / "masks" / f"{place}.png", class_mask(picture))
+    (root / "classes.txt").write_text("\n".join(("background", *LABELS)))
+    return written
+
+
+def write_voc_masks(root: Path, made: Sequence[Picture] | None = None) -> Written:
+    """Pascal VOC's segmentation, with lists and a label map."""
+    written = Written(root, pictures() if made is None else made)
+    lists = root / "ImageSets" / "Segmentation"
+    lists.mkdir(parents=True)
+    for subset, members in _by_subset(written.pictures).items():
+        for picture in members:
+            written.images[picture.name] = paint(root / "JPEGImages" / f"{picture.name}.jpg", picture)
+            _save_mask(root / "SegmentationClass" / f"{picture.name}.png", class_mask(picture))
+        (lists / f"{subset}.txt").write_text("".join(f"{picture.name}\n" for picture in members))
+    lines = [f"{name}:{50 * index},0,0::\n" for index, name in enumerate(("background", *LABELS))]
+    (root / "labelmap.txt").write_text("".join(lines))
+    return written
+
+
+def write_cityscapes(root: Path, made: Sequence[Picture] | None = None) -> Written:
+    """Cityscapes with training ids 1, 2 and 3 for the labels, and 0, which is road, around them."""
+    written = Written(root, pictures() if made is None else made)
+    for number, picture in enumerate(written.pictures):
+        place = f"{picture.subset}/ulm/ulm_{number:04}"
+        written.images[picture.name] = paint(root / "leftImg8bit" / f"{place}_leftImg8bit.png", picture)
+        _save_mask(root / "gtFine" / f"{place}_gtFine_labelTrainIds.png", class_mask(picture))
+    return written
+
+
+def _save_mask(path: Path, mask: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(mask).save(path)

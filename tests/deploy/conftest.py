@@ -16,6 +16,7 @@ from otx.tasks.detection.entity import DetBatchDataEntity
 from otx.tasks.detection.model import OTXDetectionModel
 from otx.tasks.multi_class_classification.entity import MultiClassClsBatchDataEntity
 from otx.tasks.multi_class_classification.model import OTXMultiClassClsModel
+from otx.tasks.semantic_segmentation.model import OTXSegmentationModel
 
 COLOURS = LabelInfo(("red", "very green", "blue <é>"))
 SPEC = InputSpec(height=64, width=96)
@@ -85,6 +86,18 @@ class ColourDetector(OTXDetectionModel):
         return topk_detections(cells.unsqueeze(0).expand(images.shape[0], -1, -1), outputs, 30)
 
 
+class ColourSegmenter(OTXSegmentationModel):
+    """Names the dominant colour of each pixel."""
+
+    def create_model(self) -> nn.Module:
+        network = nn.Conv2d(3, len(self.label_info), 1, bias=False)
+        network.weight.data = torch.eye(3).view(3, 3, 1, 1)
+        return network
+
+    def customize_inputs(self, batch):
+        return {"input": self.normalize(batch.images)}
+
+
 def cls_batch(count: int = 6, seed: int = 0) -> MultiClassClsBatchDataEntity:
     generator = np.random.default_rng(seed)
     labels = torch.arange(count) % 3
@@ -121,6 +134,11 @@ def detector() -> ColourDetector:
     model = ColourDetector(COLOURS, SPEC)
     model.score_threshold.fill_(0.35)
     return model
+
+
+@pytest.fixture
+def segmenter() -> ColourSegmenter:
+    return ColourSegmenter(COLOURS, SPEC)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ pytest.importorskip("model_api")
 from model_api.adapters import OpenvinoAdapter
 from model_api.models import Model
 
+SPEC = InputSpec(height=64, width=96)
 FILES = ["model.xml", "model.onnx"]
 
 
@@ -104,6 +105,18 @@ def test_detections_at_natural_size(tmp_path, detector, images_of_squares, resiz
     for label, box in zip(result.label_names, result.bboxes, strict=True):
         twins = [entry["bbox"] for entry in record["objects"] if "_".join(entry["label"].split()) == label]
         assert min(np.abs(np.array(twin) - box).max() for twin in twins) <= 1
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_masks_of_classes(tmp_path, segmenter, images_of_squares, name):
+    model = opened(export(segmenter, tmp_path / name))
+    ours = segmenter.eval().export_graph()(images_of_squares.images.float())["logits"].argmax(dim=1)
+    for index, expected in enumerate(ours.numpy()):
+        image = picture(images_of_squares, index)
+        np.testing.assert_array_equal(model(image).resultImage, expected)
+        large = model(image.repeat(3, axis=0).repeat(3, axis=1)).resultImage
+        assert large.shape == (3 * SPEC.height, 3 * SPEC.width)
+        assert (large == expected.repeat(3, axis=0).repeat(3, axis=1)).mean() > 0.9
 
 
 def test_suppression_is_asked_for_only_where_the_model_needs_it(tmp_path, detector, images_of_squares):

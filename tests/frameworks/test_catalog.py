@@ -20,6 +20,7 @@ CLASSES = {
     OTXTaskType.DETECTION: 80,
     OTXTaskType.KEYPOINT_DETECTION: 1,
     OTXTaskType.MULTI_CLASS_CLS: 1000,
+    OTXTaskType.SEMANTIC_SEGMENTATION: 21,
 }
 PERSON = Skeleton(tuple(str(index) for index in range(17)))
 

@@ -27,6 +27,7 @@ SPECS = list(task_specs().values())
 
 # For each task: content that is meant for it, and content that is not.
 MADE_FOR = {
+    OTXTaskType.SEMANTIC_SEGMENTATION: Evidence(format="mask_folders", items=5, annotations={"class_mask": 9}),
     OTXTaskType.DETECTION: Evidence(format="coco", items=5, annotations={"bbox": 9}),
     OTXTaskType.KEYPOINT_DETECTION: Evidence(format="coco", items=5, annotations={"bbox": 9, "points": 9}),
     OTXTaskType.MULTI_CLASS_CLS: Evidence(format="imagenet", items=5, annotations={"label": 5}, max_image_labels=1),
@@ -35,6 +36,10 @@ MADE_FOR = {
     ),
 }
 NOT_MADE_FOR = {
+    OTXTaskType.SEMANTIC_SEGMENTATION: [
+        Evidence(format="coco", items=5, annotations={"bbox": 9, "polygon": 9}),
+        Evidence(format="coco", items=5, annotations={"bbox": 9, "mask": 9}),
+    ],
     OTXTaskType.DETECTION: [Evidence(format="imagenet", items=5, annotations={"label": 5}, max_image_labels=1)],
     OTXTaskType.KEYPOINT_DETECTION: [Evidence(format="coco", items=5, annotations={"bbox": 9, "polygon": 9})],
     OTXTaskType.MULTI_CLASS_CLS: [

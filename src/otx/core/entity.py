@@ -28,9 +28,14 @@ class OTXDataEntity:
         img_info: Where the image comes from and how it was resized.
         per_object: Names of the fields that have one row per object, in the same order; a step that drops an object
             drops its row in each of them. Boxes, where there are any, are among them.
+        mask_fill: What masks hold where a step shows more than the image has.
+        measured_at_original: Names of the fields that stay in pixels of the original image where nothing is trained,
+            because the task's metric measures there and resizing them would lose something.
     """
 
     per_object: ClassVar[tuple[str, ...]] = ()
+    mask_fill: ClassVar[int] = 0
+    measured_at_original: ClassVar[tuple[str, ...]] = ()
 
     image: tv_tensors.Image | tv_tensors.Video
     img_info: ImageInfo

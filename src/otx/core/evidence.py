@@ -13,7 +13,8 @@ class Evidence:
     Attributes:
         format: Name of the data format that was recognised, for example `coco`.
         items: Number of images.
-        annotations: Number of annotations by kind: `label`, `bbox`, `rotated_bbox`, `polygon`, `mask`, `points`.
+        annotations: Number of annotations by kind: `label`, `bbox`, `rotated_bbox`, `polygon`, `mask`, `points`, and
+            `class_mask`, a mask of all that an image shows of a class.
         unlabelled: Number of images without any annotation.
         max_image_labels: The most whole-image labels that one image has.
         label_groups: Sizes of the label groups that the categories declare, in falling order.

@@ -10,6 +10,9 @@ import numpy.typing as npt
 
 Mask = npt.NDArray[np.uint8]
 
+IGNORED = 255
+"""In a mask of classes: pixels that count neither in a loss nor in a metric, as in VOC, Cityscapes and ADE20K."""
+
 
 def encode_rle(mask_HW: npt.NDArray[Any]) -> dict[str, Any]:
     """The run-length encoding of a mask, ready for JSON.

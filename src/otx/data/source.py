@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Any
 from otx.core.errors import UserError, nearest
 from otx.core.evidence import Evidence
 from otx.data.collector import collector_paused
-from otx.data.formats import coco, csv_labels, datumaro_json, imagenet, kinetics, video_folders, voc, yolo
+from otx.data.formats import (
+    cityscapes,
+    coco,
+    csv_labels,
+    datumaro_json,
+    imagenet,
+    kinetics,
+    mask_folders,
+    video_folders,
+    voc,
+    voc_segmentation,
+    yolo,
+)
 from otx.data.formats.reading import Format, Part, Reading
 from otx.data.problems import OUTSIDE, Problems
 from otx.data.tree import DataTree, walk_data
@@ -21,9 +33,8 @@ from otx.data.unknown_format import describe_unknown
 if TYPE_CHECKING:
     import datumaro as dm
 
-FORMATS: dict[str, Format] = {
-    module.NAME: module for module in (coco, voc, yolo, datumaro_json, csv_labels, kinetics, video_folders, imagenet)
-}
+_ANNOTATED = (coco, voc, yolo, datumaro_json, csv_labels, cityscapes, voc_segmentation, mask_folders, kinetics)
+FORMATS: dict[str, Format] = {module.NAME: module for module in (*_ANNOTATED, video_folders, imagenet)}
 """The formats that are looked for. Of several explicit ones the one that explains most images wins, then the first."""
 
 
@@ -182,6 +193,8 @@ def _merge_categories(parts: Sequence[Part], problems: Problems) -> dm.Categorie
                     both = f"{', '.join(known[label].labels)} and {', '.join(entry.labels)}"
                     msg = f"the annotation files declare different keypoints for {names[label]}: {both}"
                     raise UserError(msg)
+        if AnnotationType.mask in part.categories:
+            merged.setdefault(AnnotationType.mask, part.categories[AnnotationType.mask])
         own = part.categories.get(AnnotationType.label, LabelCategories())
         for entry in own:
             if entry.parent and entry.parent not in names:
@@ -225,7 +238,7 @@ def _evidence(
         # The polygons of one object count once; whole-image labels and annotations without a group stand alone.
         whole = AnnotationType.label
         kinds = {
-            (one.type.name, -1 - position if one.type is whole else one.group or -1 - position)
+            (_kind(one), -1 - position if one.type is whole else one.group or -1 - position)
             for position, one in enumerate(item.annotations)
         }
         counts.update(kind for kind, _ in kinds)
@@ -242,3 +255,9 @@ def _evidence(
         videos=videos,
         folders=tuple(sorted({PurePosixPath(folder).name for folder in tree.image_folders} - {""})),
     )
+
+
+def _kind(annotation: Any) -> str:  # noqa: ANN401 - Datumaro's annotations have no common type
+    """Its type; a mask that says where a class is, and not where an object of it is, is a kind of its own."""
+    kind: str = annotation.type.name
+    return "class_mask" if hasattr(annotation, "index_mask") and not annotation.group else kind

@@ -67,7 +67,8 @@ class DataTree:
         return names
 
     @cached_property
-    def _images_by_stem(self) -> dict[str, list[str]]:
+    def images_by_stem(self) -> dict[str, list[str]]:
+        """File name without suffix -> the images of that name."""
         return _by_stem(self.images)
 
     @cached_property
@@ -125,7 +126,7 @@ class DataTree:
 
     def locate_image(self, name: str, folders: Sequence[str] = ("",), subset: SubsetName | None = None) -> str:
         """As `locate`, for the image of the stem `name`, with any suffix."""
-        return self._locate_stem("image", self._images_by_stem, name, folders, subset)
+        return self._locate_stem("image", self.images_by_stem, name, folders, subset)
 
     def locate_video(self, name: str, folders: Sequence[str] = ("",), subset: SubsetName | None = None) -> str:
         """As `locate_image`, for a video file."""

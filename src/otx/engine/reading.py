@@ -84,7 +84,7 @@ def make_datamodule(plan: Plan, data: ReadData, input_spec: InputSpec) -> OTXDat
         data.reader,
         data.spec.load("batch"),
         build_transform(settings.transforms.train, input_spec),
-        FitToInput(input_spec),
+        FitToInput(input_spec, evaluation=True),
         train_read=partial(read_media, spec=input_spec, random=True),
         eval_read=partial(read_media, spec=input_spec),
         settings=settings.data,

@@ -24,17 +24,22 @@ class FitToInput:
 
     Args:
         input_spec: Size and resize rule of the model.
+        evaluation: Leave the fields that the metric measures in the original image (`measured_at_original`) there.
     """
 
-    def __init__(self, input_spec: InputSpec) -> None:
+    def __init__(self, input_spec: InputSpec, *, evaluation: bool = False) -> None:
         self.input_spec = input_spec
+        self.evaluation = evaluation
 
     def __call__(self, sample: SampleT, draw: Draw = no_draw) -> SampleT:
         """Fit a sample; its image must still be the original one for `ImageInfo` to come out right."""
         height, width = sample.image.shape[-2:]
         moves = plan_fit(height, width, self.input_spec)
+        as_they_are = sample.measured_at_original if self.evaluation else ()
+        kept = {name: getattr(sample, name) for name in as_they_are}
         for move in moves:
             sample = move_sample(sample, move, self.input_spec.fill)
+        sample = replace(sample, **kept)
         scale, offset = frame_change(height, width, moves)
         sample = replace(sample, img_info=replace(sample.img_info, scale=scale, offset=offset))
         return drop_vanished(sample) if self.input_spec.resize is ResizeMode.CENTER_CROP else sample

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 from torchvision import tv_tensors
+from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from otx.core.entity import OTXDataEntity
@@ -39,7 +40,7 @@ def move_sample(sample: SampleT, move: Move, fill: float) -> SampleT:
     changes: dict[str, Any] = {
         name: tv_tensors.wrap(move_image(value, move, fill), like=value)
         if isinstance(value, tv_tensors.Image | tv_tensors.Video)
-        else _move_annotation(value, move)
+        else _move_annotation(value, move, sample.mask_fill)
         for name, value in pixel_fields(sample).items()
     }
     (height, width), top, left = move.resized, move.top, move.left
@@ -77,14 +78,15 @@ def place_image(pixels_CHW: Tensor, move: Move, fill: float) -> Tensor:
     return canvas_HWC.movedim(-1, -3)
 
 
-def _move_annotation(value: tv_tensors.TVTensor, move: Move) -> Tensor:
+def _move_annotation(value: tv_tensors.TVTensor, move: Move, mask_fill: int) -> Tensor:
     moved: Tensor = value
     if move.window != (0, 0, *F.get_size(value)):
         moved = F.crop(moved, *move.window)
     if move.window[2:] != move.resized:
-        moved = F.resize(moved, list(move.resized))
+        # Masks: the pixel in the middle, where the image's own resize looks; plain `nearest` takes one above and left.
+        moved = F.resize(moved, list(move.resized), interpolation=InterpolationMode.NEAREST_EXACT)
     if move.resized != move.canvas:
         height, width = move.resized
         below, right = move.canvas[0] - move.top - height, move.canvas[1] - move.left - width
-        moved = F.pad(moved, [move.left, move.top, right, below])
+        moved = F.pad(moved, [move.left, move.top, right, below], fill=mask_fill)
     return moved

@@ -149,7 +149,7 @@ class TorchvisionStep:
         points = [name for name, value in pixels.items() if isinstance(value, tv_tensors.KeyPoints)]
         corners = {CORNERS: _corners(sample.image)} if points else {}
         try:
-            moved = self.transform(pixels | corners)
+            moved = _shifted(self.transform(_shifted(pixels, -sample.mask_fill) | corners), sample.mask_fill)
             if not points:
                 return replace(sample, **moved)
             flipped = _flipped(moved.pop(CORNERS))
@@ -160,6 +160,19 @@ class TorchvisionStep:
         except (TypeError, ValueError, RuntimeError) as error:
             msg = f"transform step {self.name!r} failed on {sample.img_info.path or 'an image'}: {error}"
             raise UserError(msg) from error
+
+
+def _shifted(pixels: dict[str, tv_tensors.TVTensor], step: int) -> dict[str, Any]:
+    """Masks with all values changed by a step, modulo 256.
+
+    Torchvision fills masks with zeros; the value that they shall be filled with is made zero and back again.
+    """
+    if not step:
+        return dict(pixels)
+    return {
+        name: like(value, plain(value) + step % 256) if isinstance(value, tv_tensors.Mask) else value
+        for name, value in pixels.items()
+    }
 
 
 def _corners(image: Tensor) -> tv_tensors.KeyPoints:
@@ -183,7 +196,10 @@ def _flipped(corners: Tensor) -> Tensor:
 
 def _build_torchvision(name: str, arguments: dict[str, Any]) -> v2.Transform:
     transform = TORCHVISION[name]
-    if "p" in arguments and "p" not in inspect.signature(transform).parameters:
+    parameters = inspect.signature(transform).parameters
+    if "fill" in arguments and "fill" in parameters:
+        arguments = arguments | {"fill": {tv_tensors.Mask: 0, "others": arguments["fill"]}}
+    if "p" in arguments and "p" not in parameters:
         rest = {key: value for key, value in arguments.items() if key != "p"}
         return v2.RandomApply([_build(name, transform, {}, rest)], p=arguments["p"])
     built: v2.Transform = _build(name, transform, {}, arguments)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -22,12 +22,12 @@ class Entries:
     """Which images there are and where their annotations lie.
 
     Attributes:
-        xml_of: Image -> its XML file, or "" for an image without annotations.
+        file_of: Image -> the file with its annotations.
         subset_of: Image -> name of its subset.
         problems: Files that could not be matched.
     """
 
-    xml_of: dict[str, str] = field(default_factory=dict)
+    file_of: dict[str, str] = field(default_factory=dict)
     subset_of: dict[str, str] = field(default_factory=dict)
     problems: Problems = field(default_factory=Problems)
 
@@ -43,12 +43,12 @@ def find(tree: DataTree) -> Reading | str:
     entries = Entries()
     for path in xmls:
         try:
-            entries.xml_of[_image_of(tree, path)] = path
+            entries.file_of[_image_of(tree, path)] = path
         except NotLocatedError as error:
             entries.problems.add(OUTSIDE if error.outside else MISSING_IMAGE, path, str(error), bad=True)
-    source = _assign_subsets(tree, entries)
+    source = assign_subsets(tree, entries)
     if not source:
-        entries.subset_of = {image: subset_of_folder(xml) or UNASSIGNED for image, xml in entries.xml_of.items()}
+        entries.subset_of = {image: subset_of_folder(xml) or UNASSIGNED for image, xml in entries.file_of.items()}
     return Reading(
         format=NAME,
         reason=f"{len(xmls)} .xml in {', '.join(sorted(folders)) or 'the root'}"
@@ -63,33 +63,39 @@ def _is_annotation(tree: DataTree, path: str) -> bool:
         return b"<annotation" in stream.read(2000)
 
 
-def _image_of(tree: DataTree, xml: str) -> str:
+def _image_of(tree: DataTree, annotation: str) -> str:
     """The image of the same name: beside the annotation, or in a folder beside its folder."""
-    folder = PurePosixPath(xml).parent
+    folder = PurePosixPath(annotation).parent
     parts = list(folder.parts)
     beside = [str(folder)]
     for position in reversed(range(len(parts))):
         beside += ["/".join([*parts[:position], name, *parts[position + 1 :]]) for name in ("JPEGImages", "images")]
-    return tree.locate_image(stem(xml), ["" if name == "." else name for name in beside], subset_of_folder(xml))
+    folders = ["" if name == "." else name for name in beside]
+    return tree.locate_image(stem(annotation), folders, subset_of_folder(annotation))
 
 
-def _assign_subsets(tree: DataTree, entries: Entries) -> str:
+def assign_subsets(tree: DataTree, entries: Entries, folders: Sequence[str] = _LIST_FOLDERS) -> str:
     """Read the lists of `ImageSets`, if there are any.
+
+    Args:
+        tree: Where the lists are.
+        entries: Takes the subsets.
+        folders: Of `ImageSets`; the first that has lists counts.
 
     Returns:
         The folder whose lists were used, or "".
     """
     lists = [path for path in tree.with_suffix(".txt") if "ImageSets/" in path and "_" not in stem(path)]
-    for name in _LIST_FOLDERS:
+    for name in folders:
         chosen = {stem(path): path for path in lists if path.split("/")[-2] == name and subset_name(stem(path))}
         if {"train", "val"} <= chosen.keys():
             chosen.pop("trainval", None)
         if not chosen:
             continue
-        by_stem = {stem(image): image for image in entries.xml_of}
+        by_stem = {stem(image): image for image in entries.file_of}
         for path in chosen.values():
             _read_list(tree, path, by_stem, entries)
-        left = entries.xml_of.keys() - entries.subset_of.keys()
+        left = entries.file_of.keys() - entries.subset_of.keys()
         if left:
             entries.problems.add("image in no list", next(iter(chosen.values())), f"{len(left)} images are left out")
         return next(iter(chosen.values())).rpartition("/")[0]
@@ -118,7 +124,7 @@ def _read(tree: DataTree, entries: Entries, problems: Problems) -> list[Part]:
     from otx.data.formats.voc_annotations import read_annotations
 
     problems.extend(entries.problems)
-    items, labels = read_annotations(tree, entries.xml_of, _declared(tree), entries.subset_of, problems)
+    items, labels = read_annotations(tree, entries.file_of, _declared(tree), entries.subset_of, problems)
     parts: dict[str, Part] = {}
     for item in items:
         subset = entries.subset_of[item.id]

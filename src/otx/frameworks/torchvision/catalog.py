@@ -9,7 +9,7 @@ from otx.core.catalog import ModelRow, Weights
 from otx.core.errors import UserError, nearest
 from otx.core.input_spec import InputSpec, ResizeMode
 from otx.core.task import OTXTaskType
-from otx.frameworks.torchvision import keypoint_rows, video_rows
+from otx.frameworks.torchvision import keypoint_rows, segmentation_rows, video_rows
 
 HALF = (0.5, 0.5, 0.5)
 BSD = "BSD-3-Clause"
@@ -122,6 +122,7 @@ ROWS = (
     _classifier("convnext_tiny", "ConvNeXt_Tiny_Weights.IMAGENET1K_V1", 28_589_128, resize=236),
     _classifier("efficientnet_v2_s", "EfficientNet_V2_S_Weights.IMAGENET1K_V1", 21_458_488, size=384, resize=384),
     *keypoint_rows.ROWS,
+    *segmentation_rows.ROWS,
     *video_rows.ROWS,
 )
 

@@ -1,0 +1,103 @@
+"""Segmenters of segmentation-models-pytorch: some rows, and any of its decoders over any encoder by look-up.
+
+A name is `smp/DECODER_ENCODER`. The encoder's weights, licence and normalisation are those of timm's catalog; decoders
+start from random weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from otx.core.catalog import ModelRow, Weights
+from otx.core.errors import MissingExtraError, UserError, nearest
+from otx.core.input_spec import InputSpec
+from otx.core.refs import resolve
+from otx.core.task import OTXTaskType
+
+SIZE = 512
+TIMM = "otx.frameworks.timm.catalog:lookup"
+"""By reference, because frameworks do not know each other."""
+
+
+def _row(
+    name: str, arch: str, parameters: int, weights: Weights | None, options: Mapping[str, Any], *, size: int = SIZE
+) -> ModelRow:
+    return ModelRow(
+        name=f"smp/{name}",
+        task=OTXTaskType.SEMANTIC_SEGMENTATION,
+        adapter="otx.frameworks.smp.segmenter:SMPSegmenter",
+        arch=arch,
+        options=options,
+        input_spec=InputSpec(height=size, width=size),
+        parameters=parameters,
+        licence="MIT",
+        weights=weights,
+        package="segmentation_models_pytorch",
+        extra="smp",
+    )
+
+
+def _imagenet(hub: str) -> Weights:
+    return Weights(hub=hub, licence="Apache-2.0", trained_on="ImageNet-1k", labels=1000, part="encoder.model")
+
+
+ROWS = (
+    # Learns from random weights on some hundred images in minutes: all channels of the ResNet are halved.
+    _row(
+        "unet_resnet18_slim",
+        "unet",
+        3_667_045,
+        None,
+        {"encoder_name": "tu-resnet18", "channels": [32, 64, 128, 256], "decoder_channels": [128, 64, 48, 32, 16]},
+        size=384,
+    ),
+    _row(
+        "unet_mobilenetv4_conv_small",
+        "unet",
+        4_978_437,
+        _imagenet("timm/mobilenetv4_conv_small.e2400_r224_in1k"),
+        {"encoder_name": "tu-mobilenetv4_conv_small"},
+    ),
+    _row("unet_resnet18", "unet", 14_331_109, _imagenet("timm/resnet18.a1_in1k"), {"encoder_name": "tu-resnet18"}),
+    _row("fpn_resnet18", "fpn", 13_049_813, _imagenet("timm/resnet18.a1_in1k"), {"encoder_name": "tu-resnet18"}),
+    _row(
+        "deeplabv3plus_resnet50",
+        "deeplabv3plus",
+        26_682_725,
+        _imagenet("timm/resnet50.a1_in1k"),
+        {"encoder_name": "tu-resnet50"},
+    ),
+)
+
+
+def lookup(name: str, task: str) -> ModelRow | None:
+    """The row of a decoder of smp over an encoder of timm.
+
+    Raises:
+        MissingExtraError: segmentation-models-pytorch is not installed.
+        UserError: There is no such decoder or encoder; the message names the nearest.
+    """
+    if task != OTXTaskType.SEMANTIC_SEGMENTATION:
+        return None
+    try:
+        import segmentation_models_pytorch as smp
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("segmentation_models_pytorch", "smp") from error
+    import torch
+
+    known = smp.MODEL_ARCHITECTURES_MAPPING
+    arch, _, encoder = name.partition("_")
+    if arch not in known or not encoder:
+        msg = f"expected smp/DECODER_ENCODER, for example smp/unet_resnet18, got smp/{name}.{nearest(arch, known)}"
+        raise UserError(msg)
+    classifier: ModelRow = resolve(TIMM)(encoder, OTXTaskType.MULTI_CLASS_CLS)
+    options = {"encoder_name": f"tu-{encoder}"}
+    with torch.device("meta"):
+        network = smp.create_model(arch, encoder_weights=None, classes=21, **options)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    weights = replace(classifier.weights, part="encoder.model") if classifier.weights else None
+    row = _row(name, arch, parameters, weights, options)
+    spec = replace(row.input_spec, mean=classifier.input_spec.mean, std=classifier.input_spec.std)
+    return replace(row, input_spec=spec)

@@ -1,0 +1,38 @@
+"""SegFormer (https://arxiv.org/abs/2105.15203): a hierarchical transformer with a head of linear layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from otx.tasks.semantic_segmentation.entity import SegBatchDataEntity
+from otx.tasks.semantic_segmentation.model import OTXSegmentationModel
+
+
+class TransformersSegformer(OTXSegmentationModel):
+    """A SegFormer; `options` go to its configuration."""
+
+    def create_model(self) -> nn.Module:
+        """Build the network from its configuration, with random weights."""
+        from transformers import AutoConfig, AutoModelForSemanticSegmentation
+
+        options = {"num_labels": len(self.label_info), "num_channels": self.input_spec.channels, **self.options}
+        from_config: Any = AutoModelForSemanticSegmentation.from_config
+        network: nn.Module = from_config(AutoConfig.for_model(self.arch, **options))
+        return network
+
+    def customize_inputs(self, batch: SegBatchDataEntity) -> dict[str, Any]:
+        """The normalised images."""
+        return {"pixel_values": self.normalize(batch.images)}
+
+    def raw_outputs(self, outputs: Any, images: Tensor) -> dict[str, Tensor]:  # noqa: ANN401 - transformers' output class
+        """The logits, of a quarter of the input's height and width, enlarged."""
+        return super().raw_outputs(outputs.logits, images)
+
+    def label_rows(self, labels: int) -> Mapping[str, Tensor]:
+        """One output channel per label in the last convolution."""
+        layer = "model.decode_head.classifier"
+        return {f"{layer}.{kind}": torch.arange(labels).unsqueeze(1) for kind in ("weight", "bias")}

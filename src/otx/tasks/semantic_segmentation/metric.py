@@ -1,0 +1,66 @@
+"""Intersection over union and its kin, all from one confusion matrix of pixels.
+
+Written out here because torchmetrics takes four seconds of CPU time to import; the tests compare with scikit-learn.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from otx.core.label_info import LabelInfo
+from otx.core.masks import IGNORED
+from otx.core.metric import MetricResult
+from otx.tasks.semantic_segmentation.entity import SegBatchDataEntity, SegBatchPredEntity
+
+
+class SegmentationMetric:
+    """Mean IoU (`miou`), mean Dice and the share of right pixels (`accuracy`), in pixels of the original images.
+
+    Counts are over all images together. Classes that occur neither in the truth nor in the predictions are left out of
+    the means and of the figures per class; ignored pixels are left out altogether.
+
+    Args:
+        label_info: Classes in output order.
+    """
+
+    def __init__(self, label_info: LabelInfo) -> None:
+        self.label_info = label_info
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all batches."""
+        classes = len(self.label_info)
+        self._confusion = torch.zeros(classes, classes, dtype=torch.int64)  # rows: truth, columns: prediction
+
+    def update(self, prediction: SegBatchPredEntity, truth: SegBatchDataEntity) -> None:
+        """Add a batch; its truth must be of the size of the original images, as in evaluation."""
+        classes = len(self.label_info)
+        for predicted, true in zip(prediction.masks, truth.masks, strict=True):
+            true_HW = true.as_subclass(Tensor)
+            known_HW = true_HW != IGNORED
+            cells = true_HW[known_HW].long() * classes + predicted.as_subclass(Tensor)[known_HW]
+            self._confusion += torch.bincount(cells, minlength=classes**2).view(classes, classes).cpu()
+
+    def compute(self) -> MetricResult:
+        """Figures over all batches; zero where there were none."""
+        matrix = self._confusion
+        hits, truths, predicted = matrix.diagonal(), matrix.sum(dim=1), matrix.sum(dim=0)
+        iou, dice = _ratio(hits, truths + predicted - hits), _ratio(2 * hits, truths + predicted)
+        recall = _ratio(hits, truths)
+        occurs = truths + predicted > 0
+        values = {
+            "miou": float(iou[occurs].mean()) if occurs.any() else 0.0,
+            "dice": float(dice[occurs].mean()) if occurs.any() else 0.0,
+            "accuracy": int(hits.sum()) / max(int(matrix.sum()), 1),
+        }
+        per_class = {
+            name: {"iou": float(iou[index]), "dice": float(dice[index]), "accuracy": float(recall[index])}
+            for index, name in enumerate(self.label_info.names)
+            if occurs[index]
+        }
+        return MetricResult(values, per_class, {"confusion_matrix": matrix.tolist()})
+
+
+def _ratio(part: Tensor, whole: Tensor) -> Tensor:
+    return part / whole.clamp_min(1)

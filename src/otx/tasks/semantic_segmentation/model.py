@@ -1,0 +1,80 @@
+"""The typed base of every semantic segmenter: an adapter gives logits, the rest is done here.
+
+An adapter of a network family writes `create_model`, `customize_inputs(batch)` (the arguments of the network, from the
+pixels alone) and, if the network does not return plain logits, `raw_outputs`; `losses` if cross-entropy with Dice is
+not what it wants; and `label_rows`, where rows of the head can be kept for another label set.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from otx.core.entity import OTXBatchLossEntity
+from otx.core.masks import IGNORED
+from otx.core.model import OTXModel
+from otx.core.raw_graph import RawGraph
+from otx.core.task import OTXTaskType
+from otx.tasks.semantic_segmentation.decode import decode
+from otx.tasks.semantic_segmentation.entity import SegBatchDataEntity, SegBatchPredEntity
+
+
+class OTXSegmentationModel(OTXModel[SegBatchDataEntity, SegBatchPredEntity]):
+    """A semantic segmenter of any framework."""
+
+    task = OTXTaskType.SEMANTIC_SEGMENTATION
+
+    def losses(self, outputs: Any, batch: SegBatchDataEntity) -> dict[str, Tensor]:  # noqa: ANN401
+        """Cross-entropy and Dice of what the network returned in training mode; ignored pixels count in neither."""
+        logits = self.raw_outputs(outputs, batch.images)["logits"].float()
+        truth = torch.stack([mask.as_subclass(Tensor) for mask in batch.masks]).long()
+        known = truth != IGNORED
+        cross_entropy = F.cross_entropy(logits, truth, ignore_index=IGNORED, reduction="sum")
+        return {"cross_entropy": cross_entropy / known.sum().clamp_min(1), "dice": dice_loss(logits, truth, known)}
+
+    def raw_outputs(self, outputs: Any, images: Tensor) -> dict[str, Tensor]:  # noqa: ANN401
+        """What the network returned as the named tensors that `decode` reads; must trace.
+
+        Args:
+            outputs: Return value of the network's `forward`; (B, C, h, w) logits unless an adapter overrides this.
+            images: (B, C, H, W) what it was fed; the logits are brought to that size.
+        """
+        size = images.shape[-2:]
+        if outputs.shape[-2:] != size:
+            outputs = F.interpolate(outputs, size=size, mode="bilinear", align_corners=False)
+        return {"logits": outputs}
+
+    def customize_outputs(self, outputs: Any, batch: SegBatchDataEntity) -> SegBatchPredEntity | OTXBatchLossEntity:  # noqa: ANN401
+        """Losses in training mode, else masks of the size of the original images."""
+        if self.training:
+            return OTXBatchLossEntity(self.losses(outputs, batch))
+        return decode(self.raw_outputs(outputs, batch.images), batch.images, batch.imgs_info, **self.decode_settings())
+
+    def export_graph(self) -> nn.Module:
+        """The network from pixels to `logits`, by the same code as predictions in eval mode."""
+        return RawGraph(self, self._raw_from_images)
+
+    def _raw_from_images(self, images: Tensor) -> dict[str, Tensor]:
+        batch = SegBatchDataEntity(images=images, imgs_info=[], masks=[])
+        return self.raw_outputs(self.model(**self.customize_inputs(batch)), images)
+
+
+def dice_loss(logits_BCHW: Tensor, truth_BHW: Tensor, known_BHW: Tensor) -> Tensor:
+    """1 - Dice, the mean over the classes that the batch shows (Milletari et al. 2016, with probabilities not squared).
+
+    Args:
+        logits_BCHW: Scores before softmax.
+        truth_BHW: int64 class indices; any value where `known` is false.
+        known_BHW: Pixels that count.
+    """
+    classes = logits_BCHW.shape[1]
+    predicted_NC = logits_BCHW.softmax(dim=1).movedim(1, -1)[known_BHW]
+    truth_N = truth_BHW[known_BHW]
+    hits = predicted_NC.gather(1, truth_N.unsqueeze(1)).squeeze(1)
+    shared_C = predicted_NC.new_zeros(classes).index_add(0, truth_N, hits)
+    true_C = torch.bincount(truth_N, minlength=classes)
+    dice_C = 2 * shared_C / (predicted_NC.sum(dim=0) + true_C).clamp_min(1e-6)
+    return 1 - (dice_C * (true_C > 0)).sum() / (true_C > 0).sum().clamp_min(1)
