@@ -23,7 +23,7 @@ PARITY = {"metric": "map", "reference": 0.6, "exported": 0.6, "drop_relative": 0
 def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, Any]]:
     """Stands in for the Engine's verbs and notes what they are asked for."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("otx.tasks.detection.demo.IMAGES", {"train": 4, "val": 2, "test": 3})
+    monkeypatch.setattr("otx.data.digit_scenes.IMAGES", {"train": 4, "val": 2, "test": 3})
     seen: list[tuple[str, Any]] = []
 
     def train(engine: Engine) -> TrainResult:

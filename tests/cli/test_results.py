@@ -185,7 +185,7 @@ def test_demo_data_of_every_task_can_be_checked(
     from otx.tasks import task_specs
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("otx.tasks.detection.demo.IMAGES", {"train": 6, "val": 3, "test": 3})
+    monkeypatch.setattr("otx.data.digit_scenes.IMAGES", {"train": 6, "val": 3, "test": 3})
     for task in task_specs():
         assert otx("demo", "--task", task, "--only_data", task.lower()) == 0
         capfd.readouterr()

@@ -142,3 +142,15 @@ def test_files_tell_everything(tmp_path, detector):
     theirs = graph.get_rt_info(["model_info"]).value
     assert theirs["labels"] == "red very_green blue_<é>"
     assert theirs["nms_execute"] == "True"
+
+
+@pytest.mark.parametrize("name", ["model.xml", "model.onnx"])
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_graph_of_one_image_runs_a_batch_and_says_so(tmp_path, detector, images_of_squares, name, alone):
+    detector.exports_batch_of_one = alone
+    exported = load_exported(export(detector, tmp_path / name))
+    assert exported.info.batch == ("1" if alone else "free")
+    assert exported.model.compiled.input().partial_shape[0].is_static is alone
+    found, expected = exported(images_of_squares), detector.eval()(images_of_squares)
+    for ours, theirs in zip(expected.scores, found.scores, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)

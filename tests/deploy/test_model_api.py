@@ -9,8 +9,11 @@ import torch
 
 from otx.core.image_info import ImageInfo
 from otx.core.input_spec import InputSpec, ResizeMode
+from otx.core.masks import from_pixels, overlaps
 from otx.deploy.export import export
 from otx.deploy.metadata import sections
+from otx.tasks.instance_segmentation.entity import InstanceSegBatchDataEntity
+from otx.tasks.instance_segmentation.model import OTXInstanceSegModel
 
 pytest.importorskip("model_api")
 
@@ -146,3 +149,48 @@ def test_suppression_is_asked_for_only_where_the_model_needs_it(tmp_path, detect
 def test_resize_rule(classifier, resize, size, expected):
     classifier.input_spec = InputSpec(height=size[0], width=size[1], resize=resize)
     assert sections(classifier)["model_info"]["resize_type"] == expected
+
+
+class TwoSquares(OTXInstanceSegModel):
+    """Finds the same two objects in each image: the first is the left half of its box, the second a disc."""
+
+    def create_model(self):
+        return torch.nn.Conv2d(3, 1, 1)
+
+    def customize_inputs(self, batch):
+        return {"input": self.normalize(batch.images)}
+
+    def losses(self, outputs, batch):
+        return {}
+
+    def raw_outputs(self, outputs, images):
+        nothing = outputs.mean(dim=(1, 2, 3)) * 0
+        rows, columns = torch.meshgrid(torch.arange(28), torch.arange(28), indexing="ij")
+        masks = torch.stack([columns < 14, (rows - 13.5) ** 2 + (columns - 13.5) ** 2 < 160]).float()
+        boxes = torch.tensor([[10.0, 8, 50, 40, 0.9], [40, 20, 88, 60, 0.6]])
+        return {
+            "boxes": boxes + nothing[:, None, None],
+            "labels": torch.tensor([0, 2]) + nothing[:, None].long(),
+            "masks": masks * 0.95 + nothing[:, None, None, None],
+        }
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("alone", [True, False])
+def test_masks(tmp_path, detector, images_of_squares, name, alone):
+    """Theirs end half a cell earlier where an object touches the edge of its box, and boxes are whole pixels."""
+    model = TwoSquares(detector.label_info, InputSpec(height=64, width=96))
+    model.exports_batch_of_one = alone
+    result = opened(export(model, tmp_path / name))(picture(images_of_squares))
+    found = model.eval()(
+        InstanceSegBatchDataEntity(
+            images=images_of_squares.images[:1],
+            imgs_info=images_of_squares.imgs_info[:1],
+            bboxes=[], labels=[], masks=[], rles=[],
+        )
+    )  # fmt: skip
+    assert result.label_names == ["red", "blue_<é>"]
+    np.testing.assert_allclose(result.scores, found.scores[0].detach(), atol=1e-4)
+    np.testing.assert_array_equal(result.bboxes, found.bboxes[0].detach())
+    theirs = [from_pixels(mask) for mask in result.masks]
+    assert overlaps(theirs, found.rles[0]).diagonal().min() > 0.93

@@ -185,3 +185,15 @@ def test_missing_outputs_and_nan_are_infinitely_far():
 def test_no_detections_on_either_side():
     nothing = {"boxes": torch.zeros(2, 0, 5), "labels": torch.zeros(2, 0, dtype=torch.long)}
     assert difference(nothing, nothing, FP32) == Difference()
+
+
+@pytest.mark.parametrize(("shift", "unmatched"), [(0.0, 0), (0.5, 2)])
+def test_masks_go_with_their_detections(shift, unmatched):
+    """Each detection has the mask of its twin, whatever the order; a mask of its own has no twin."""
+    masks = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    changed = masks[:, [1, 0, 2]].clone()
+    changed[:, 0] += shift
+    ours = rows(FIRST, SECOND, LAST) | {"masks": masks}
+    theirs = rows(SECOND, FIRST, LAST) | {"masks": changed}
+    assert difference(ours, theirs, FP32).unmatched == unmatched
+    assert difference(ours, theirs | {"masks": changed[..., :2]}, FP32).breaches(FP32)

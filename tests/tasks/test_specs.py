@@ -30,6 +30,7 @@ MADE_FOR = {
     OTXTaskType.SEMANTIC_SEGMENTATION: Evidence(format="mask_folders", items=5, annotations={"class_mask": 9}),
     OTXTaskType.DETECTION: Evidence(format="coco", items=5, annotations={"bbox": 9}),
     OTXTaskType.KEYPOINT_DETECTION: Evidence(format="coco", items=5, annotations={"bbox": 9, "points": 9}),
+    OTXTaskType.INSTANCE_SEGMENTATION: Evidence(format="coco", items=5, annotations={"bbox": 9, "polygon": 8}),
     OTXTaskType.MULTI_CLASS_CLS: Evidence(format="imagenet", items=5, annotations={"label": 5}, max_image_labels=1),
     OTXTaskType.ACTION_CLASSIFICATION: Evidence(
         format="kinetics", items=5, annotations={"label": 5}, max_image_labels=1, videos=5
@@ -40,6 +41,7 @@ NOT_MADE_FOR = {
         Evidence(format="coco", items=5, annotations={"bbox": 9, "polygon": 9}),
         Evidence(format="coco", items=5, annotations={"bbox": 9, "mask": 9}),
     ],
+    OTXTaskType.INSTANCE_SEGMENTATION: [Evidence(format="coco", items=5, annotations={"bbox": 9})],
     OTXTaskType.DETECTION: [Evidence(format="imagenet", items=5, annotations={"label": 5}, max_image_labels=1)],
     OTXTaskType.KEYPOINT_DETECTION: [Evidence(format="coco", items=5, annotations={"bbox": 9, "polygon": 9})],
     OTXTaskType.MULTI_CLASS_CLS: [
@@ -111,6 +113,15 @@ def test_outlines_make_detection_give_way() -> None:
     assert both is not None
     assert outlines is not None
     assert boxes.fit > both.fit > outlines.fit
+
+
+def test_few_outlines_make_instance_segmentation_give_way() -> None:
+    few = Evidence(format="coco", items=5, annotations={"bbox": 9, "polygon": 3})
+    claims = {spec.task: spec.claim(few) for spec in SPECS}
+    detection, instances = claims[OTXTaskType.DETECTION], claims[OTXTaskType.INSTANCE_SEGMENTATION]
+    assert detection is not None
+    assert instances is not None
+    assert detection.fit > instances.fit
 
 
 def test_specs_readers_drawing_and_demos_need_no_torch() -> None:

@@ -18,13 +18,14 @@ from otx.core.image_info import ImageInfo
 
 @dataclass
 class ObjectSample(OTXDataEntity):
-    """As a task with boxes and masks would have it; `mark` is one number per object that says which it is."""
+    """As a task with boxes and masks would have it; `mark` and `names` say which object it is."""
 
-    per_object: ClassVar[tuple[str, ...]] = ("bboxes", "masks", "mark")
+    per_object: ClassVar[tuple[str, ...]] = ("bboxes", "masks", "mark", "names")
 
     bboxes: tv_tensors.BoundingBoxes
     masks: tv_tensors.Mask
     mark: Tensor
+    names: list[str]
 
 
 MakeSample = Callable[..., ObjectSample]
@@ -49,6 +50,7 @@ def make_sample() -> MakeSample:
             ),
             masks=tv_tensors.Mask(masks),
             mark=torch.arange(len(corners)) + 10 * seed,
+            names=[str(index + 10 * seed) for index in range(len(corners))],
         )
 
     return make
@@ -63,6 +65,7 @@ def assert_consistent() -> Callable[[ObjectSample], None]:
         assert sample.bboxes.canvas_size == size
         assert tuple(sample.masks.shape[-2:]) == size
         assert len(sample.bboxes) == len(sample.masks) == len(sample.mark)
+        assert sample.names == [str(mark) for mark in sample.mark.tolist()]
         for box, mask in zip(sample.bboxes.tolist(), sample.masks, strict=True):
             rows, columns = torch.nonzero(mask, as_tuple=True)
             spanned = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]

@@ -60,3 +60,9 @@ def test_the_layout_of_the_memory_does_not_change_the_result() -> None:
     spec = InputSpec(height=64, width=96)
     interleaved = image.permute(1, 2, 0).contiguous().permute(2, 0, 1)
     assert torch.equal(fit_image(image, spec)[0], fit_image(interleaved, spec)[0])
+
+
+def test_a_mask_is_read_at_the_centres_of_its_new_pixels(make_sample) -> None:
+    sample = make_sample(60, 90, boxes=[[0, 0, 90, 60]])
+    sample.masks.zero_()[:, 1::3, 1::3] = 1
+    assert FitToInput(InputSpec(height=20, width=30))(sample).masks.all()

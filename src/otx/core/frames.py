@@ -10,18 +10,21 @@ from torch.nn import functional as F
 from otx.core.image_info import ImageInfo
 
 
-def to_original(coordinates: Tensor, info: ImageInfo) -> Tensor:
-    """Map x, y, x, y, ... of the model's input to the original image, clipped to its borders.
+def to_original(coordinates: Tensor, info: ImageInfo, *, clip: bool = True) -> Tensor:
+    """Map x, y, x, y, ... of the model's input to the original image.
 
     Args:
         coordinates: (..., 2 K) alternating x and y in pixels of the model's input: boxes, points, polygons.
         info: How the image was resized.
+        clip: Move what lies outside the original image onto its border.
 
     Returns:
         Floats of the same shape.
     """
     pairs = _pairs(coordinates)
     pairs = (pairs - pairs.new_tensor(info.offset)) / pairs.new_tensor(info.scale)
+    if not clip:
+        return pairs.reshape(coordinates.shape)
     limit = pairs.new_tensor([info.width, info.height])
     return pairs.clamp_min(0).minimum(limit).reshape(coordinates.shape)
 

@@ -52,12 +52,15 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
     Attributes:
         task: The task that the class solves, set by the task's model base.
         more_inputs: What the exported graph takes beside the images.
+        exports_batch_of_one: The exported graph takes one image at a time, because the network makes a number of each
+            image's own, as two-stage detectors do. The runtime then runs a batch image by image.
         model: The framework's network, as `create_model` made it.
         normalize: Turns pixels into what the network was made for.
     """
 
     task: ClassVar[str]
     more_inputs: ClassVar[tuple[GraphInput, ...]] = ()
+    exports_batch_of_one: bool = False
 
     def __init__(
         self,
@@ -95,7 +98,7 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
         """A module from (B, C, H, W) pixels, not normalised, to a dict of named tensors that `decode.py` understands.
 
         It takes `images` and, in their order, the `more_inputs`; `OTXBatchDataEntity.graph_inputs` gives all by name.
-        It must trace with a dynamic batch, and share its weights with this model.
+        It must trace with a dynamic batch unless `exports_batch_of_one`, and share its weights with this model.
         """
 
     def decode_settings(self) -> dict[str, Any]:

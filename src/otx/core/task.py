@@ -57,6 +57,7 @@ class TaskSpec:
         model_api_type: `model_type` of the public openvino-model-api package that reads the exported model;
             empty where it has none for the task.
         model_api: What else that package has to be told, by its own keys, for example `{"multilabel": "True"}`.
+        model_api_background: That package counts the labels of this type from 1, behind a background of its own.
         default_model: Catalog row to train when its pretrained weights can be had.
         default_model_from_scratch: Catalog row that learns from random weights on little data.
         demo: Function that writes a demonstration data set made from scikit-learn's digits.
@@ -81,6 +82,7 @@ class TaskSpec:
     formats: tuple[str, ...]
     model_api_type: str
     model_api: Mapping[str, str] = field(default_factory=dict, hash=False)
+    model_api_background: bool = False
     default_model: str
     default_model_from_scratch: str
     demo: str

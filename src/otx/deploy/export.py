@@ -28,9 +28,9 @@ def export(
 ) -> Path:
     """Write a model as OpenVINO IR (`.xml` and `.bin`) or ONNX (`.onnx`).
 
-    The graph takes `image`, (B, H, W, C) pixels of the type in its `InputSpec` with a free B, or clips (B, T, H, W, C).
-    It normalises by itself, and gives the raw outputs that the task's `decode.py` documents. The model itself is not
-    touched: a copy is exported.
+    The graph takes `image`, (B, H, W, C) pixels of the type in its `InputSpec`, or clips (B, T, H, W, C); B is free, or
+    1 if the model `exports_batch_of_one`. It normalises by itself, and gives the raw outputs that the task's
+    `decode.py` documents. The model itself is not touched: a copy is exported.
 
     Args:
         model: Any model, on any device, in any mode.

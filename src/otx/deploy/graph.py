@@ -56,6 +56,7 @@ class ExportGraph:
         spec: Size and type of the pixels.
         more_inputs: What the graph takes beside the images.
         metadata: Strings by section and key.
+        batch: Images that the graph takes at a time; -1 is free.
     """
 
     module: NamedOutputs
@@ -63,6 +64,7 @@ class ExportGraph:
     spec: InputSpec
     more_inputs: tuple[GraphInput, ...]
     metadata: dict[str, dict[str, str]]
+    batch: int
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -72,25 +74,33 @@ class ExportGraph:
     @property
     def shapes(self) -> dict[str, list[int]]:
         """Shape of each input by name, images as (B, C, H, W); -1 is free."""
-        image = {INPUT_NAME: [-1, self.spec.channels, *self.spec.size]}
-        return image | {more.name: [-1, *more.shape] for more in self.more_inputs}
+        image = {INPUT_NAME: [self.batch, self.spec.channels, *self.spec.size]}
+        return image | {more.name: [self.batch, *more.shape] for more in self.more_inputs}
 
 
 def export_graph(model: OTXModel[Any, Any], metadata: dict[str, dict[str, str]]) -> ExportGraph:
     """The graph of a copy of the model: on the CPU, in FP32, eval mode and the memory format that converters expect."""
     twin = copy.deepcopy(model).cpu().float().eval().to(memory_format=torch.contiguous_format)
-    examples = (_pixels(model.input_spec), *(_zeros(more) for more in model.more_inputs))
+    images = 1 if model.exports_batch_of_one else TRACE_BATCH
+    examples = (_pixels(model.input_spec, images), *(_zeros(more, images) for more in model.more_inputs))
     graph = twin.export_graph().eval()
     with torch.no_grad():
         names = tuple(graph(*examples))
-    return ExportGraph(NamedOutputs(graph, names).eval(), examples, model.input_spec, model.more_inputs, metadata)
+    return ExportGraph(
+        module=NamedOutputs(graph, names).eval(),
+        examples=examples,
+        spec=model.input_spec,
+        more_inputs=model.more_inputs,
+        metadata=metadata,
+        batch=1 if model.exports_batch_of_one else -1,
+    )
 
 
-def _zeros(more: GraphInput) -> Tensor:
-    return torch.zeros(TRACE_BATCH, *(FREE_LENGTH if length < 0 else length for length in more.shape))
+def _zeros(more: GraphInput, images: int) -> Tensor:
+    return torch.zeros(images, *(FREE_LENGTH if length < 0 else length for length in more.shape))
 
 
-def _pixels(spec: InputSpec) -> Tensor:
-    noise = torch.rand(TRACE_BATCH, *spec.shape, generator=torch.Generator().manual_seed(0))
+def _pixels(spec: InputSpec, images: int) -> Tensor:
+    noise = torch.rand(images, *spec.shape, generator=torch.Generator().manual_seed(0))
     pixels = noise * spec.max_value
     return pixels if spec.dtype == "float32" else pixels.round()

@@ -29,6 +29,7 @@ def sections(model: OTXModel[Any, Any], model_name: str = "") -> dict[str, dict[
         input_spec=model.input_spec,
         decode=model.decode_settings(),
         score_threshold=model.threshold,
+        batch="1" if model.exports_batch_of_one else "free",
     )
     own = {SECTION: info.to_strings()}
     return own | {MODEL_API_SECTION: _model_api(info)} if task_spec(info.task).model_api_type else own
@@ -41,10 +42,11 @@ def _model_api(info: ExportInfo) -> dict[str, str]:
     Labels are split at blanks there, so blanks become underscores; OTX's own section has the true names.
     """
     spec = task_spec(info.task)
+    names = ("background", *info.labels.names) if spec.model_api_background else info.labels.names
     keys = {
         "model_type": spec.model_api_type,
-        "labels": " ".join("_".join(name.split()) or "_" for name in info.labels.names),
-        "label_ids": " ".join(str(index) for index in range(len(info.labels))),
+        "labels": " ".join("_".join(name.split()) or "_" for name in names),
+        "label_ids": " ".join(str(index) for index in range(len(names))),
         "confidence_threshold": repr(info.score_threshold),
         "resize_type": _model_api_resize(info.input_spec),
         "pad_value": str(info.input_spec.pad_value),

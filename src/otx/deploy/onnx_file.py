@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from otx.core.atomic import replacing
 from otx.core.errors import MissingExtraError
-from otx.deploy.graph import INPUT_NAME, ExportGraph, pixel_type
+from otx.deploy.graph import ExportGraph, pixel_type
 from otx.deploy.settings import ExportPrecision
 
 OPSET = 17
@@ -51,7 +51,12 @@ def write_onnx(graph: ExportGraph, path: Path, precision: ExportPrecision) -> No
     import onnx
 
     pixels = graph.examples[0].movedim(-3, -1).contiguous().to(TORCH_TYPES[pixel_type(graph.spec)])
-    free = {more.name: [i for i, length in enumerate(more.shape, start=1) if length < 0] for more in graph.more_inputs}
+    free = {
+        name: {axis: f"{name}_{axis}" if axis else "batch" for axis, length in enumerate(shape) if length < 0}
+        for name, shape in graph.shapes.items()
+    }
+    if graph.batch < 0:
+        free |= {name: {0: "batch"} for name in graph.names}
     with replacing(path) as partial:
         # The exporter of torch.export needs onnxscript and specialises the batch of several detectors.
         torch.onnx.export(
@@ -62,8 +67,7 @@ def write_onnx(graph: ExportGraph, path: Path, precision: ExportPrecision) -> No
             opset_version=OPSET,
             input_names=list(graph.shapes),
             output_names=list(graph.names),
-            dynamic_axes={name: {0: "batch"} for name in (INPUT_NAME, *graph.names)}
-            | {name: {0: "batch"} | {axis: f"{name}_{axis}" for axis in axes} for name, axes in free.items()},
+            dynamic_axes=free,
         )
         onnx_model = onnx.load(str(partial))
         if precision == "fp16":

@@ -32,7 +32,7 @@ def write_ir(graph: ExportGraph, path: Path, precision: ExportPrecision) -> None
     ov_model = ov.convert_model(traced, example_input=graph.examples)
     _name_inputs(ov_model, graph.shapes)
     ov_model = _take_images(ov_model, graph.spec)
-    _name_outputs(ov_model, graph.names)
+    _name_outputs(ov_model, graph)
     for section, entries in graph.metadata.items():
         for key, value in entries.items():
             ov_model.set_rt_info(value, [section, key])
@@ -59,12 +59,14 @@ def _take_images(ov_model: Any, spec: InputSpec) -> Any:  # noqa: ANN401 - openv
     return steps.build()
 
 
-def _name_outputs(ov_model: Any, names: tuple[str, ...]) -> None:  # noqa: ANN401 - openvino is untyped
-    if len(ov_model.outputs) != len(names):
-        msg = f"conversion lost outputs: expected {', '.join(names)}, got {len(ov_model.outputs)}"
+def _name_outputs(ov_model: Any, graph: ExportGraph) -> None:  # noqa: ANN401 - openvino is untyped
+    if len(ov_model.outputs) != len(graph.names):
+        msg = f"conversion lost outputs: expected {', '.join(graph.names)}, got {len(ov_model.outputs)}"
         raise OTXError(msg)
-    for output, name in zip(ov_model.outputs, names, strict=True):
+    for output, name in zip(ov_model.outputs, graph.names, strict=True):
         output.get_tensor().set_names({name})
+        if graph.batch > 0:
+            continue
         if output.partial_shape.rank.is_dynamic or output.partial_shape[0].is_static:
             msg = (
                 f"the exported graph has a fixed batch: output {name!r} has shape {output.partial_shape}. "

@@ -41,6 +41,8 @@ def read_graph(path: Path) -> Any:  # noqa: ANN401 - openvino is untyped
 class CompiledGraph(nn.Module):
     """Runs an exported graph whose input `image` is (B, H, W, C) or (B, T, H, W, C); further inputs are float32.
 
+    With a fixed B of 1 a batch is run image by image.
+
     Args:
         ov_model: As `read_graph` gives it.
         device: OpenVINO's name of the device: `CPU`, `GPU`, `NPU`, `AUTO`.
@@ -60,7 +62,7 @@ class CompiledGraph(nn.Module):
         precision: str = "f32",
     ) -> None:
         super().__init__()
-        self.one_by_one = hint == "THROUGHPUT"
+        self.one_by_one = hint == "THROUGHPUT" or ov_model.input(0).partial_shape[0].is_static
         if self.one_by_one:
             ov_model.reshape({port.any_name: [1, *list(port.partial_shape)[1:]] for port in ov_model.inputs})
         config: dict[str, str] = {"PERFORMANCE_HINT": hint}

@@ -30,6 +30,7 @@ class ExportInfo:
         decode: Keyword arguments of the task's decode function.
         score_threshold: Score below which objects are left out, as found in validation; 0 for tasks that have none.
         resize: Who brings images to the size: `runtime` or `graph`.
+        batch: Images that the graph takes at a time: `free` or `1`.
     """
 
     version: str
@@ -40,6 +41,7 @@ class ExportInfo:
     decode: dict[str, Any] = field(default_factory=dict)
     score_threshold: float = 0.0
     resize: str = "runtime"
+    batch: str = "free"
 
     def to_strings(self) -> dict[str, str]:
         """The form in which files keep it: plain ASCII by key, JSON where there is structure."""
@@ -52,6 +54,7 @@ class ExportInfo:
             "decode": json.dumps(self.decode),
             "score_threshold": repr(self.score_threshold),
             "resize": self.resize,
+            "batch": self.batch,
         }
 
     @classmethod
@@ -75,6 +78,7 @@ class ExportInfo:
                 decode=dict(json.loads(strings["decode"])),
                 score_threshold=float(strings["score_threshold"]),
                 resize=strings["resize"],
+                batch=strings["batch"],
             )
         except (KeyError, TypeError, ValueError) as error:
             what = f"{type(error).__name__}: {error}"

@@ -47,8 +47,8 @@ def boxes_of(sample: OTXDataEntity) -> tv_tensors.BoundingBoxes | None:
     return next(boxes, None)
 
 
-def object_fields(sample: OTXDataEntity) -> dict[str, Tensor]:
-    """The fields with one row per object."""
+def object_fields(sample: OTXDataEntity) -> dict[str, Any]:
+    """The fields with one row per object, tensors or lists."""
     return {name: getattr(sample, name) for name in sample.per_object}
 
 
@@ -61,8 +61,14 @@ def keep_objects(sample: SampleT, keep: Tensor) -> SampleT:
     """
     if bool(keep.all()):
         return sample
-    changes: dict[str, Any] = {name: like(value, plain(value)[keep]) for name, value in object_fields(sample).items()}
+    changes = {name: _kept(value, keep) for name, value in object_fields(sample).items()}
     return replace(sample, **changes)
+
+
+def _kept(value: Any, keep: Tensor) -> Any:  # noqa: ANN401 - a tensor or a list
+    if isinstance(value, list):
+        return [row for row, kept in zip(value, keep.tolist(), strict=True) if kept]
+    return like(value, plain(value)[keep])
 
 
 def drop_vanished(sample: SampleT) -> SampleT:

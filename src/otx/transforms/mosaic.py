@@ -95,5 +95,9 @@ def _join(tiles: list[SampleT], quarters: list[tuple[int, int, int, int]]) -> Sa
         image_HWC[rows, columns] = plain(tile.image).permute(1, 2, 0)[rows, columns]
     joined: dict[str, Any] = {"image": tv_tensors.Image(image_HWC.permute(2, 0, 1))}
     for name, value in object_fields(first).items():
-        joined[name] = like(value, torch.cat([plain(getattr(tile, name)) for tile in tiles]))
+        parts = [getattr(tile, name) for tile in tiles]
+        if isinstance(value, list):
+            joined[name] = [row for part in parts for row in part]
+        else:
+            joined[name] = like(value, torch.cat([plain(part) for part in parts]))
     return replace(first, **joined)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from otx.tasks.detection.demo import IMAGES, SIDE, write_demo
+from otx.data.digit_scenes import IMAGES, SIDE
+from otx.tasks.detection.demo import write_demo
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from otx.core.catalog import ModelRow, Weights
 from otx.core.errors import UserError, nearest
 from otx.core.input_spec import InputSpec, ResizeMode
 from otx.core.task import OTXTaskType
-from otx.frameworks.torchvision import keypoint_rows, segmentation_rows, video_rows
+from otx.frameworks.torchvision import instance_segmentation_rows, keypoint_rows, segmentation_rows, video_rows
 
 HALF = (0.5, 0.5, 0.5)
 BSD = "BSD-3-Clause"
@@ -121,6 +121,7 @@ ROWS = (
     _classifier("mobilenet_v3_large", "MobileNet_V3_Large_Weights.IMAGENET1K_V2", 5_483_032, resize=232),
     _classifier("convnext_tiny", "ConvNeXt_Tiny_Weights.IMAGENET1K_V1", 28_589_128, resize=236),
     _classifier("efficientnet_v2_s", "EfficientNet_V2_S_Weights.IMAGENET1K_V1", 21_458_488, size=384, resize=384),
+    *instance_segmentation_rows.ROWS,
     *keypoint_rows.ROWS,
     *segmentation_rows.ROWS,
     *video_rows.ROWS,

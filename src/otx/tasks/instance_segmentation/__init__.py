@@ -1,0 +1,1 @@
+"""Instance segmentation: objects with one label and one mask each."""

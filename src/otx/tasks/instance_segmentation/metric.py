@@ -1,0 +1,52 @@
+"""Average precision of masks and boxes by the rules of COCO, and the score threshold with the best F1."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torchvision.ops import box_iou
+
+from otx.core.average_precision import AveragePrecision, by_class, means, recall_curves
+from otx.core.frames import to_original
+from otx.core.label_info import LabelInfo
+from otx.core.masks import overlaps
+from otx.core.metric import MetricResult
+from otx.tasks.instance_segmentation.entity import InstanceSegBatchDataEntity, InstanceSegBatchPredEntity
+
+
+class InstanceSegMetric:
+    """`map` over mask IoU 0.50 to 0.95, at 0.50 and 0.75, the same of boxes, and F1 of masks at the best threshold.
+
+    Masks are compared in pixels of the original images, with the outlines as they were annotated.
+
+    Args:
+        label_info: Classes in output order.
+    """
+
+    def __init__(self, label_info: LabelInfo) -> None:
+        self.label_info = label_info
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all batches."""
+        self._masks, self._boxes = AveragePrecision(self.label_info), AveragePrecision(self.label_info)
+
+    def update(self, prediction: InstanceSegBatchPredEntity, truth: InstanceSegBatchDataEntity) -> None:
+        """Add a batch."""
+        for index, info in enumerate(truth.imgs_info):
+            boxes = prediction.bboxes[index].as_subclass(Tensor).cpu().double()
+            true_boxes = to_original(truth.bboxes[index].as_subclass(Tensor).cpu(), info).double()
+            found = prediction.labels[index].cpu().numpy(), prediction.scores[index].cpu().numpy()
+            labels = truth.labels[index].cpu().numpy()
+            self._masks.add(overlaps(prediction.rles[index], truth.rles[index]), *found, labels)
+            self._boxes.add(box_iou(boxes, true_boxes).numpy(), *found, labels)
+
+    def compute(self) -> MetricResult:
+        """Figures over all batches."""
+        names, present = self.label_info.names, self._masks.present()
+        masks, boxes = self._masks.precision(), self._boxes.precision()
+        best, by_threshold = self._masks.best_f1()
+        per_class = by_class(masks, present, names)
+        for name, values in by_class(boxes, present, names).items():
+            per_class[name] |= {f"bbox_{key}": value for key, value in values.items()}
+        curves = {"precision_recall": recall_curves(masks, present, names), "f1_by_threshold": by_threshold}
+        return MetricResult(means(masks, present) | means(boxes, present, "bbox_") | best, per_class, curves)

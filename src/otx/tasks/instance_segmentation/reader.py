@@ -1,0 +1,147 @@
+"""From Datumaro's annotations to masks as run lengths. Imports torch only when a sample is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from otx.core.image_info import ImageInfo
+from otx.core.label_info import LabelInfo
+from otx.core.masks import Rle, boxes_of, from_pixels, from_polygons, from_runs, to_pixels, union
+from otx.data.reader import label_names
+
+if TYPE_CHECKING:
+    import datumaro as dm
+    from torchvision import tv_tensors
+
+    from otx.tasks.instance_segmentation.entity import InstanceSegDataEntity
+
+_POLYGONS = {"polygon": lambda one: one.points, "rotated_bbox": lambda one: one.as_polygon(),
+             "ellipse": lambda one: one.as_polygon()}  # fmt: skip
+MIN_SIDE = 1.0
+"""Objects whose box has a side shorter than this many pixels, within the image, are dropped."""
+
+
+class InstanceSegAnnotation(NamedTuple):
+    """The objects of one image.
+
+    Attributes:
+        boxes: (N, 4) float32 XYXY in pixels of the image.
+        labels: (N,) int64 class indices.
+        rles: N masks in pixels of the image.
+    """
+
+    boxes: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+    rles: tuple[Rle, ...]
+
+
+class InstanceSegReader:
+    """Reads polygons, masks and run lengths; the parts of an object are joined."""
+
+    def label_info(self, categories: dm.CategoriesInfo) -> LabelInfo:
+        """The classes in the order of the data set."""
+        return LabelInfo(label_names(categories))
+
+    def annotation(
+        self, item: dm.DatasetItem, labels: LabelInfo, size: tuple[int, int], report: Callable[[str], None]
+    ) -> InstanceSegAnnotation:
+        """The objects of one image, cut to it; an image without objects is legal.
+
+        Args:
+            item: The image as Datumaro read it.
+            labels: The classes.
+            size: Height and width of the image in pixels.
+            report: Called with each repair.
+        """
+        boxes: list[npt.NDArray[np.float64]] = []
+        ids: list[int] = []
+        rles: list[Rle] = []
+        for parts in _objects(item.annotations, report):
+            outlines = [rle for part in parts if (rle := _outline(part, size, report)) is not None]
+            if not outlines:
+                report("object without an outline left out")
+                continue
+            label = parts[0].label
+            if label is None or not 0 <= label < len(labels):
+                report("object without a label left out")
+                continue
+            rle = union(outlines)
+            box = _box(parts, rle, size)
+            if min(box[2] - box[0], box[3] - box[1]) < MIN_SIDE:
+                report("empty outline dropped")
+                continue
+            boxes.append(box)
+            ids.append(label)
+            rles.append(rle)
+        return InstanceSegAnnotation(np.array(boxes, np.float32).reshape(-1, 4), np.array(ids, np.int64), tuple(rles))
+
+    def label_ids(self, annotation: InstanceSegAnnotation) -> Sequence[int]:
+        """Class index of each object."""
+        return [int(label) for label in annotation.labels]
+
+    def entity(
+        self, image: tv_tensors.Image, info: ImageInfo, annotation: InstanceSegAnnotation
+    ) -> InstanceSegDataEntity:
+        """The sample that the transforms and the model get; only here masks become pixels."""
+        import torch
+        from torchvision import tv_tensors
+
+        from otx.tasks.instance_segmentation.entity import InstanceSegDataEntity
+
+        height, width = image.shape[-2:]
+        return InstanceSegDataEntity(
+            image=image,
+            img_info=info,
+            bboxes=tv_tensors.BoundingBoxes(torch.tensor(annotation.boxes), format="XYXY", canvas_size=(height, width)),
+            labels=torch.tensor(annotation.labels),
+            masks=tv_tensors.Mask(torch.from_numpy(to_pixels(annotation.rles, (height, width)))),
+            rles=list(annotation.rles),
+        )
+
+
+def _objects(annotations: Sequence[Any], report: Callable[[str], None]) -> list[list[Any]]:
+    """The annotations of each object: parts share a group; group 0 means that an annotation stands alone."""
+    found: dict[int, list[Any]] = {}
+    for position, annotation in enumerate(annotations):
+        kind = annotation.type.name
+        if annotation.attributes.get("is_crowd"):
+            report("crowd region left out")
+        elif kind in {"bbox", "mask", *_POLYGONS}:
+            found.setdefault(annotation.group or -1 - position, []).append(annotation)
+        else:
+            report(f"annotation without an outline ignored: {kind}")
+    return list(found.values())
+
+
+def _outline(part: Any, size: tuple[int, int], report: Callable[[str], None]) -> Rle | None:  # noqa: ANN401
+    """The mask of a part of an object; None for its box."""
+    kind = part.type.name
+    if kind in _POLYGONS:
+        points = _POLYGONS[kind](part)
+        if np.isfinite(points).all():
+            return from_polygons([points], size)
+        report("polygon with a coordinate that is no number dropped")
+        return None
+    if kind == "bbox":
+        return None
+    # Datumaro keeps run lengths as COCO's files have them.
+    given = part.rle if hasattr(part, "rle") else from_pixels(part.image)
+    rle: Rle = given if isinstance(given["counts"], bytes) else from_runs(given["counts"], tuple(given["size"]))
+    if tuple(rle["size"]) == size:
+        return rle
+    report(f"mask of another size than its image dropped: {rle['size'][1]}x{rle['size'][0]}")
+    return None
+
+
+def _box(parts: Sequence[Any], rle: Rle, size: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """The annotated box, cut to the image, or what spans the mask."""
+    given = [part.points for part in parts if part.type.name == "bbox" and np.isfinite(part.points).all()]
+    if not given:
+        box: npt.NDArray[np.float64] = boxes_of([rle])[0]
+        return box
+    limits = np.array([size[1], size[0], size[1], size[0]], np.float64)
+    return np.clip(np.array(given[0], np.float64), 0.0, limits)
