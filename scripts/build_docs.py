@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from otx.core.catalog import ModelRow
+from otx.core.catalog import ModelRow, by_tasks
 from otx.core.task import TaskSpec
 from otx.frameworks import catalog
 from otx.tasks import task_specs
@@ -52,18 +52,19 @@ TASK_HEADINGS = (
 
 
 def models_page(rows: Iterable[ModelRow], specs: Iterable[TaskSpec]) -> str:
-    """The catalog as one table per task.
+    """The catalog as one table for the models that serve the same tasks.
 
     Args:
         rows: Those of OTX itself.
         specs: The tasks, for headings and default models.
     """
-    rows = list(rows)
-    parts = [MODELS]
-    for spec in sorted(specs, key=lambda spec: spec.title):
-        own = [row for row in rows if row.task == spec.task]
-        parts.append(f"\n## {spec.title}\n\n{_table(MODEL_HEADINGS, [_model_cells(row) for row in own])}")
-    return "".join(parts)
+    titles = {spec.task: spec.title for spec in specs}
+    tables = {", ".join(titles[task] for task in tasks): own for tasks, own in by_tasks(rows).items()}
+    parts = [
+        f"\n## {title}\n\n{_table(MODEL_HEADINGS, [_model_cells(row) for row in own])}"
+        for title, own in sorted(tables.items())
+    ]
+    return "".join([MODELS, *parts])
 
 
 def _model_cells(row: ModelRow) -> list[str]:

@@ -12,6 +12,7 @@ from datumaro import AnnotationType
 from tests.generated import Picture, paint, pictures, write_coco, write_image_folders, write_voc, write_yolo
 
 from otx.core.errors import UserError
+from otx.core.label_info import LabelInfo
 from otx.data.source import FORMATS, label_order, open_source
 from otx.data.subset_names import subset_name, subset_of_folder, subset_of_path
 
@@ -181,8 +182,8 @@ def test_labels_of_a_model_replace_those_of_the_data(tmp_path: Path) -> None:
     names = [entry.name for entry in source.categories[AnnotationType.label]]
     before = [names[one.label] for items in source.subsets.values() for item in items for one in item.annotations]
     longer = ["another", *reversed(names)]
-    source.use_labels(longer)
+    source.use_labels(LabelInfo(tuple(longer)))
     after = [longer[one.label] for items in source.subsets.values() for item in items for one in item.annotations]
     assert after == before
     with pytest.raises(UserError, match="does not know"):
-        source.use_labels(longer[:2])
+        source.use_labels(LabelInfo(tuple(longer[:2])))

@@ -36,7 +36,8 @@ def random_batch(task, size, count=3):
 
 def built(name):
     """The model at a small size, after a pass or two in which its batch norms have seen pictures."""
-    row = next(row for row in catalog() if row.name == name)
+    tasks = {OTXTaskType.DETECTION, OTXTaskType.MULTI_CLASS_CLS}
+    row = next(row for row in catalog() if row.name == name and row.task in tasks)
     spec = row.input_spec if not row.input_spec.multiple_of else row.input_spec.with_size(256, 320)
     torch.manual_seed(0)
     model, _ = build_model(row, LABELS, spec, pretrained=False)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 
-from otx.core.catalog import ModelRow
+from otx.core.catalog import Catalog, ModelRow, by_tasks
+from otx.core.errors import UserError
 from otx.core.keypoints import Skeleton
 from otx.core.label_info import LabelInfo
 from otx.core.task import OTXTaskType
@@ -20,6 +23,7 @@ CLASSES = {
     OTXTaskType.DETECTION: 80,
     OTXTaskType.KEYPOINT_DETECTION: 1,
     OTXTaskType.MULTI_CLASS_CLS: 1000,
+    OTXTaskType.MULTI_LABEL_CLS: 1000,
     OTXTaskType.SEMANTIC_SEGMENTATION: 21,
 }
 PERSON = Skeleton(tuple(str(index) for index in range(17)))
@@ -40,6 +44,26 @@ def test_parameters_are_counted(row: ModelRow) -> None:
 
 
 def test_defaults_of_the_tasks_are_rows() -> None:
-    names = {row.name for row in ROWS}
     for spec in task_specs().values():
+        names = {row.name for row in ROWS if row.task == spec.task}
         assert {spec.default_model, spec.default_model_from_scratch} <= names
+
+
+def test_a_name_that_serves_several_tasks_is_one_network() -> None:
+    by_name: dict[str, list[ModelRow]] = {}
+    for row in ROWS:
+        by_name.setdefault(row.name, []).append(row)
+    for same in by_name.values():
+        assert len({(row.arch, row.weights, row.input_spec.size, row.parameters) for row in same}) == 1
+        assert len({(row.task, row.adapter) for row in same}) == len(same)
+    assert sum(len(members) for members in by_tasks(ROWS).values()) == len(by_name)
+
+
+def test_a_name_is_registered_once_for_a_task() -> None:
+    several = Catalog()
+    several.register(ROWS[0])
+    several.register(dataclasses.replace(ROWS[0], task="ANOTHER"))
+    with pytest.raises(UserError, match=f"{ROWS[0].name}' is registered twice for {ROWS[0].task}"):
+        several.register(ROWS[0])
+    with pytest.raises(UserError, match=f"solves {ROWS[0].task}, ANOTHER, but the task is A_THIRD"):
+        several.get(ROWS[0].name, "A_THIRD")

@@ -35,6 +35,7 @@ MADE_FOR = {
     OTXTaskType.ACTION_CLASSIFICATION: Evidence(
         format="kinetics", items=5, annotations={"label": 5}, max_image_labels=1, videos=5
     ),
+    OTXTaskType.MULTI_LABEL_CLS: Evidence(format="csv", items=5, annotations={"label": 9}, max_image_labels=3),
 }
 NOT_MADE_FOR = {
     OTXTaskType.SEMANTIC_SEGMENTATION: [
@@ -54,6 +55,12 @@ NOT_MADE_FOR = {
     OTXTaskType.ACTION_CLASSIFICATION: [
         Evidence(format="imagenet", items=5, annotations={"label": 5}, max_image_labels=1),
         Evidence(format="kinetics", items=5, annotations={"label": 9}, max_image_labels=2, videos=5),
+    ],
+    OTXTaskType.MULTI_LABEL_CLS: [
+        Evidence(format="coco", items=5, annotations={"bbox": 9}),
+        Evidence(format="imagenet", items=5, annotations={"label": 5}, max_image_labels=1),
+        Evidence(format="datumaro", items=5, annotations={"label": 5}, max_image_labels=1, label_groups=(3,)),
+        Evidence(format="datumaro", items=5, annotations={"label": 9}, max_image_labels=2, parents=2),
     ],
 }
 
@@ -122,6 +129,14 @@ def test_few_outlines_make_instance_segmentation_give_way() -> None:
     assert detection is not None
     assert instances is not None
     assert detection.fit > instances.fit
+
+
+def test_labels_in_groups_of_their_own_are_not_one_of_several() -> None:
+    evidence = Evidence(
+        format="datumaro", items=5, annotations={"label": 5}, max_image_labels=1, label_groups=(1, 1, 1)
+    )
+    claims = {spec.task: claim for spec in SPECS if (claim := spec.claim(evidence)) is not None}
+    assert max(claims, key=lambda task: claims[task].fit) == OTXTaskType.MULTI_LABEL_CLS
 
 
 def test_specs_readers_drawing_and_demos_need_no_torch() -> None:

@@ -29,15 +29,16 @@ QUICK = {
 }
 
 
-@pytest.mark.parametrize("name", QUICK)
-def test_quick_rows(name: str) -> None:
-    row = next(row for row in catalog() if row.name == name)
-    check_model(row, size=QUICK[name], quantize=False)
+@pytest.mark.parametrize(
+    "row", [row for row in catalog() if row.name in QUICK], ids=lambda row: f"{row.task} {row.name}"
+)
+def test_quick_rows(row: ModelRow) -> None:
+    check_model(row, size=QUICK[row.name], quantize=False)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("row", list(catalog()), ids=lambda row: row.name)
+@pytest.mark.parametrize("row", list(catalog()), ids=lambda row: f"{row.task} {row.name}")
 def test_every_row(row: ModelRow) -> None:
     step = row.input_spec.multiple_of
     side = -(-128 // step) * step if step else None

@@ -50,21 +50,22 @@ def _entry(row: ModelRow) -> dict[str, Any]:
 def _show(rows: list[ModelRow], console: Console) -> None:
     from rich.table import Table
 
+    from otx.core.catalog import by_tasks
+
     if not rows:
         console.print(f"No model matches. {MORE}")
         return
     widest = max(len(row.name) for row in rows)
     headings = HEADINGS if console.width >= WIDE else HEADINGS[:-1]
-    for task in dict.fromkeys(row.task for row in rows):
-        console.print(f"[bold]{task}[/]")
+    for tasks, members in by_tasks(rows).items():
+        console.print(f"[bold]{', '.join(tasks)}[/]")
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         # Names are never cut: they are there to be copied.
         table.add_column("model", no_wrap=True, min_width=widest)
         for heading in headings:
             table.add_column(heading, justify="right" if heading in {"size", "params"} else "left", no_wrap=True)
-        for row in rows:
-            if row.task == task:
-                table.add_row(row.name, *_cells(row)[: len(headings)])
+        for row in members:
+            table.add_row(row.name, *_cells(row)[: len(headings)])
         console.print(table)
         console.print()
     console.print(f"{LEGEND}\n{MORE}")

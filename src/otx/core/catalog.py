@@ -1,9 +1,12 @@
-"""The catalog of models: frozen rows, found without importing any framework. Imports no torch."""
+"""The catalog of models: frozen rows, found without importing any framework. Imports no torch.
+
+A name stands for one network. Where it serves several tasks it has a row for each of them, and the task decides.
+"""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,24 +106,24 @@ Lookup = Callable[[str, str], ModelRow | None]
 
 @dataclass
 class Catalog:
-    """Rows by name, and look-ups for names that a framework knows beyond its rows."""
+    """Rows by name and task, and look-ups for names that a framework knows beyond its rows."""
 
-    _rows: dict[str, ModelRow] = field(default_factory=dict)
+    _rows: dict[tuple[str, str], ModelRow] = field(default_factory=dict)
     _lookups: dict[str, Lookup] = field(default_factory=dict)
 
     def register(self, row: ModelRow) -> None:
         """Add a row.
 
         Raises:
-            UserError: The name is taken or has no framework.
+            UserError: The name is taken for that task, or has no framework.
         """
         if "/" not in row.name:
             msg = f"expected a model name 'framework/variant', got {row.name!r}"
             raise UserError(msg)
-        if row.name in self._rows:
-            msg = f"model {row.name!r} is registered twice"
+        if (row.name, row.task) in self._rows:
+            msg = f"model {row.name!r} is registered twice for {row.task}"
             raise UserError(msg)
-        self._rows[row.name] = row
+        self._rows[row.name, row.task] = row
 
     def register_lookup(self, framework: str, lookup: Lookup) -> None:
         """Let a framework answer for names `framework/...` that have no row.
@@ -147,7 +150,11 @@ class Catalog:
             UserError: Nobody knows the name, or it solves another task.
             MissingExtraError: The framework is not installed.
         """
-        row = self._rows.get(name)
+        row = self._rows.get((name, task))
+        others = [solved for known, solved in self._rows if known == name]
+        if row is None and others:
+            msg = f"model {name!r} solves {', '.join(others)}, but the task is {task}"
+            raise UserError(msg)
         if row is None and "/" in name:
             lookup = self._lookups.get(name.split("/", maxsplit=1)[0])
             row = lookup(name.split("/", 1)[1], task) if lookup else None
@@ -155,8 +162,16 @@ class Catalog:
             known = [other.name for other in self.find(task)]
             msg = f"unknown model {name!r} for {task}.{nearest(name, known)}"
             raise UserError(msg)
-        if row.task != task:
-            msg = f"model {name!r} solves {row.task}, but the task is {task}"
-            raise UserError(msg)
         row.require()
         return row
+
+
+def by_tasks(rows: Iterable[ModelRow]) -> dict[tuple[str, ...], list[ModelRow]]:
+    """Rows for a table: those that serve the same tasks together, and each name once (that of its first task)."""
+    of_name: dict[str, list[ModelRow]] = {}
+    for row in rows:
+        of_name.setdefault(row.name, []).append(row)
+    tables: dict[tuple[str, ...], list[ModelRow]] = {}
+    for same in of_name.values():
+        tables.setdefault(tuple(row.task for row in same), []).append(same[0])
+    return tables

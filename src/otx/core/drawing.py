@@ -53,6 +53,13 @@ def write(image: Image.Image, corner: tuple[float, float], text: str, colour: Co
     pen.text((x + 3, y + height / 2), text, font=face, fill=_ink(colour), anchor="lm")
 
 
+def write_stack(image: Image.Image, lines: Sequence[tuple[str, Colour]]) -> None:
+    """Write texts on plates of their colours, one below the other from the upper left corner."""
+    height = _line_height(ImageDraw.Draw(image), font(image))
+    for number, (text, colour) in enumerate(lines, start=1):
+        write(image, (0, number * height), text, colour)
+
+
 def with_strip(image: Image.Image, text: str, *, below: bool = False) -> Image.Image:
     """The image with a line of text in a strip above or below it; without text, the image itself."""
     if not text:

@@ -117,6 +117,12 @@ class InputSpec:
             raise UserError(msg)
         return replace(self, height=height, width=width)
 
+    def whole(self) -> Self:
+        """The same input without cutting anything off, for tasks whose labels may lie at the border of an image."""
+        if self.resize is not ResizeMode.CENTER_CROP:
+            return self
+        return replace(self, resize=ResizeMode.STRETCH, crop_ratio=1.0)
+
     def to_dict(self) -> dict[str, Any]:
         """JSON form, for checkpoints and exported models."""
         return asdict(self) | {"resize": self.resize.value}

@@ -84,6 +84,10 @@ class LabelInfo:
         """Label -> the label that it lies below, "" at the top; empty without groups."""
         return {label: group.parent for group in self.groups for label in group.labels}
 
+    def questions(self) -> tuple[LabelGroup, ...]:
+        """The groups; without any, all labels are one, whose labels exclude each other if there are several."""
+        return self.groups or (LabelGroup("", self.names, exclusive=len(self.names) > 1),)
+
     def path(self, name: str) -> tuple[str, ...]:
         """A label with those that it lies below, the topmost first."""
         parent = self.parents.get(name, "")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from otx.core.image_info import ImageInfo
-from otx.core.label_info import LabelInfo
+from otx.core.label_info import LabelGroup, LabelInfo
 
 if TYPE_CHECKING:
     import datumaro as dm
@@ -63,3 +63,48 @@ def label_names(categories: dm.CategoriesInfo) -> tuple[str, ...]:
     from datumaro import AnnotationType
 
     return tuple(item.name for item in categories[AnnotationType.label].items)
+
+
+def label_hierarchy(categories: dm.CategoriesInfo) -> LabelInfo:
+    """Class names as `label_names` gives them, with the groups and parents that the data set declares.
+
+    A group whose labels lie below different parents is one group for each parent. Labels that are in no group exclude
+    their siblings, as in a plain tree; a group of one label excludes nothing.
+
+    Raises:
+        UserError: The parents go in a circle.
+    """
+    from datumaro import AnnotationType
+    from datumaro.components.annotation import GroupType
+
+    labels = categories[AnnotationType.label]
+    group_of = {name: group for group in reversed(labels.label_groups) for name in group.labels}
+    members: dict[tuple[str, str], list[str]] = {}
+    for entry in labels:
+        group = group_of.get(entry.name)
+        members.setdefault((entry.parent or "", group.name if group else ""), []).append(entry.name)
+    exclusive = {group.name: group.group_type == GroupType.EXCLUSIVE for group in labels.label_groups}
+    waiting = [
+        LabelGroup(name, tuple(own), parent, exclusive=len(own) > 1 and exclusive.get(name, True))
+        for (parent, name), own in members.items()
+    ]
+    ordered: list[LabelGroup] = []
+    above = {""}
+    while ready := [group for group in waiting if group.parent in above]:
+        ordered += ready
+        waiting = [group for group in waiting if group not in ready]
+        above = {label for group in ready for label in group.labels}
+    return LabelInfo(label_names(categories), (*ordered, *waiting))
+
+
+def label_categories(labels: LabelInfo) -> dm.CategoriesInfo:
+    """Inverse of `label_hierarchy`."""
+    from datumaro import AnnotationType, LabelCategories
+    from datumaro.components.annotation import GroupType
+
+    declared = LabelCategories.from_iterable((name, labels.parents.get(name, "")) for name in labels.names)
+    for group in labels.groups:
+        kind = GroupType.EXCLUSIVE if group.exclusive else GroupType.INCLUSIVE
+        if group.name:
+            declared.add_label_group(group.name, list(group.labels), kind)
+    return {AnnotationType.label: declared}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from otx.core.errors import UserError, nearest
 from otx.core.evidence import Evidence
+from otx.core.label_info import LabelInfo
 from otx.data.collector import collector_paused
 from otx.data.formats import (
     cityscapes,
@@ -27,6 +28,7 @@ from otx.data.formats import (
 )
 from otx.data.formats.reading import Format, Part, Reading
 from otx.data.problems import OUTSIDE, Problems
+from otx.data.reader import label_categories
 from otx.data.tree import DataTree, walk_data
 from otx.data.unknown_format import describe_unknown
 
@@ -62,31 +64,35 @@ class DataSource:
     categories: dm.CategoriesInfo
     problems: Problems = field(default_factory=Problems)
 
-    def use_labels(self, names: Sequence[str]) -> None:
-        """Let the annotations index other classes in another order, those of a model, by name.
+    def use_labels(self, labels: LabelInfo) -> None:
+        """Let the annotations index other classes in another order, those of a model, by name; its tree is taken too.
 
         Args:
-            names: All classes, in order; the data set may lack some.
+            labels: All classes; the data set may lack some.
 
         Raises:
-            UserError: The data set has a class that is not among them.
+            UserError: The data set has a class that is not among them, or below another one.
         """
-        from datumaro import AnnotationType, LabelCategories
+        from datumaro import AnnotationType
 
-        own = [entry.name for entry in self.categories[AnnotationType.label]]
-        if own == list(names):
-            return
+        names = list(labels.names)
+        own = {entry.name: entry.parent for entry in self.categories[AnnotationType.label]}
         unknown = [name for name in own if name not in names]
         if unknown:
             known = ", ".join(names)
             msg = f"{self.root} has labels that the model does not know: {', '.join(unknown)}. It knows: {known}"
+            raise UserError(msg)
+        moved = [name for name, parent in own.items() if parent and labels.groups and parent != labels.parents[name]]
+        if moved:
+            below = f"{own[moved[0]]!r}, but the model below {labels.parents[moved[0]]!r}"
+            msg = f"{self.root} has another tree of labels than the model: it puts {moved[0]!r} below {below}"
             raise UserError(msg)
         new = [names.index(name) for name in own]
         _relabel((item for items in self.subsets.values() for item in items), new)
         points = self.categories.get(AnnotationType.points)
         if points is not None:
             points.items = {new[label]: entry for label, entry in points.items.items()}
-        self.categories[AnnotationType.label] = LabelCategories.from_iterable(names)
+        self.categories |= label_categories(labels)
 
 
 @collector_paused()

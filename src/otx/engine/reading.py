@@ -61,7 +61,7 @@ def read_data(plan: Plan, *, split_file: Path | None = None, labels: LabelInfo |
     plan.choose("data_format", source.format, "; ".join(source.why))
     spec = choose_task(plan, source.evidence, task_specs())
     if labels is not None:
-        source.use_labels(labels.names)
+        source.use_labels(labels)
     reader = spec.load("reader")()
     index = build_index(source, reader, on_bad_data=plan["on_bad_data"], seed=plan["seed"], split_file=split_file)
     if labels is not None and index.labels.keypoints.names != labels.keypoints.names:

@@ -6,6 +6,7 @@ licence forbids commercial use (ConvNeXt V2, FastViT, DINOv3) have no row; ask f
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from otx.core.catalog import ModelRow, Weights
@@ -22,8 +23,14 @@ HALF = (0.5, 0.5, 0.5)
 # timm's way of writing licences -> SPDX; others are shown as timm writes them.
 SPDX = {"apache-2.0": "Apache-2.0", "mit": "MIT", "bsd-3-clause": "BSD-3-Clause", "cc-by-nc-4.0": "CC-BY-NC-4.0"}
 
+TASKS: dict[str, tuple[str, bool]] = {
+    OTXTaskType.MULTI_CLASS_CLS: ("TimmClassifier", False),
+    OTXTaskType.MULTI_LABEL_CLS: ("TimmMultiLabelClassifier", True),
+}
+"""What the same networks serve: the adapter, and whether it has to see the whole image."""
 
-def _row(
+
+def _network(
     name: str,
     tag: str,
     parameters: int,
@@ -40,8 +47,8 @@ def _row(
 ) -> ModelRow:
     return ModelRow(
         name=f"timm/{name}",
-        task=OTXTaskType.MULTI_CLASS_CLS,
-        adapter="otx.frameworks.timm.classifier:TimmClassifier",
+        task="",
+        adapter="",
         arch=f"{name}.{tag}",
         options=options or {},
         input_spec=InputSpec(
@@ -59,21 +66,21 @@ def _row(
     )
 
 
-ROWS = (
-    _row("mobilenetv4_conv_small", "e2400_r224_in1k", 3_774_024),
-    _row("mobilenetv4_conv_medium", "e500_r224_in1k", 9_715_512, crop=0.95),
-    _row("efficientnet_b0", "ra4_e3600_r224_in1k", 5_288_548, mean=HALF, std=HALF, crop=0.9),
-    _row("tf_efficientnetv2_b0", "in1k", 7_139_704, size=192),
+_NETWORKS = (
+    _network("mobilenetv4_conv_small", "e2400_r224_in1k", 3_774_024),
+    _network("mobilenetv4_conv_medium", "e500_r224_in1k", 9_715_512, crop=0.95),
+    _network("efficientnet_b0", "ra4_e3600_r224_in1k", 5_288_548, mean=HALF, std=HALF, crop=0.9),
+    _network("tf_efficientnetv2_b0", "in1k", 7_139_704, size=192),
     # The best of fifteen small networks where images are small and weights random (64 pixels, CIFAR-10).
-    _row("resnet10t", "c3_in1k", 5_435_488, size=176),
-    _row("resnet18", "a1_in1k", 11_689_512, crop=0.95),
-    _row("resnet50", "a1_in1k", 25_557_032, crop=0.95),
-    _row("regnety_008_tv", "tv2_in1k", 6_432_512, crop=0.965, licence="BSD-3-Clause"),
-    _row("convnext_atto", "d2_in1k", 3_695_520),
-    _row("repvit_m0_9", "dist_450e_in1k", 5_489_328, crop=0.95),
-    _row("vit_tiny_patch16_224", "augreg_in21k_ft_in1k", 5_717_416, mean=HALF, std=HALF, crop=0.9, multiple_of=16),
+    _network("resnet10t", "c3_in1k", 5_435_488, size=176),
+    _network("resnet18", "a1_in1k", 11_689_512, crop=0.95),
+    _network("resnet50", "a1_in1k", 25_557_032, crop=0.95),
+    _network("regnety_008_tv", "tv2_in1k", 6_432_512, crop=0.965, licence="BSD-3-Clause"),
+    _network("convnext_atto", "d2_in1k", 3_695_520),
+    _network("repvit_m0_9", "dist_450e_in1k", 5_489_328, crop=0.95),
+    _network("vit_tiny_patch16_224", "augreg_in21k_ft_in1k", 5_717_416, mean=HALF, std=HALF, crop=0.9, multiple_of=16),
     # Made for 518 pixels; timm's filter brings its position embeddings to any size.
-    _row(
+    _network(
         "vit_small_patch14_reg4_dinov2",
         "lvd142m",
         22_014_952,
@@ -85,13 +92,23 @@ ROWS = (
 )
 
 
+def _for_task(row: ModelRow, task: str) -> ModelRow:
+    """The row of a network for a task."""
+    adapter, whole = TASKS[task]
+    spec = row.input_spec.whole() if whole else row.input_spec
+    return replace(row, task=task, adapter=f"otx.frameworks.timm.classifier:{adapter}", input_spec=spec)
+
+
+ROWS = tuple(_for_task(row, task) for task in TASKS for row in _NETWORKS)
+
+
 def lookup(name: str, task: str) -> ModelRow | None:
     """The row of any timm model, with or without the tag of its weights, from timm's own tables.
 
     Raises:
         UserError: timm does not have it; the message names the nearest.
     """
-    if task != OTXTaskType.MULTI_CLASS_CLS:
+    if task not in TASKS:
         return None
     import timm
     import torch
@@ -105,16 +122,17 @@ def lookup(name: str, task: str) -> ModelRow | None:
         raise UserError(msg)
     with torch.device("meta"):
         network = timm.create_model(name, num_classes=1000)
-    return ModelRow(
+    row = ModelRow(
         name=f"timm/{name}",
-        task=task,
-        adapter="otx.frameworks.timm.classifier:TimmClassifier",
+        task="",
+        adapter="",
         arch=name,
         input_spec=_input_spec(facts, getattr(network, "patch_embed", None)),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         weights=_weights(facts),
         package="timm",
     )
+    return _for_task(row, task)
 
 
 def _input_spec(facts: PretrainedCfg, patch_embed: object) -> InputSpec:

@@ -1,4 +1,4 @@
-"""Any timm model as a multi-class classifier."""
+"""Any timm model as a classifier of any task."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ import torch
 from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
+from otx.core.entity import OTXBatchDataEntity
 from otx.core.errors import UserError
-from otx.tasks.multi_class_classification.entity import MultiClassClsBatchDataEntity
+from otx.core.model import OTXModel
 from otx.tasks.multi_class_classification.model import OTXMultiClassClsModel
+from otx.tasks.multi_label_classification.model import OTXMultiLabelClsModel
 
 
-class TimmClassifier(OTXMultiClassClsModel):
-    """A timm network.
+class TimmNetwork(OTXModel[Any, Any]):
+    """A timm network with a head for the labels, whatever they mean.
 
     `arch` is its name, with or without the tag of the weights; `options` are arguments of `timm.create_model`.
     """
@@ -31,7 +33,7 @@ class TimmClassifier(OTXMultiClassClsModel):
         network: nn.Module = timm.create_model(self.arch, num_classes=len(self.label_info), **options)
         return network
 
-    def customize_inputs(self, batch: MultiClassClsBatchDataEntity) -> dict[str, Any]:
+    def customize_inputs(self, batch: OTXBatchDataEntity[Any]) -> dict[str, Any]:
         """The normalised images, under the name that the network gives its first argument."""
         return {self._argument: self.normalize(batch.images)}
 
@@ -43,7 +45,8 @@ class TimmClassifier(OTXMultiClassClsModel):
         """One row per label in each linear layer that timm calls a classifier."""
         own = self.state_dict()
         keys = [f"model.{layer}.{kind}" for layer in self._classifiers for kind in ("weight", "bias")]
-        return {key: torch.arange(labels).unsqueeze(1) for key in keys if key in own}
+        head = {key: torch.arange(labels).unsqueeze(1) for key in keys if key in own}
+        return {**super().label_rows(labels), **head}
 
     @property
     def _classifiers(self) -> tuple[str, ...]:
@@ -58,6 +61,14 @@ class TimmClassifier(OTXMultiClassClsModel):
             network = (self.model,) if len(inspect.signature(adapt).parameters) > 1 else ()
             converted = adapt(converted, *network)
         return super().convert_pretrained(converted, part)
+
+
+class TimmClassifier(TimmNetwork, OTXMultiClassClsModel):
+    """Exactly one label per image."""
+
+
+class TimmMultiLabelClassifier(TimmNetwork, OTXMultiLabelClsModel):
+    """Any number of labels per image."""
 
 
 def _facts(arch: str) -> PretrainedCfg:

@@ -11,6 +11,11 @@ from otx.core.input_spec import InputSpec, ResizeMode
 from otx.core.task import OTXTaskType
 from otx.frameworks.torchvision import instance_segmentation_rows, keypoint_rows, segmentation_rows, video_rows
 
+CLASSIFICATIONS: dict[str, tuple[str, bool]] = {
+    OTXTaskType.MULTI_CLASS_CLS: ("TorchvisionClassifier", False),
+    OTXTaskType.MULTI_LABEL_CLS: ("TorchvisionMultiLabelClassifier", True),
+}
+"""What the same networks serve: the adapter, and whether it has to see the whole image."""
 HALF = (0.5, 0.5, 0.5)
 BSD = "BSD-3-Clause"
 
@@ -75,8 +80,8 @@ def _imagenet(hub: str) -> Weights:
 def _classifier(name: str, weights: str, parameters: int, *, size: int = 224, resize: int) -> ModelRow:
     return ModelRow(
         name=f"torchvision/{name}",
-        task=OTXTaskType.MULTI_CLASS_CLS,
-        adapter="otx.frameworks.torchvision.classifier:TorchvisionClassifier",
+        task="",
+        adapter="",
         arch=name,
         input_spec=InputSpec(height=size, width=size, resize=ResizeMode.CENTER_CROP, crop_ratio=size / resize),
         parameters=parameters,
@@ -86,6 +91,21 @@ def _classifier(name: str, weights: str, parameters: int, *, size: int = 224, re
     )
 
 
+def _for_task(row: ModelRow, task: str) -> ModelRow:
+    """The row of a classification network for a task."""
+    adapter, whole = CLASSIFICATIONS[task]
+    spec = row.input_spec.whole() if whole else row.input_spec
+    return replace(row, task=task, adapter=f"otx.frameworks.torchvision.classifier:{adapter}", input_spec=spec)
+
+
+_CLASSIFIERS = (
+    _classifier("resnet18", "ResNet18_Weights.IMAGENET1K_V1", 11_689_512, resize=256),
+    _classifier("resnet50", "ResNet50_Weights.IMAGENET1K_V2", 25_557_032, resize=232),
+    _classifier("mobilenet_v3_small", "MobileNet_V3_Small_Weights.IMAGENET1K_V1", 2_542_856, resize=256),
+    _classifier("mobilenet_v3_large", "MobileNet_V3_Large_Weights.IMAGENET1K_V2", 5_483_032, resize=232),
+    _classifier("convnext_tiny", "ConvNeXt_Tiny_Weights.IMAGENET1K_V1", 28_589_128, resize=236),
+    _classifier("efficientnet_v2_s", "EfficientNet_V2_S_Weights.IMAGENET1K_V1", 21_458_488, size=384, resize=384),
+)
 ROWS = (
     # Learns from random weights on some hundred images in minutes: all channels of the ResNet are halved.
     _fcos("fcos_resnet18_slim", "resnet18", 3_151_893, None, size=320, channels=[32, 64, 128, 256]),
@@ -115,12 +135,7 @@ ROWS = (
         _coco("RetinaNet_ResNet50_FPN_V2_Weights.COCO_V1"),
         size=640,
     ),
-    _classifier("resnet18", "ResNet18_Weights.IMAGENET1K_V1", 11_689_512, resize=256),
-    _classifier("resnet50", "ResNet50_Weights.IMAGENET1K_V2", 25_557_032, resize=232),
-    _classifier("mobilenet_v3_small", "MobileNet_V3_Small_Weights.IMAGENET1K_V1", 2_542_856, resize=256),
-    _classifier("mobilenet_v3_large", "MobileNet_V3_Large_Weights.IMAGENET1K_V2", 5_483_032, resize=232),
-    _classifier("convnext_tiny", "ConvNeXt_Tiny_Weights.IMAGENET1K_V1", 28_589_128, resize=236),
-    _classifier("efficientnet_v2_s", "EfficientNet_V2_S_Weights.IMAGENET1K_V1", 21_458_488, size=384, resize=384),
+    *(_for_task(row, task) for task in CLASSIFICATIONS for row in _CLASSIFIERS),
     *instance_segmentation_rows.ROWS,
     *keypoint_rows.ROWS,
     *segmentation_rows.ROWS,
@@ -134,7 +149,7 @@ def lookup(name: str, task: str) -> ModelRow | None:
     Raises:
         UserError: Torchvision does not have it; the message names the nearest.
     """
-    if task != OTXTaskType.MULTI_CLASS_CLS:
+    if task not in CLASSIFICATIONS:
         return None
     from torchvision import models
 
@@ -147,4 +162,4 @@ def lookup(name: str, task: str) -> ModelRow | None:
         name, str(weights), weights.meta["num_params"], size=crop.crop_size[0], resize=crop.resize_size[0]
     )
     spec = replace(row.input_spec, mean=tuple(crop.mean), std=tuple(crop.std))
-    return replace(row, input_spec=spec)
+    return _for_task(replace(row, input_spec=spec), task)

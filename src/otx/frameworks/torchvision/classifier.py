@@ -1,4 +1,4 @@
-"""Any classification network of torchvision."""
+"""Any classification network of torchvision as a classifier of any task."""
 
 from __future__ import annotations
 
@@ -9,23 +9,34 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import get_model
 
-from otx.tasks.multi_class_classification.entity import MultiClassClsBatchDataEntity
+from otx.core.entity import OTXBatchDataEntity
+from otx.core.model import OTXModel
 from otx.tasks.multi_class_classification.model import OTXMultiClassClsModel
+from otx.tasks.multi_label_classification.model import OTXMultiLabelClsModel
 
 
-class TorchvisionClassifier(OTXMultiClassClsModel):
-    """A classifier of torchvision; `arch` is its name there, `options` are arguments of its constructor."""
+class TorchvisionNetwork(OTXModel[Any, Any]):
+    """A classification network of torchvision; `arch` is its name there, `options` are arguments of its constructor."""
 
     def create_model(self) -> nn.Module:
         """Build the network with random weights."""
         network: nn.Module = get_model(self.arch, weights=None, num_classes=len(self.label_info), **self.options)
         return network
 
-    def customize_inputs(self, batch: MultiClassClsBatchDataEntity) -> dict[str, Any]:
+    def customize_inputs(self, batch: OTXBatchDataEntity[Any]) -> dict[str, Any]:
         """The normalised images; torchvision's classifiers call their argument x."""
         return {"x": self.normalize(batch.images)}
 
     def label_rows(self, labels: int) -> Mapping[str, Tensor]:
         """One row per label in the last linear layer."""
         layer = [name for name, module in self.named_modules() if isinstance(module, nn.Linear)][-1]
-        return {f"{layer}.{kind}": torch.arange(labels).unsqueeze(1) for kind in ("weight", "bias")}
+        head = {f"{layer}.{kind}": torch.arange(labels).unsqueeze(1) for kind in ("weight", "bias")}
+        return {**super().label_rows(labels), **head}
+
+
+class TorchvisionClassifier(TorchvisionNetwork, OTXMultiClassClsModel):
+    """Exactly one label per image."""
+
+
+class TorchvisionMultiLabelClassifier(TorchvisionNetwork, OTXMultiLabelClsModel):
+    """Any number of labels per image."""

@@ -1,0 +1,83 @@
+"""What a multi-label classification sample has: for each label whether it is true."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from otx.core.entity import OTXBatchDataEntity, OTXBatchPredEntity, OTXDataEntity
+from otx.core.image_info import ImageInfo
+from otx.core.label_info import LabelInfo
+
+
+@dataclass
+class MultiLabelClsDataEntity(OTXDataEntity):
+    """One image with its labels.
+
+    Attributes:
+        labels: (C,) bool, one per class.
+    """
+
+    labels: Tensor
+
+    def __post_init__(self) -> None:
+        if self.labels.ndim != 1 or self.labels.dtype is not torch.bool:
+            found = f"{tuple(self.labels.shape)} {self.labels.dtype}"
+            msg = f"expected (C,) bool labels, got {found} for {self.img_info.path or 'an image without a path'}"
+            raise ValueError(msg)
+
+
+@dataclass
+class MultiLabelClsBatchDataEntity(OTXBatchDataEntity[MultiLabelClsDataEntity]):
+    """A batch of images with their labels.
+
+    Attributes:
+        labels: (B, C) bool.
+    """
+
+    labels: Tensor
+
+    @classmethod
+    def collate(cls, samples: Sequence[MultiLabelClsDataEntity]) -> Self:
+        """Stack images and labels."""
+        return cls(
+            images=torch.stack([sample.image.as_subclass(Tensor) for sample in samples]),
+            imgs_info=[sample.img_info for sample in samples],
+            labels=torch.stack([sample.labels for sample in samples]),
+        )
+
+    def truth_records(self, labels: LabelInfo) -> list[dict[str, Any]]:
+        """The labels of each image in the form of `predictions.json`."""
+        return [
+            _record(info, [{"label": labels.names[index]} for index in row.nonzero().flatten().tolist()])
+            for info, row in zip(self.imgs_info, self.labels, strict=True)
+        ]
+
+
+@dataclass
+class MultiLabelClsBatchPredEntity(MultiLabelClsBatchDataEntity, OTXBatchPredEntity[MultiLabelClsDataEntity]):
+    """Predicted labels of a batch; `labels` are those that reach their threshold.
+
+    Attributes:
+        scores: (B, C) in [0, 1], in which 0.5 is the threshold of every label.
+    """
+
+    scores: Tensor
+
+    def records(self, labels: LabelInfo, threshold: float) -> list[dict[str, Any]]:
+        """The labels of each image with at least that score, best first, in the form of `predictions.json`."""
+        records = []
+        for info, scores in zip(self.imgs_info, self.scores, strict=True):
+            best = scores.sort(descending=True, stable=True)
+            found = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+            entries = [{"label": labels.names[i], "score": round(score, 5)} for i, score in found if score >= threshold]
+            records.append(_record(info, entries))
+        return records
+
+
+def _record(info: ImageInfo, labels: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"image": info.path, "width": info.width, "height": info.height, "labels": labels}

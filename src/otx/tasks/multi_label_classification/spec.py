@@ -1,0 +1,50 @@
+"""The row that makes multi-label classification a task of OTX. Imports no torch."""
+
+from __future__ import annotations
+
+from otx.core.evidence import Claim, Evidence
+from otx.core.task import OTXTaskType, TaskSpec
+
+_HERE = "otx.tasks.multi_label_classification"
+
+
+def claim(evidence: Evidence) -> Claim | None:
+    """Data sets whose labels do not exclude each other: images have several, or each label is a group of its own.
+
+    Where objects are located a task that finds them fits better; the labels of the objects are taken on demand.
+    """
+    labels = evidence.count("label")
+    if not labels or evidence.parents or evidence.count("bbox", "rotated_bbox", "polygon", "mask", "points"):
+        return None
+    if evidence.max_image_labels > 1:
+        return Claim(0.8, f"{labels} labels for {evidence.items} images, up to {evidence.max_image_labels} for one")
+    if len(evidence.label_groups) > 1 and max(evidence.label_groups) == 1:
+        return Claim(0.9, f"{labels} labels for {evidence.items} images, each label a group of its own")
+    return None
+
+
+SPECS = (
+    TaskSpec(
+        task=OTXTaskType.MULTI_LABEL_CLS,
+        title="Multi-label classification",
+        sample=f"{_HERE}.entity:MultiLabelClsDataEntity",
+        batch=f"{_HERE}.entity:MultiLabelClsBatchDataEntity",
+        prediction=f"{_HERE}.entity:MultiLabelClsBatchPredEntity",
+        reader=f"{_HERE}.reader:MultiLabelClsReader",
+        model=f"{_HERE}.model:OTXMultiLabelClsModel",
+        metric=f"{_HERE}.metric:MultiLabelClsMetric",
+        decode=f"{_HERE}.decode:decode",
+        draw=f"{_HERE}.draw:draw",
+        claim=claim,
+        recipe="multi_label_classification",
+        finetune="multi_label_classification/finetune",
+        monitor="map",
+        metrics=("map", "f1", "f1_best"),
+        formats=("datumaro", "csv", "coco", "voc", "yolo"),
+        model_api_type="Classification",
+        model_api={"multilabel": "True"},
+        default_model="timm/mobilenetv4_conv_small",
+        default_model_from_scratch="timm/resnet10t",
+        demo=f"{_HERE}.demo:write_demo",
+    ),
+)
