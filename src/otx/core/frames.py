@@ -16,7 +16,7 @@ def to_original(coordinates: Tensor, info: ImageInfo, *, clip: bool = True) -> T
     Args:
         coordinates: (..., 2 K) alternating x and y in pixels of the model's input: boxes, points, polygons.
         info: How the image was resized.
-        clip: Move what lies outside the original image onto its border.
+        clip: Move what lies outside of what the input shows of the original image onto its border.
 
     Returns:
         Floats of the same shape.
@@ -25,8 +25,9 @@ def to_original(coordinates: Tensor, info: ImageInfo, *, clip: bool = True) -> T
     pairs = (pairs - pairs.new_tensor(info.offset)) / pairs.new_tensor(info.scale)
     if not clip:
         return pairs.reshape(coordinates.shape)
-    limit = pairs.new_tensor([info.width, info.height])
-    return pairs.clamp_min(0).minimum(limit).reshape(coordinates.shape)
+    left, top, right, bottom = info.region or (0, 0, info.width, info.height)
+    inside = pairs.maximum(pairs.new_tensor([left, top])).minimum(pairs.new_tensor([right, bottom]))
+    return inside.reshape(coordinates.shape)
 
 
 def to_input(coordinates: Tensor, info: ImageInfo) -> Tensor:

@@ -19,6 +19,7 @@ class ImageInfo:
         width: Width of the original image in pixels.
         scale: Horizontal and vertical factor.
         offset: Left and top offset in pixels of the input (padding is positive, cropping negative).
+        region: Left, top, right and bottom of what the input shows, in pixels of the original image; None: all of it.
     """
 
     index: int = -1
@@ -27,3 +28,4 @@ class ImageInfo:
     width: int
     scale: tuple[float, float] = (1.0, 1.0)
     offset: tuple[float, float] = (0.0, 0.0)
+    region: tuple[int, int, int, int] | None = None

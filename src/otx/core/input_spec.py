@@ -58,6 +58,8 @@ class InputSpec:
         dtype: Type of the pixels, `uint8`, `uint16` or `float32`.
         frames: Number of frames of a clip; 1 for a model that takes single images.
         frame_step: From one frame of a clip to the next so many frames of the video; fewer where it is too short.
+        object_margin: Samples are single objects, each cut out by its box enlarged by this factor (top-down models); 0:
+            whole images.
     """
 
     height: int
@@ -73,6 +75,7 @@ class InputSpec:
     dtype: str = "uint8"
     frames: int = 1
     frame_step: int = 1
+    object_margin: float = 0.0
 
     def __post_init__(self) -> None:
         if len(self.mean) != self.channels or len(self.std) != self.channels:

@@ -14,6 +14,7 @@ from torchvision import tv_tensors
 from otx.core.entity import OTXDataEntity
 from otx.core.image_info import ImageInfo
 from otx.data.images import BrokenImageError, read_image
+from otx.data.objects import ObjectItem, cut_out
 from otx.data.reader import TaskReader
 from otx.data.seeding import seeded
 from otx.transforms.fields import Draw
@@ -126,7 +127,8 @@ class OTXDataset(Dataset[SampleT], Generic[SampleT]):
         image = self.read(item.path)
         height, width = image.shape[-2:]
         info = ImageInfo(index=index, path=str(item.path), height=height, width=width)
-        return self.reader.entity(image, info, item.annotation)
+        sample = self.reader.entity(image, info, item.annotation)
+        return cut_out(sample, item.region) if isinstance(item, ObjectItem) else sample
 
     def _readable(self, index: int, tries: int, broken: list[BrokenImageError]) -> SampleT | None:
         """The item, or the first readable one behind it."""

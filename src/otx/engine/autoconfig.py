@@ -97,6 +97,8 @@ def _fitting_size(spec: InputSpec, sizes: Sequence[tuple[int, int]]) -> tuple[li
     step = spec.multiple_of
     if not step:
         return list(spec.size), "fixed by the model"
+    if spec.object_margin:
+        return list(spec.size), "the model's default for single objects, cut out of the images"
     side = max(spec.size)
     useful = math.ceil(max(height, width) * LARGEST_UPSCALE / step) * step
     images = f"images of {height:.0f}x{width:.0f} (median height x width)"

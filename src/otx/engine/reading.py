@@ -75,12 +75,13 @@ def make_datamodule(plan: Plan, data: ReadData, input_spec: InputSpec) -> OTXDat
     """The loaders of all subsets, as the plan says."""
     from otx.data.datamodule import OTXDataModule
     from otx.data.media import read_media
+    from otx.data.objects import object_index
     from otx.transforms.fit import FitToInput
     from otx.transforms.pipeline import build_transform
 
     settings = plan.settings()
     return OTXDataModule(
-        data.index,
+        object_index(data.index, data.reader, input_spec),
         data.reader,
         data.spec.load("batch"),
         build_transform(settings.transforms.train, input_spec),

@@ -20,6 +20,7 @@ from otx.core.model import OTXModel
 from otx.core.task import TaskSpec
 from otx.data.index import DataIndex, build_index
 from otx.data.media import read_media
+from otx.data.objects import ObjectItem, cut_out, object_index
 from otx.data.source import open_source
 from otx.frameworks.build import build_model
 from otx.tasks import task_spec
@@ -77,7 +78,7 @@ def make_subject(row: ModelRow, size: tuple[int, int] | None = None, images: int
     reader = spec.load("reader")()
     samples: list[OTXDataEntity] = []
     empty = None
-    for item in index.subsets["train"]:
+    for item in object_index(index, reader, input_spec).subsets["train"]:
         annotated = len(reader.label_ids(item.annotation)) > 0
         if annotated and len(samples) < images:
             samples.append(_sample(item, reader, input_spec))
@@ -89,8 +90,8 @@ def make_subject(row: ModelRow, size: tuple[int, int] | None = None, images: int
 def _sample(item: Any, reader: Any, input_spec: InputSpec) -> OTXDataEntity:  # noqa: ANN401 - of any task
     image = read_media(item.path, input_spec, random=True)
     info = ImageInfo(path=str(item.path), height=item.height, width=item.width)
-    sample: OTXDataEntity = FitToInput(input_spec)(reader.entity(image, info, item.annotation))
-    return sample
+    sample: OTXDataEntity = reader.entity(image, info, item.annotation)
+    return FitToInput(input_spec)(cut_out(sample, item.region) if isinstance(item, ObjectItem) else sample)
 
 
 @cache

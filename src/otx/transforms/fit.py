@@ -32,7 +32,7 @@ class FitToInput:
         self.evaluation = evaluation
 
     def __call__(self, sample: SampleT, draw: Draw = no_draw) -> SampleT:
-        """Fit a sample; its image must still be the original one for `ImageInfo` to come out right."""
+        """Fit a sample; its image must be the one that its `ImageInfo` tells of, for that to come out right."""
         height, width = sample.image.shape[-2:]
         moves = plan_fit(height, width, self.input_spec)
         as_they_are = sample.measured_at_original if self.evaluation else ()
@@ -41,7 +41,10 @@ class FitToInput:
             sample = move_sample(sample, move, self.input_spec.fill)
         sample = replace(sample, **kept)
         scale, offset = frame_change(height, width, moves)
-        sample = replace(sample, img_info=replace(sample.img_info, scale=scale, offset=offset))
+        before = sample.img_info  # of the original image, or of what was cut out of it
+        offset = (before.offset[0] * scale[0] + offset[0], before.offset[1] * scale[1] + offset[1])
+        scale = (before.scale[0] * scale[0], before.scale[1] * scale[1])
+        sample = replace(sample, img_info=replace(before, scale=scale, offset=offset))
         return drop_vanished(sample) if self.input_spec.resize is ResizeMode.CENTER_CROP else sample
 
 
