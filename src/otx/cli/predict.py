@@ -47,6 +47,8 @@ def _show(result: PredictResult, console: Console, work_dir: Path | None) -> Non
         console.print(f"not readable: {path}", markup=False)
     if len(result.skipped) > SKIPPED_SHOWN:
         console.print(f"not readable: {len(result.skipped) - SKIPPED_SHOWN} more")
+    if result.note:
+        console.print(f"\n{result.note}", markup=False)
     console.print(f"\npredictions  {shown(result.predictions)}  (scores from {result.threshold:.3g})")
     console.print(f"pictures     {shown(result.pictures)}")
     if result.checkpoint.suffix == ".safetensors":

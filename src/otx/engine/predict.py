@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 Prediction = OTXBatchPredEntity[Any]
 
+ONE_OBJECT = "this model was trained on single objects: each picture was taken for one object that fills it"
+
 
 def predict(given: Given, source: str, checkpoint: Path | None, threshold: float | None) -> PredictResult:
     """Write `predict/predictions.json` and the pictures.
@@ -64,6 +66,7 @@ def predict(given: Given, source: str, checkpoint: Path | None, threshold: float
         threshold=limit,
         images=len(records),
         skipped=skipped,
+        note=ONE_OBJECT if opened.model.input_spec.object_margin else "",
         seconds=time.perf_counter() - began,
     )
 

@@ -116,6 +116,7 @@ class PredictResult(VerbResult):
         threshold: Score below which objects were left out.
         images: Number of images.
         skipped: Files that could not be read.
+        note: What to know of the predictions; empty where they are as anyone would expect.
         seconds: Wall-clock time.
     """
 
@@ -125,6 +126,7 @@ class PredictResult(VerbResult):
     threshold: float
     images: int
     skipped: list[str] = field(default_factory=list)
+    note: str = ""
     seconds: float
 
 

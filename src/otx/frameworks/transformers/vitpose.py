@@ -44,9 +44,12 @@ class TransformersViTPose(OTXKeypointModel):
         size = {"image_size": list(self.input_spec.size), "num_channels": self.input_spec.channels}
         backbone = {"model_type": "vitpose_backbone", **options.pop("backbone_config"), **size}
         config: Any = VitPoseConfig
-        return VitPoseForPoseEstimation(
+        network: Any = VitPoseForPoseEstimation(
             config(backbone_config=backbone, num_labels=len(self.label_info.keypoints), **options)
         )
+        network.loss_function = None  # transformers would warn about the one that it lacks
+        module: nn.Module = network
+        return module
 
     def customize_inputs(self, batch: KeypointBatchDataEntity) -> dict[str, Any]:
         """The normalised images; the truth is needed by the loss only."""
