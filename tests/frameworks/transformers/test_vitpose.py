@@ -49,7 +49,7 @@ def test_the_best_heat_map_has_no_loss_and_decodes_to_the_truth(model) -> None:
     found = decode(
         model.raw_outputs(outputs, torch.zeros(1)), torch.zeros(1), [ImageInfo(height=96, width=64)], max_detections=1
     )
-    torch.testing.assert_close(found.keypoints[0].as_subclass(torch.Tensor), PLACES, atol=1.0, rtol=0)  # a quarter of a cell
+    torch.testing.assert_close(found.keypoints[0].as_subclass(torch.Tensor), PLACES, atol=1.0, rtol=0)
     assert found.scores[0][0] > 0.9
     assert found.bboxes[0].tolist() == [[0, 0, 64, 96]]
 
