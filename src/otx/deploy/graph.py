@@ -73,8 +73,8 @@ class ExportGraph:
 
     @property
     def shapes(self) -> dict[str, list[int]]:
-        """Shape of each input by name, images as (B, C, H, W); -1 is free."""
-        image = {INPUT_NAME: [self.batch, self.spec.channels, *self.spec.size]}
+        """Shape of each input by name, images as (B, C, H, W) or (B, T, C, H, W); -1 is free."""
+        image = {INPUT_NAME: [self.batch, *self.spec.shape]}
         return image | {more.name: [self.batch, *more.shape] for more in self.more_inputs}
 
 
