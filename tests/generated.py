@@ -398,3 +398,23 @@ def write_cityscapes(root: Path, made: Sequence[Picture] | None = None) -> Writt
 def _save_mask(path: Path, mask: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(mask).save(path)
+
+
+def write_mvtec(
+    root: Path,
+    *,
+    train: Sequence[str] = ("good",) * 4,
+    test: Sequence[str] = ("good",) * 4 + ("scratch",) * 6 + ("dent",) * 2,
+    masks: bool = True,
+) -> Path:
+    """A category of MVTec AD; the kinds are those of the images in turn."""
+    for subset, kinds in (("train", train), ("test", test)):
+        for number, kind in enumerate(kinds):
+            folder = root / subset / kind
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (40, 30), (number, 0, 0)).save(folder / f"{number:04}.png")
+            if masks and kind != "good":
+                mask = np.zeros((30, 40), np.uint8)
+                mask[5:15, 10:20] = 255
+                _save_mask(root / "ground_truth" / kind / f"{number:04}_mask.png", mask)
+    return root

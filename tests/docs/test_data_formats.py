@@ -24,10 +24,12 @@ def test_words_of_subsets_are_those_of_the_code() -> None:
 
 
 def test_shares_are_those_of_the_code() -> None:
-    val, test = (round(100 * SHARES[name]) for name in ("val", "test"))
+    val, test = (round(100 * SHARES["train"][name]) for name in ("val", "test"))
     assert f"{val} % of the training images each" in TEXT
     assert val == test
     assert f"{100 - val - test} %, {val} % and {test} %" in TEXT
+    assert SHARES["test"] == {"val": 0.5}
+    assert "half of the test images" in TEXT
 
 
 def test_the_trees_are_recognised(tmp_path) -> None:
@@ -40,6 +42,7 @@ def test_the_trees_are_recognised(tmp_path) -> None:
         "csv": [generated.write_csv],
         "cityscapes": [generated.write_cityscapes],
         "voc_segmentation": [generated.write_voc_masks],
+        "mvtec": [generated.write_mvtec],
         "mask_folders": [generated.write_masks],
         "kinetics": [generated.write_kinetics],
         "video_folders": [generated.write_videos, generated.write_frames],

@@ -126,7 +126,8 @@ class OTXBatchPredEntity(OTXBatchDataEntity[SampleT]):
             threshold: Score in [0, 1] below which an object is left out; classifications ignore it.
 
         Returns:
-            Per image a dict with `objects` or `labels`, as documented in `docs/predictions.md`.
+            Per image a dict with `objects` or `labels`, as documented in `docs/predictions.md`. A value may be an array
+            of 8-bit pixels (H, W) or (H, W, 3), which `predict` writes to a file and replaces by its path.
         """
 
 
@@ -135,7 +136,7 @@ class OTXBatchLossEntity:
     """Training losses of a batch.
 
     Attributes:
-        losses: Named scalar losses, already weighted; their sum is what is minimised.
+        losses: Named scalar losses, already weighted; their sum is what is minimised. None: the model only looked.
     """
 
     losses: dict[str, Tensor]
@@ -143,4 +144,4 @@ class OTXBatchLossEntity:
     @property
     def total(self) -> Tensor:
         """The scalar to minimise."""
-        return torch.stack(list(self.losses.values())).sum()
+        return torch.stack(list(self.losses.values())).sum() if self.losses else torch.zeros(())

@@ -50,7 +50,7 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
         options: What else is needed to build a variant of it (`ModelRow.options`).
 
     Attributes:
-        task: The task that the class solves, set by the task's model base.
+        task: The task that it solves, set by the task's model base; where a base serves several, by the catalog row.
         more_inputs: What the exported graph takes beside the images.
         exports_batch_of_one: The exported graph takes one image at a time, because the network makes a number of each
             image's own, as two-stage detectors do. The runtime then runs a batch image by image.
@@ -58,7 +58,7 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
         normalize: Turns pixels into what the network was made for.
     """
 
-    task: ClassVar[str]
+    task: str
     more_inputs: ClassVar[tuple[GraphInput, ...]] = ()
     exports_batch_of_one: bool = False
 
@@ -112,6 +112,13 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
 
     def adopt_validation(self, result: MetricResult) -> None:
         """Take over what a validation has found, for example the best score threshold, into buffers."""
+
+    def finish_epoch(self) -> None:
+        """Called after the last training batch of each epoch, before validation.
+
+        Networks that are fitted without gradients give no losses in training mode and keep what they need of each
+        batch; here they turn it into their buffers and forget it, so that the next epoch starts anew.
+        """
 
     def label_rows(self, labels: int) -> Mapping[str, Tensor]:
         """Where each label lives in the parameters, so that a checkpoint with other labels can be transferred.

@@ -56,7 +56,8 @@ class TaskSpec:
         formats: Data formats that can carry the task.
         model_api_type: `model_type` of the public openvino-model-api package that reads the exported model;
             empty where it has none for the task.
-        model_api: What else that package has to be told, by its own keys, for example `{"multilabel": "True"}`.
+        model_api: What else that package has to be told, by its own keys, for example `{"multilabel": "True"}`; a
+            decode setting is named in braces.
         model_api_background: That package counts the labels of this type from 1, behind a background of its own.
         default_model: Catalog row to train when its pretrained weights can be had.
         default_model_from_scratch: Catalog row that learns from random weights on little data.

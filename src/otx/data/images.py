@@ -111,6 +111,16 @@ def read_pixels(path: Path, pixels: PixelFormat | None = None) -> Pixels:
         raise _broken(path, error) from error
 
 
+def read_mask(path: Path) -> npt.NDArray[np.bool_]:
+    """(H, W) what a picture of two values marks: the pixels nearer to its brightest than to black.
+
+    Raises:
+        BrokenImageError: As `read_image`.
+    """
+    values = read_pixels(path).max(axis=2)
+    return np.asarray(values > max(1, int(values.max())) / 2)
+
+
 def can_stand_for(found: PixelFormat, wanted: PixelFormat) -> bool:
     """Whether images of one kind can be read as another: grey can be repeated, RGB can become grey."""
     return found.dtype == wanted.dtype and (found == wanted or {found.channels, wanted.channels} == {1, 3})

@@ -127,7 +127,7 @@ def build_index(
     pixels = _same_pixels(found, problems)
     if on_bad_data == "error" and problems.bad():
         raise UserError(_refusal(source, problems))
-    subsets, origin, split = _subsets(found, problems, seed, split_file)
+    subsets, origin, split = _subsets(found, problems, seed, split_file, source.split_from)
     ordered = {name: sorted(subsets.get(name, []), key=lambda one: one.name) for name in SUBSETS}
     return DataIndex(
         labels=labels,
@@ -207,24 +207,24 @@ def _summary(problems: Problems) -> str:
 
 
 def _subsets(
-    found: dict[str, list[_Found]], problems: Problems, seed: int, split_file: Path | None
+    found: dict[str, list[_Found]], problems: Problems, seed: int, split_file: Path | None, split_from: SubsetName
 ) -> tuple[dict[SubsetName, list[_Found]], str, dict[SubsetName, list[str]] | None]:
-    """The subsets of the data set, and those that it lacks taken out of its training images."""
+    """The subsets of the data set, and those that it lacks taken out of `split_from`, as a rule its training images."""
     for name in found.keys() - {*SUBSETS, UNASSIGNED}:
         problems.add("subset not used", name, f"{len(found[name])} images; known are {', '.join(SUBSETS)}")
     subsets: dict[SubsetName, list[_Found]] = {name: found.get(name, []) for name in SUBSETS}
-    missing: list[SubsetName] = [name for name in SHARES if not subsets[name]]
+    missing: list[SubsetName] = [name for name in SHARES[split_from] if not subsets[name]]
     pool: dict[str, list[_Found]] = {}
-    for one in (*found.get(UNASSIGNED, []), *subsets["train"]):
+    for one in (*found.get(UNASSIGNED, []), *subsets[split_from]):
         pool.setdefault(one.name, []).append(one)
     if not pool or not missing:
-        return subsets | {"train": [one for same in pool.values() for one in same]}, "as in the data", None
+        return subsets | {split_from: [one for same in pool.values() for one in same]}, "as in the data", None
     if split_file is not None and split_file.exists():
         split = read_split(split_file, pool)
         how = f"read from {split_file}"
     else:
         label_ids = {name: [label for one in same for label in one.label_ids] for name, same in pool.items()}
-        split = make_split(label_ids, missing, seed)
+        split = make_split(label_ids, missing, seed, split_from)
         how = f"stratified, seed {seed}"
         if split_file is not None:
             write_split(split_file, split, seed)
@@ -232,8 +232,8 @@ def _subsets(
     made = {name: [one for image in images for one in pool[image]] for name, images in split.items()}
     taken = " and ".join(name for name in missing if made.get(name))
     if not taken:
-        return subsets | made, "as in the data, which has too few images to take any from train", None
-    return subsets | made, f"{taken} taken from {'train' if subsets['train'] else 'all images'} ({how})", split
+        return subsets | made, f"as in the data, which has too few images to take any from {split_from}", None
+    return subsets | made, f"{taken} taken from {split_from if subsets[split_from] else 'all images'} ({how})", split
 
 
 def _class_counts(found: list[_Found], classes: int) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ from otx.data.formats import (
     imagenet,
     kinetics,
     mask_folders,
+    mvtec,
     video_folders,
     voc,
     voc_segmentation,
@@ -29,13 +30,14 @@ from otx.data.formats import (
 from otx.data.formats.reading import Format, Part, Reading
 from otx.data.problems import OUTSIDE, Problems
 from otx.data.reader import label_categories
+from otx.data.subset_names import SubsetName
 from otx.data.tree import DataTree, walk_data
 from otx.data.unknown_format import describe_unknown
 
 if TYPE_CHECKING:
     import datumaro as dm
 
-_ANNOTATED = (coco, voc, yolo, datumaro_json, csv_labels, cityscapes, voc_segmentation, mask_folders, kinetics)
+_ANNOTATED = (coco, voc, yolo, datumaro_json, csv_labels, cityscapes, voc_segmentation, mvtec, mask_folders, kinetics)
 FORMATS: dict[str, Format] = {module.NAME: module for module in (*_ANNOTATED, video_folders, imagenet)}
 """The formats that are looked for. Of several explicit ones the one that explains most images wins, then the first."""
 
@@ -54,6 +56,7 @@ class DataSource:
             `media` is None where the image is missing.
         categories: The classes, sorted by name (numbers by value), the same for every format.
         problems: What is wrong with the files; `build_index` adds what is wrong with images and annotations.
+        split_from: Subset that those are taken from which the data set lacks.
     """
 
     root: Path
@@ -63,6 +66,7 @@ class DataSource:
     subsets: dict[str, list[dm.DatasetItem]]
     categories: dm.CategoriesInfo
     problems: Problems = field(default_factory=Problems)
+    split_from: SubsetName = "train"
 
     def use_labels(self, labels: LabelInfo) -> None:
         """Let the annotations index other classes in another order, those of a model, by name; its tree is taken too.
@@ -127,6 +131,7 @@ def open_source(root: Path, data_format: str | None = None) -> DataSource:
         subsets=subsets,
         categories=categories,
         problems=problems,
+        split_from=reading.split_from,
     )
 
 

@@ -14,14 +14,14 @@ from otx.core.atomic import write_atomic
 from otx.core.errors import UserError
 from otx.data.subset_names import SUBSETS, SubsetName
 
-SHARES: dict[SubsetName, float] = {"val": 0.15, "test": 0.15}
-"""Share of the images to be split that a subset gets when the data set has none."""
+SHARES: dict[SubsetName, dict[SubsetName, float]] = {"train": {"val": 0.15, "test": 0.15}, "test": {"val": 0.5}}
+"""By the subset that is split: the share of its images that a subset gets when the data set has none."""
 
 
 def make_split(
-    label_ids: Mapping[str, Sequence[int]], missing: Sequence[SubsetName], seed: int
+    label_ids: Mapping[str, Sequence[int]], missing: Sequence[SubsetName], seed: int, split_from: SubsetName = "train"
 ) -> dict[SubsetName, list[str]]:
-    """Take the missing subsets out of images, the rest is `train`.
+    """Take the missing subsets out of images, the rest is `split_from`, as a rule the training images.
 
     Images are dealt class by class, the rarest class first (after Sechidis et al. 2011, "On the stratification of
     multi-label data"), each to the subset that lacks most of the class's share. No class goes without training images,
@@ -31,13 +31,14 @@ def make_split(
         label_ids: Image -> class indices of its labels or objects, in any number.
         missing: Subsets to make.
         seed: Decides the order in which images of a class are dealt.
+        split_from: Subset that the images are of.
 
     Returns:
         Subset -> images, sorted.
     """
     order = sorted(label_ids)
     np.random.default_rng(seed).shuffle(order)
-    shares = {name: SHARES[name] for name in missing}
+    shares = {name: SHARES[split_from][name] for name in missing}
     wanted = _sizes(len(order), shares)
     groups = {image: set(label_ids[image]) for image in order}
     images_of: dict[int | None, list[str]] = {}
@@ -50,9 +51,9 @@ def make_split(
     for label in rarest_first:
         _deal(images_of[label], shares, wanted, placed, filled)
     _fill(order, groups, wanted, placed, filled)
-    subsets: dict[SubsetName, list[str]] = {name: [] for name in ("train", *missing)}
+    subsets: dict[SubsetName, list[str]] = {name: [] for name in (split_from, *missing)}
     for image in sorted(order):
-        subsets[placed[image]].append(image)
+        subsets[placed[image] if placed[image] in missing else split_from].append(image)
     return subsets
 
 
@@ -134,4 +135,4 @@ def read_split(path: Path, images: Collection[str]) -> dict[SubsetName, list[str
                 "Delete the file to split anew."
             )
             raise UserError(msg)
-    return {name: members for name, members in subsets.items() if members or name == "train"}
+    return {name: members for name, members in subsets.items() if members}

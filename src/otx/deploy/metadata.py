@@ -61,7 +61,7 @@ def _model_api(info: ExportInfo) -> dict[str, str]:
         keys["iou_threshold"] = repr(overlap if overlap is not None else 1.0)
     if "max_detections" in info.decode:
         keys["nms_max_predictions"] = str(info.decode["max_detections"])
-    return keys | dict(spec.model_api)
+    return keys | {key: value.format(**info.decode) for key, value in spec.model_api.items()}
 
 
 def _model_api_resize(spec: InputSpec) -> str:

@@ -17,7 +17,7 @@ from otx.data.media import is_medium, media_below, read_media
 from otx.engine.given import Given
 from otx.engine.opening import OpenedModel, locate, open_model
 from otx.engine.results import PredictResult
-from otx.report.pictures import write_predictions
+from otx.report.pictures import FileNames, write_arrays, write_predictions
 from otx.runtime.exported import ExportedModel
 from otx.runtime.stream import predict_files
 from otx.training.device import resolve_device
@@ -52,10 +52,12 @@ def predict(given: Given, source: str, checkpoint: Path | None, threshold: float
     skipped: list[str] = []
     skip = given.plan()["on_bad_data"] == "skip"
     on_broken = (lambda file, _: skipped.append(str(file))) if skip else None
+    folder, names = workspace.folder("predict"), FileNames()
     records: list[dict[str, Any]] = []
     for _, prediction in _predictions(opened, files, given, on_broken):
-        records += prediction.records(opened.model.label_info, limit)
-    folder = workspace.folder("predict")
+        found = prediction.records(opened.model.label_info, limit)
+        write_arrays(found, folder, names)  # at once: those of many images would fill the memory
+        records += found
     written = workspace.write_json("predict/predictions.json", records)
     write_predictions(records, folder, opened.spec.load("draw"), opened.model.label_info)
     return PredictResult(

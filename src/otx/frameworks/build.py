@@ -51,6 +51,7 @@ def build_model(
         msg = f"{row.name} takes RGB images only, not {input_spec.channels} channels; take another model (otx find)"
         raise UserError(msg)
     model: OTXModel[Any, Any] = resolve(row.adapter)(labels, input_spec, row.arch, row.options)
+    model.task = row.task
     if isinstance(pretrained, Path):
         return model, _load_file(model, pretrained, row.weights.part if row.weights else "")
     if not pretrained:

@@ -13,6 +13,7 @@ from otx.core.catalog import ModelRow
 from otx.core.errors import UserError, nearest
 from otx.core.input_spec import InputSpec
 from otx.core.model import OTXModel
+from otx.tasks import task_spec
 
 
 def is_user_file(name: str) -> bool:
@@ -72,7 +73,7 @@ def load_user_class(path: Path, name: str, task: str) -> type[OTXModel[Any, Any]
         missing = ", ".join(sorted(found.__abstractmethods__))
         msg = f"{name} of {path} is not complete: it still has to define {missing}"
         raise UserError(msg)
-    if found.task != task:
+    if found.task != task and not issubclass(found, task_spec(task).load("model")):
         msg = f"{name} of {path} solves {found.task}, but the task is {task}"
         raise UserError(msg)
     return found

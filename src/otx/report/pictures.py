@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PIL import Image
 
 from otx.core.image_info import ImageInfo
@@ -40,18 +41,46 @@ def write_predictions(records: Sequence[Record], folder: Path, draw: Draw, label
         The files written, in the order of the records.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    taken: dict[str, int] = {}
-    written = []
+    names = FileNames()
+    return [
+        _save(draw(_open(record), record, labels, ""), folder / f"{names.of(record['image'])}.jpg")
+        for record in records
+    ]
+
+
+def write_arrays(records: Sequence[dict[str, Any]], folder: Path, names: FileNames) -> None:
+    """Write what records hold as pixels to PNG files, and put the paths in their place.
+
+    Args:
+        records: Of a prediction; they are changed.
+        folder: Gets `<name>_<key>.png`, of the same name as the picture of `write_predictions`.
+        names: Those given so far.
+    """
     for record in records:
-        stem = Path(record["image"]).stem
+        name = names.of(record["image"])
+        for key, value in record.items():
+            if isinstance(value, np.ndarray):
+                path = folder / f"{name}_{key}.png"
+                Image.fromarray(value).save(path)
+                record[key] = str(path)
+
+
+class FileNames:
+    """Names for files that belong to images: the image's own, with a number where one comes twice."""
+
+    def __init__(self) -> None:
+        self._taken: dict[str, int] = {}
+
+    def of(self, image: str) -> str:
+        """A name that nobody has got yet, without suffix."""
+        stem, taken = Path(image).stem, self._taken
         taken[stem] = taken.get(stem, 0) + 1
         name = stem if taken[stem] == 1 else f"{stem}-{taken[stem]}"
         while name != stem and name in taken:
             taken[stem] += 1
             name = f"{stem}-{taken[stem]}"
         taken.setdefault(name, 1)
-        written.append(_save(draw(_open(record), record, labels, ""), folder / f"{name}.jpg"))
-    return written
+        return name
 
 
 def write_comparison(

@@ -65,6 +65,8 @@ class CompiledGraph(nn.Module):
         self.one_by_one = hint == "THROUGHPUT" or ov_model.input(0).partial_shape[0].is_static
         if self.one_by_one:
             ov_model.reshape({port.any_name: [1, *list(port.partial_shape)[1:]] for port in ov_model.inputs})
+        # Those of the compiled graph may be others: where the last step was needless, its input's name comes first.
+        self._names = [port.any_name for port in ov_model.outputs]
         config: dict[str, str] = {"PERFORMANCE_HINT": hint}
         if precision:
             config["INFERENCE_PRECISION_HINT"] = precision
@@ -96,8 +98,8 @@ class CompiledGraph(nn.Module):
         arrays = [inputs[name].contiguous().numpy() if name in inputs else pixels for name in names]
         request.infer(arrays, share_inputs=True)
         return {
-            port.any_name: torch.from_numpy(tensor.data.copy())
-            for port, tensor in zip(self.compiled.outputs, request.output_tensors, strict=True)
+            name: torch.from_numpy(tensor.data.copy())
+            for name, tensor in zip(self._names, request.output_tensors, strict=True)
         }
 
     def forward(self, images: Tensor, **more: Tensor) -> dict[str, Tensor]:

@@ -41,7 +41,7 @@ class ExportedModel(OTXModel[OTXBatchDataEntity[Any], OTXBatchPredEntity[Any]]):
     model: CompiledGraph
 
     def __init__(self, compile_graph: Callable[[], CompiledGraph], info: ExportInfo, spec: TaskSpec) -> None:
-        self.task = spec.task  # type: ignore[misc]  # a class has one task; here each file has
+        self.task = spec.task
         self.info = info
         self.spec = spec
         self._compile_graph = compile_graph

@@ -29,6 +29,7 @@ from otx.deploy.settings import Tolerance
 from otx.frameworks.build import build_model
 from otx.runtime.exported import load_exported
 from otx.testing.subject import Subject, make_subject
+from otx.training.module import is_trained
 
 TOLERANCE = Tolerance(difference=1e-3, unmatched=0.02)
 """Of raw outputs relative to their largest magnitude, of scores absolute; near-tied queries may swap."""
@@ -56,8 +57,8 @@ def check_model(row: ModelRow, *, size: tuple[int, int] | None = None, steps: in
         if check is quantize_flag and not quantize:
             continue
         try:
-            if check is loss_falls:
-                loss_falls(subject, steps)
+            if check is learns:
+                learns(subject, steps)
             else:
                 check(subject)
         except ContractError as error:
@@ -68,8 +69,40 @@ def check_model(row: ModelRow, *, size: tuple[int, int] | None = None, steps: in
 
 
 def typed_losses(subject: Subject) -> None:
-    """In training mode `forward` gives an `OTXBatchLossEntity` of finite scalars that can be differentiated."""
-    _losses(subject, subject.batch)
+    """In training mode `forward` gives an `OTXBatchLossEntity` of finite scalars that can be differentiated.
+
+    A model without trainable parameters gives none: it only looks.
+    """
+    losses = _losses(subject, subject.batch)
+    subject.model.finish_epoch()
+    _expect(
+        is_trained(subject.model) == bool(losses.losses),
+        f"expected losses from a model with trainable parameters and none from others, got {list(losses.losses)}",
+    )
+
+
+def learns(subject: Subject, steps: int = 40) -> None:
+    """Training changes the model: its loss falls, or it is fitted to what it has seen."""
+    if is_trained(subject.model):
+        loss_falls(subject, steps)
+    else:
+        is_fitted(subject)
+
+
+def is_fitted(subject: Subject) -> None:
+    """An epoch of one batch fits the model to it: the same batch gives the same state again, another one another."""
+    states = []
+    for samples in (subject.samples, subject.samples[:-1], subject.samples):
+        torch.manual_seed(0)
+        _losses(subject, subject.collate(samples))
+        subject.model.finish_epoch()
+        states.append({key: tensor.clone() for key, tensor in subject.model.state_dict().items()})
+    whole, part, again = states
+    _expect(
+        _same(whole, again),
+        "expected the same state after the same epoch: does finish_epoch forget what it was fitted to?",
+    )
+    _expect(not _same(whole, part), "expected finish_epoch to fit the model to the epoch, found the same state")
 
 
 def loss_falls(subject: Subject, steps: int = 40) -> None:
@@ -106,7 +139,7 @@ def typed_predictions(subject: Subject) -> None:
         first.imgs_info == subject.batch.imgs_info,
         "expected a prediction for each image of the batch, with its imgs_info in the same order",
     )
-    records = [json.dumps(found.records(subject.model.label_info, 0.0)) for found in (first, second)]
+    records = [json.dumps(found.records(subject.model.label_info, 0.0), default=_pixels) for found in (first, second)]
     _expect(records[0] == records[1], "expected the same predictions for the same batch in eval mode")
 
 
@@ -224,7 +257,7 @@ def label_transfer(subject: Subject) -> None:
 
 CHECKS: tuple[Callable[[Subject], None], ...] = (
     typed_losses,
-    loss_falls,
+    learns,
     typed_predictions,
     batch_of_one,
     empty_image,
@@ -251,9 +284,22 @@ def _losses(subject: Subject, batch: OTXBatchDataEntity[Any]) -> OTXBatchLossEnt
     for name, loss in losses.losses.items():
         finite = loss.ndim == 0 and bool(torch.isfinite(loss))
         _expect(finite, f"expected finite scalar losses, found {name} = {loss.tolist()}")
-    _expect(losses.total.requires_grad, "expected the total loss to depend on trainable parameters")
+    trainable = losses.total.requires_grad or not is_trained(subject.model)
+    _expect(trainable, "expected the total loss to depend on trainable parameters")
     typed: OTXBatchLossEntity = losses
     return typed
+
+
+def _same(state: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return all(torch.equal(state[key], other[key]) for key in state)
+
+
+def _pixels(value: Any) -> Any:  # noqa: ANN401 - whatever JSON cannot hold
+    _expect(
+        isinstance(value, np.ndarray) and value.dtype == np.uint8,
+        f"expected records of JSON values and arrays of 8-bit pixels, found {type(value).__name__}",
+    )
+    return value.tolist()
 
 
 def _predict(subject: Subject, batch: OTXBatchDataEntity[Any]) -> Any:  # noqa: ANN401 - of any task

@@ -19,7 +19,7 @@ from otx.core.model import OTXModel
 from otx.training.checkpoint import load_model
 from otx.training.keeper import BEST, LAST, RESUME, Keeper
 from otx.training.lightning_trainer import StopWitness, interruptible, make_trainer, silenced
-from otx.training.module import TrainingModule, lay_channels_last
+from otx.training.module import TrainingModule, is_trained, lay_channels_last
 from otx.training.progress import ProgressReport, TrainLog
 from otx.training.report import Listener
 from otx.training.resume import find_state, run_facts
@@ -113,7 +113,7 @@ def fit(
         InterruptedTrainingError: By Ctrl-C or SIGTERM; the kept epochs stand.
         DivergedError: The loss is not a number any more.
     """
-    _check_chosen(settings)
+    _check_chosen(settings, model)
     state_path = find_state(work_dir / "checkpoints" / RESUME, resume=resume)
     log = TrainLog(work_dir / "train.log", Console(stderr=True) if show else None)
     loaders = (data.loader("train", train=True), data.loader("val", train=False))
@@ -147,7 +147,7 @@ def fit(
     return _result(keeper, module.max_epochs)
 
 
-def _check_chosen(settings: TrainingSettings) -> None:
+def _check_chosen(settings: TrainingSettings, model: OTXModel[Any, Any]) -> None:
     names = ("max_epochs", "patience", "accumulate", "precision", "channels_last")
     left = [name for name in names if getattr(settings, name) == "auto"]
     if left:
@@ -155,6 +155,9 @@ def _check_chosen(settings: TrainingSettings) -> None:
         raise UserError(msg)
     if not 0 <= settings.ema_decay < 1:
         msg = f"training.ema_decay: expected a decay of at least 0 and below 1, got {settings.ema_decay}"
+        raise UserError(msg)
+    if settings.ema_decay and not is_trained(model):
+        msg = "training.ema_decay: expected 0, because this model is fitted in one pass and has no weights to average"
         raise UserError(msg)
 
 

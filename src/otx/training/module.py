@@ -131,8 +131,8 @@ class TrainingModule(LightningModule):
 
     # Lightning's hooks, in the order in which they come.
 
-    def configure_optimizers(self) -> Optimizer:
-        """The optimiser; its learning rates are set step by step from `schedule`."""
+    def configure_optimizers(self) -> Optimizer | None:
+        """The optimiser; its learning rates are set step by step from `schedule`. None for models that are fitted."""
         return build_optimizer(self.model, self.settings.optimizer)
 
     def train_dataloader(self) -> DataLoader[Any]:
@@ -158,14 +158,15 @@ class TrainingModule(LightningModule):
     def on_train_batch_start(self, batch: OTXBatchDataEntity[Any], batch_idx: int) -> None:
         """Make the step a function of its number: random numbers and learning rate."""
         seed_step(self.seed, self.trainer.fit_loop.total_batch_idx, self.device)
-        set_lr(self.optimizers(use_pl_optimizer=False), self.schedule.factor(self.steps_done))  # type: ignore[arg-type]
+        if is_trained(self.model):
+            set_lr(self.optimizers(use_pl_optimizer=False), self.schedule.factor(self.steps_done))  # type: ignore[arg-type]
 
-    def training_step(self, batch: OTXBatchDataEntity[Any], batch_idx: int) -> Tensor:
-        """The sum of the model's losses."""
+    def training_step(self, batch: OTXBatchDataEntity[Any], batch_idx: int) -> Tensor | None:
+        """The sum of the model's losses; None where it has none, then Lightning takes no step."""
         losses = self.model(batch)
         assert isinstance(losses, OTXBatchLossEntity), "a model in training mode returns losses"
         self.tally.add(losses.losses, batch.batch_size)
-        return losses.total
+        return losses.total if losses.losses else None
 
     def configure_gradient_clipping(self, optimizer: Optimizer, *rest: Any, **more: Any) -> None:  # noqa: ANN401
         """Shorten long gradients; here, because Lightning refuses to where BF16 meets a fused optimiser."""
@@ -173,7 +174,9 @@ class TrainingModule(LightningModule):
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.optimizer.clip_norm)
 
     def on_train_batch_end(self, outputs: Any, batch: OTXBatchDataEntity[Any], batch_idx: int) -> None:  # noqa: ANN401
-        """Take the weights into the average after each optimiser step."""
+        """Take the weights into the average after each optimiser step, and let the model finish its epoch."""
+        if batch_idx + 1 == self.trainer.num_training_batches:
+            self.model.finish_epoch()
         if self.average and self.steps_done > self._averaged_step:
             self.average.update()
             self._averaged_step = self.steps_done
@@ -222,6 +225,11 @@ class TrainingModule(LightningModule):
         self._averaged_step = state["averaged_step"]
         if self.average:
             self.average.load(state["average"])
+
+
+def is_trained(model: OTXModel[Any, Any]) -> bool:
+    """Whether gradients change the model; otherwise it is fitted to what it sees in an epoch."""
+    return any(parameter.requires_grad for parameter in model.parameters())
 
 
 def _set_epoch(loader: DataLoader[Any], epoch: int) -> None:

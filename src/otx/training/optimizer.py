@@ -15,13 +15,18 @@ PEAK_LR = "peak_lr"
 """Key of a parameter group that holds the learning rate which the schedule scales."""
 
 
-def build_optimizer(model: nn.Module, settings: OptimizerSettings) -> Optimizer:
+def build_optimizer(model: nn.Module, settings: OptimizerSettings) -> Optimizer | None:
     """An optimiser over the parameters that require gradients, in groups by learning rate and weight decay.
+
+    Returns:
+        None where no parameter does.
 
     Raises:
         UserError: A prefix of `lr_scales` fits no parameter.
     """
     groups = _groups(model.named_parameters(), settings)
+    if not groups:
+        return None
     # One kernel over all parameters; no other device than these has it.
     fused = {parameter.device.type for parameter in model.parameters()} <= {"cpu", "cuda", "xpu"}
     if settings.name == "sgd":

@@ -143,7 +143,8 @@ def _stepper(
         with torch.autocast(device.type, torch.bfloat16, enabled=candidate.precision == "bf16"):
             losses = copied(placed)
         assert isinstance(losses, OTXBatchLossEntity), "a model in training mode returns losses"
-        torch.autograd.backward(losses.total)
+        if losses.losses:
+            torch.autograd.backward(losses.total)
         copied.zero_grad(set_to_none=True)
         _wait(device)
         return clock() - start

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from otx.data.problems import BAD_ANNOTATION, BROKEN_IMAGE, OUTSIDE, Problems
+from otx.data.subset_names import SubsetName
 from otx.data.tree import DataTree
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Reading:
         reason: The evidence in words.
         images: Relative paths of the images it gives a meaning to.
         explicit: There are annotation files that say so; otherwise only the names of folders do.
+        split_from: Subset that those are taken from which the data set lacks.
         read: Reads the annotations. Called once.
     """
 
@@ -48,6 +50,7 @@ class Reading:
     reason: str
     images: frozenset[str]
     explicit: bool = True
+    split_from: SubsetName = "train"
     read: Callable[[Problems], list[Part]] = field(repr=False)
 
 

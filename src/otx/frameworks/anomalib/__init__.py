@@ -1,0 +1,1 @@
+"""Anomaly models of anomalib: its networks, without its engine."""

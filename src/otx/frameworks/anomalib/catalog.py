@@ -1,0 +1,79 @@
+"""Anomaly models of anomalib; each solves the three tasks of the family.
+
+A model with weights looks at images through a network that was trained on ImageNet, as the papers do. Those whose name
+ends in `random` do without: random features tell defects from normal images too, if less well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from otx.core.catalog import ModelRow, Weights
+from otx.core.input_spec import InputSpec
+from otx.core.task import OTXTaskType
+
+TASKS = (OTXTaskType.ANOMALY_CLASSIFICATION, OTXTaskType.ANOMALY_DETECTION, OTXTaskType.ANOMALY_SEGMENTATION)
+LAYERS = ["layer1", "layer2", "layer3"]
+RESNET18 = Weights(hub="timm/resnet18.a1_in1k", licence="Apache-2.0", trained_on="ImageNet-1k", labels=1000)
+
+
+def _rows(
+    name: str,
+    adapter: str,
+    parameters: int,
+    options: dict[str, Any],
+    *,
+    arch: str = "resnet18",
+    part: str = "",
+    recipe: str = "",
+    size: int = 256,
+) -> tuple[ModelRow, ...]:
+    return tuple(
+        ModelRow(
+            name=f"anomalib/{name}",
+            task=task,
+            adapter=f"otx.frameworks.anomalib.{adapter}",
+            arch=arch,
+            options=options,
+            input_spec=InputSpec(height=size, width=size),
+            parameters=parameters,
+            weights=replace(RESNET18, part=part) if part else None,
+            recipe=recipe,
+            rgb_only=True,
+            package="anomalib",
+            extra="anomalib",
+        )
+        for task in TASKS
+    )
+
+
+PART = "feature_extractor.feature_extractor"
+ROWS = (
+    *_rows(
+        "padim_resnet18",
+        "memory:Padim",
+        2_782_784,
+        {"layers": LAYERS, "features": 100},
+        part=PART,
+        recipe="anomaly/fitted",
+    ),
+    *_rows(
+        "padim_random",
+        "memory:Padim",
+        0,
+        {"layers": LAYERS[:2], "features": 100, "random": True},
+        recipe="anomaly/fitted",
+    ),
+    *_rows(
+        "patchcore_resnet18",
+        "memory:Patchcore",
+        2_782_784,
+        {"layers": LAYERS[1:], "share": 0.1, "most": 4096},
+        part=PART,
+        recipe="anomaly/fitted",
+    ),
+    *_rows(
+        "stfpm_resnet18", "student_teacher:Stfpm", 5_565_568, {"layers": LAYERS}, part="teacher_model.feature_extractor"
+    ),
+)

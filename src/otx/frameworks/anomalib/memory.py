@@ -1,0 +1,107 @@
+"""Networks that remember what the features of normal images look like: nothing is trained by gradients."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, cast
+
+from timm import create_model
+from torch import Tensor, nn
+
+from otx.tasks.anomaly.entity import AnomalyBatchDataEntity
+from otx.tasks.anomaly.model import OTXAnomalyModel
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # anomalib warns about modules of its own that it imports itself
+    from anomalib.models.components import TimmFeatureExtractor
+    from anomalib.models.image.padim.torch_model import PadimModel
+    from anomalib.models.image.patchcore.torch_model import PatchcoreModel
+
+
+def use_random_features(extractor: TimmFeatureExtractor, arch: str) -> None:
+    """Give an extractor random features that are of use: the light on an image must not change them.
+
+    Normalising each channel of each image takes the place of the statistics that a batch norm would have learned.
+    """
+    host: Any = extractor
+    host.feature_extractor = create_model(
+        arch, features_only=True, out_indices=extractor.idx, norm_layer=nn.InstanceNorm2d, zero_init_last=False
+    )
+
+
+class MemoryModel(OTXAnomalyModel):
+    """What both networks have in common.
+
+    `arch` is timm's name of the backbone; of `options`, `layers` are looked at, and `random` asks for
+    `use_random_features`.
+    """
+
+    def customize_inputs(self, batch: AnomalyBatchDataEntity) -> dict[str, Any]:
+        """The normalised images."""
+        return {"input_tensor": self.normalize(batch.images)}
+
+    def _frozen(self, network: Any) -> nn.Module:  # noqa: ANN401
+        if self.options.get("random"):
+            use_random_features(network.feature_extractor, self.arch)
+        frozen: nn.Module = network.requires_grad_(requires_grad=False)
+        return frozen
+
+
+class Padim(MemoryModel):
+    """PaDiM (Defard et al. 2020): a Gaussian of the features at each place of the image.
+
+    Of `options`, `features` is the number of channels that are drawn from all layers.
+    """
+
+    def create_model(self) -> nn.Module:
+        """Build the network; its Gaussians are empty."""
+        layers, features = self.options["layers"], self.options["features"]
+        return self._frozen(PadimModel(self.arch, layers, pre_trained=False, n_features=features))
+
+    def finish_epoch(self) -> None:
+        """Fit the Gaussians to the features of this epoch."""
+        network: Any = self.model
+        network.fit()
+
+    def anomaly_map(self, outputs: Any) -> Tensor:  # noqa: ANN401
+        """The Mahalanobis distance of each place, smoothed."""
+        distances: Tensor = outputs.anomaly_map
+        return distances
+
+
+class Patchcore(MemoryModel):
+    """PatchCore (Roth et al. 2022): the distance to the nearest of some well-chosen features of normal images.
+
+    An image's score is the highest value of its map, as for the other models, without the paper's weight of a
+    neighbourhood. Of `options`, `share` of the features is kept, at most `most` of them, which bounds time and memory.
+    """
+
+    def create_model(self) -> nn.Module:
+        """Build the network; its memory is empty."""
+        return self._frozen(FreeBatchPatchcore(self.options["layers"], self.arch, pre_trained=False, num_neighbors=1))
+
+    def finish_epoch(self) -> None:
+        """Choose the features to remember, such that each of this epoch has one near to it."""
+        network: Any = self.model
+        total = sum(len(features) for features in network.embedding_store)
+        network.subsample_embedding(min(self.options["share"], self.options["most"] / total))
+
+    def anomaly_map(self, outputs: Any) -> Tensor:  # noqa: ANN401
+        """The distance of each place to its nearest neighbour in memory, smoothed."""
+        distances: Tensor = outputs
+        return distances
+
+
+class FreeBatchPatchcore(PatchcoreModel):
+    """PatchCore whose forward pass can be traced for any batch: anomalib's own counts patches in Python."""
+
+    def forward(self, input_tensor: Tensor) -> Tensor:
+        """(B, C, H, W) images -> features in training mode, else (B, 1, H, W) distances."""
+        if self.training:
+            return cast("Tensor", super().forward(input_tensor))
+        maps = {layer: self.feature_pooler(found) for layer, found in self.feature_extractor(input_tensor).items()}
+        embedding = self.generate_embedding(maps)
+        distances = self.euclidean_dist(self.reshape_embedding(embedding), self.memory_bank).amin(dim=1)
+        patches = distances.reshape(-1, 1, *embedding.shape[-2:])
+        smoothed: Tensor = self.anomaly_map_generator(patches, input_tensor.shape[-2:])
+        return smoothed

@@ -1,0 +1,1 @@
+"""Anomaly classification, detection and segmentation: what is not like the normal images of the training."""

@@ -1,0 +1,114 @@
+"""The typed base of every anomaly model: an adapter gives maps, the rest is done here.
+
+An adapter of a network family writes `create_model`, `customize_inputs(batch)` (the arguments of the network) and
+
+    anomaly_map(outputs)       what the network returned in eval mode -> (B, 1, H, W), higher where it is less normal
+    losses(outputs, batch)     what it returned in training mode -> named losses; none where nothing is minimised
+    finish_epoch()             for networks that are fitted to what they have seen in an epoch
+
+One class serves the three tasks of the family; the catalog row says which of them a model solves.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from otx.core.entity import OTXBatchLossEntity
+from otx.core.input_spec import InputSpec
+from otx.core.label_info import LabelInfo
+from otx.core.metric import MetricResult
+from otx.core.model import OTXModel
+from otx.core.raw_graph import RawGraph
+from otx.core.task import OTXTaskType
+from otx.tasks.anomaly.decode import decode, decode_boxes
+from otx.tasks.anomaly.entity import AnomalyBatchDataEntity, AnomalyBatchPredEntity
+
+
+class OTXAnomalyModel(OTXModel[AnomalyBatchDataEntity, AnomalyBatchPredEntity]):
+    """An anomaly model of any framework.
+
+    Args:
+        label_info: Normal and anomalous.
+        input_spec: Size and normalisation of the input.
+        arch: The framework's name of the architecture.
+        options: What else is needed to build a variant of it.
+
+    Attributes:
+        image_threshold: Buffer: the highest value of a map at which validation had its best F1 over images.
+        pixel_threshold: Buffer: the value at which it had its best F1 over pixels; that of images without masks.
+        normalization_scale: Buffer: the range of the maps of validation.
+    """
+
+    task: str = OTXTaskType.ANOMALY_SEGMENTATION
+    image_threshold: Tensor
+    pixel_threshold: Tensor
+    normalization_scale: Tensor
+
+    def __init__(
+        self, label_info: LabelInfo, input_spec: InputSpec, arch: str = "", options: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(label_info, input_spec, arch, options)
+        # With these, normalising changes nothing.
+        self.register_buffer("image_threshold", torch.tensor(0.5))
+        self.register_buffer("pixel_threshold", torch.tensor(0.5))
+        self.register_buffer("normalization_scale", torch.tensor(1.0))
+
+    @abstractmethod
+    def anomaly_map(self, outputs: Any) -> Tensor:  # noqa: ANN401
+        """(B, 1, H, W) in pixels of the input, from what the network returned in eval mode; must trace."""
+
+    def losses(self, outputs: Any, batch: AnomalyBatchDataEntity) -> dict[str, Tensor]:  # noqa: ANN401
+        """Named scalar losses, already weighted; none for networks that only look at training images."""
+        return {}
+
+    def customize_outputs(
+        self,
+        outputs: Any,  # noqa: ANN401
+        batch: AnomalyBatchDataEntity,
+    ) -> AnomalyBatchPredEntity | OTXBatchLossEntity:
+        """Losses in training mode, else scores and maps, and boxes for anomaly detection."""
+        if self.training:
+            return OTXBatchLossEntity(self.losses(outputs, batch))
+        read = decode_boxes if self.task == OTXTaskType.ANOMALY_DETECTION else decode
+        return read({"anomaly_map": self.anomaly_map(outputs)}, batch.images, batch.imgs_info, **self.decode_settings())
+
+    def export_graph(self) -> nn.Module:
+        """The network from pixels to `anomaly_map`, by the same code as predictions in eval mode."""
+        return RawGraph(self, self._raw_from_images)
+
+    def _raw_from_images(self, images: Tensor) -> dict[str, Tensor]:
+        none = torch.empty(0)
+        batch = AnomalyBatchDataEntity(images=images, imgs_info=[], labels=none, masks=none, defects=[])
+        return {"anomaly_map": self.anomaly_map(self.model(**self.customize_inputs(batch)))}
+
+    def decode_settings(self) -> dict[str, Any]:
+        """What validation has found: both thresholds, and the scale that scores are brought to."""
+        return {
+            "image_threshold": float(self.image_threshold),
+            "pixel_threshold": float(self.pixel_threshold),
+            "normalization_scale": float(self.normalization_scale),
+        }
+
+    @property
+    def threshold(self) -> float:
+        """The score from which an image is anomalous; scores are brought to a scale on which it is always this."""
+        return 0.5
+
+    def adopt_validation(self, result: MetricResult) -> None:
+        """Take over thresholds and range, which are on the scale of the predictions, that is of the old values."""
+        found, scale = result.values, float(self.normalization_scale)
+        if "score_range" not in found:
+            return
+        image = float(self.image_threshold) + (found["image_threshold"] - 0.5) * scale
+        pixel = image
+        if "pixel_threshold" in found:
+            pixel = float(self.pixel_threshold) + (found["pixel_threshold"] - 0.5) * scale
+        self.image_threshold.fill_(image)
+        self.pixel_threshold.fill_(pixel)
+        if found["score_range"] > 0:
+            self.normalization_scale.fill_(scale * found["score_range"])

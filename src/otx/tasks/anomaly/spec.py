@@ -1,0 +1,83 @@
+"""The rows that make anomaly classification, detection and segmentation tasks of OTX. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from otx.core.evidence import Claim, Evidence
+from otx.core.task import OTXTaskType, TaskSpec
+
+_HERE = "otx.tasks.anomaly"
+_IMAGE_METRICS = ("image_auroc", "image_f1")
+_PIXEL_METRICS = ("pixel_auroc", "pixel_f1")
+_FOUND = ("image_threshold", "pixel_threshold", "score_range")
+
+
+def _claim(with_masks: float, without: float) -> Callable[[Evidence], Claim | None]:
+    """A claim to folders of normal images and of others, by whether there are masks of the defects."""
+
+    def claim(evidence: Evidence) -> Claim | None:
+        masks = evidence.count("mask")
+        fit = with_masks if masks else without
+        if evidence.format != "mvtec" or not fit:
+            return None
+        return Claim(fit, f"{evidence.items} images, normal ones only for training, {masks or 'no'} masks of defects")
+
+    return claim
+
+
+_CLASSIFICATION = TaskSpec(
+    task=OTXTaskType.ANOMALY_CLASSIFICATION,
+    title="Anomaly classification",
+    sample=f"{_HERE}.entity:AnomalyDataEntity",
+    batch=f"{_HERE}.entity:AnomalyBatchDataEntity",
+    prediction=f"{_HERE}.entity:AnomalyBatchPredEntity",
+    reader=f"{_HERE}.reader:AnomalyReader",
+    model=f"{_HERE}.model:OTXAnomalyModel",
+    metric=f"{_HERE}.metric:AnomalyClassificationMetric",
+    decode=f"{_HERE}.decode:decode",
+    draw=f"{_HERE}.draw:draw",
+    claim=_claim(with_masks=0.5, without=0.95),
+    recipe="anomaly",
+    monitor="image_auroc",
+    metrics=(*_IMAGE_METRICS, "image_threshold", "score_range"),
+    formats=("mvtec",),
+    model_api_type="AnomalyDetection",
+    model_api={
+        "task": "classification",
+        "image_threshold": "{image_threshold}",
+        "pixel_threshold": "{pixel_threshold}",
+        "normalization_scale": "{normalization_scale}",
+    },
+    default_model="anomalib/padim_resnet18",
+    default_model_from_scratch="anomalib/padim_random",
+    demo=f"{_HERE}.demo:write_demo",
+)
+
+SPECS = (
+    _CLASSIFICATION,
+    replace(
+        _CLASSIFICATION,
+        task=OTXTaskType.ANOMALY_SEGMENTATION,
+        title="Anomaly segmentation",
+        metric=f"{_HERE}.metric:AnomalySegmentationMetric",
+        claim=_claim(with_masks=0.95, without=0.0),
+        monitor="pixel_auroc",
+        metrics=(*_PIXEL_METRICS, "pro", *_IMAGE_METRICS, *_FOUND),
+        model_api=dict(_CLASSIFICATION.model_api) | {"task": "segmentation"},
+    ),
+    replace(
+        _CLASSIFICATION,
+        task=OTXTaskType.ANOMALY_DETECTION,
+        title="Anomaly detection",
+        batch=f"{_HERE}.entity:AnomalyDetBatchDataEntity",
+        prediction=f"{_HERE}.entity:AnomalyDetBatchPredEntity",
+        metric=f"{_HERE}.metric:AnomalyDetectionMetric",
+        decode=f"{_HERE}.decode:decode_boxes",
+        claim=_claim(with_masks=0.4, without=0.0),
+        monitor="pro",
+        metrics=("pro", *_PIXEL_METRICS, *_IMAGE_METRICS, *_FOUND),
+        model_api=dict(_CLASSIFICATION.model_api) | {"task": "detection"},
+    ),
+)
