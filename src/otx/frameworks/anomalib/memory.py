@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from typing import Any, cast
 
-from timm import create_model
 from torch import Tensor, nn
 
 from otx.tasks.anomaly.entity import AnomalyBatchDataEntity
@@ -13,27 +12,26 @@ from otx.tasks.anomaly.model import OTXAnomalyModel
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # anomalib warns about modules of its own that it imports itself
-    from anomalib.models.components import TimmFeatureExtractor
     from anomalib.models.image.padim.torch_model import PadimModel
     from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 
 
-def use_random_features(extractor: TimmFeatureExtractor, arch: str) -> None:
-    """Give an extractor random features that are of use: the light on an image must not change them.
+def ignore_light(network: nn.Module) -> None:
+    """Make random features useful: the light on an image must not change them, or it hides what is wrong with it.
 
     Normalising each channel of each image takes the place of the statistics that a batch norm would have learned.
     """
-    host: Any = extractor
-    host.feature_extractor = create_model(
-        arch, features_only=True, out_indices=extractor.idx, norm_layer=nn.InstanceNorm2d, zero_init_last=False
-    )
+    for module in list(network.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(module, name, nn.InstanceNorm2d(child.num_features))
 
 
 class MemoryModel(OTXAnomalyModel):
     """What both networks have in common.
 
     `arch` is timm's name of the backbone; of `options`, `layers` are looked at, and `random` asks for
-    `use_random_features`.
+    `ignore_light`.
     """
 
     def customize_inputs(self, batch: AnomalyBatchDataEntity) -> dict[str, Any]:
@@ -42,7 +40,7 @@ class MemoryModel(OTXAnomalyModel):
 
     def _frozen(self, network: Any) -> nn.Module:  # noqa: ANN401
         if self.options.get("random"):
-            use_random_features(network.feature_extractor, self.arch)
+            ignore_light(network)
         frozen: nn.Module = network.requires_grad_(requires_grad=False)
         return frozen
 
