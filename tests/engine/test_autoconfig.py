@@ -81,6 +81,8 @@ def test_input_size_follows_small_images() -> None:
     assert wide.size == (256, 320)
     square = replace(ROW.input_spec, resize=ResizeMode.CENTER_CROP)
     assert autoconfig.choose_input_size(Plan(), square, [(336, 448)]).size == (320, 320)
+    square = replace(ROW.input_spec, square=True)
+    assert autoconfig.choose_input_size(Plan(), square, [(336, 448)]).size == (320, 320)
     fixed = replace(ROW.input_spec, multiple_of=0)
     assert autoconfig.choose_input_size(Plan(), fixed, [(32, 32)]).height == 320
 
@@ -90,6 +92,9 @@ def test_input_size_of_the_user_is_checked() -> None:
     plan.add_user({"model.input_size": [100, 100]}, "given")
     with pytest.raises(UserError, match="multiples of 32"):
         autoconfig.choose_input_size(plan, ROW.input_spec, [(32, 32)])
+    plan.add_user({"model.input_size": [96, 64]}, "given")
+    with pytest.raises(UserError, match="square images only, got an input size of 96x64"):
+        autoconfig.choose_input_size(plan, replace(ROW.input_spec, square=True), [(32, 32)])
     plan.add_user({"model.input_size": [96]}, "given")
     with pytest.raises(UserError, match="height, width"):
         autoconfig.choose_input_size(plan, ROW.input_spec, [(32, 32)])

@@ -26,6 +26,8 @@ QUICK = {
     "torchvision/maskrcnn_resnet18_slim": (96, 96),
     "torchvision/mobilenet_v3_small": (64, 64),
     "transformers/dfine_nano": (96, 96),
+    "transformers/edgetam_slim": (96, 96),
+    "transformers/sam_vit_tiny": (96, 96),
 }
 
 

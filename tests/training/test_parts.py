@@ -74,6 +74,17 @@ def test_groups_by_learning_rate_and_decay(name: Any) -> None:
     assert {round(group["lr"], 6) for group in optimizer.param_groups} == {0.01, 0.002, 0.02}
 
 
+def test_a_scale_of_nothing_freezes() -> None:
+    model = tiny_model()
+    optimizer = build_optimizer(model, OptimizerSettings(lr_scales={"model.stem": 0.0}))
+    assert optimizer is not None
+    stem, head = list(model.model.stem.parameters()), list(model.model.head.parameters())
+    assert not any(parameter.requires_grad for parameter in stem)
+    assert all(parameter.requires_grad for parameter in head)
+    moved = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    assert not moved & {id(parameter) for parameter in stem}
+
+
 def test_a_prefix_that_fits_nothing_is_refused_with_the_nearest() -> None:
     with pytest.raises(UserError, match=r"'model\.stm'\. Did you mean 'model\.stem'"):
         build_optimizer(tiny_model(), OptimizerSettings(lr_scales={"model.stm": 0.1}))

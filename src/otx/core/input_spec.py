@@ -53,6 +53,7 @@ class InputSpec:
         resize: How images are brought to the size.
         crop_ratio: Size of the centre crop relative to the resized shorter side; only for `CENTER_CROP`.
         pad_value: Value in [0, 255] of padded pixels; only for `LETTERBOX`.
+        square: Whether the architecture takes square images only.
         multiple_of: Other sizes must be a multiple of this; 0 means that the size is fixed by the architecture.
         max_value: Pixel value that is scaled to 1: 255 for uint8, 4095 for 12 bits in a uint16, ...
         dtype: Type of the pixels, `uint8`, `uint16` or `float32`.
@@ -70,6 +71,7 @@ class InputSpec:
     resize: ResizeMode = ResizeMode.STRETCH
     crop_ratio: float = 1.0
     pad_value: int = 114
+    square: bool = False
     multiple_of: int = 32
     max_value: float = 255.0
     dtype: str = "uint8"
@@ -117,6 +119,9 @@ class InputSpec:
             raise UserError(msg)
         if height <= 0 or width <= 0 or height % self.multiple_of or width % self.multiple_of:
             msg = f"expected an input size in multiples of {self.multiple_of}, got {height}x{width}"
+            raise UserError(msg)
+        if self.square and height != width:
+            msg = f"this model takes square images only, got an input size of {height}x{width}"
             raise UserError(msg)
         return replace(self, height=height, width=width)
 

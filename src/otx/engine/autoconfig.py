@@ -105,7 +105,7 @@ def _fitting_size(spec: InputSpec, sizes: Sequence[tuple[int, int]]) -> tuple[li
     reason = f"the model's default for {images}"
     if useful < side:
         side, reason = useful, f"{images} show nothing more at the model's {side}"
-    if spec.resize is ResizeMode.CENTER_CROP:
+    if spec.square or spec.resize is ResizeMode.CENTER_CROP:
         return [side, side], reason
     shape = [max(step, math.ceil(side * length / max(height, width) / step) * step) for length in (height, width)]
     return shape, reason

@@ -168,7 +168,7 @@ def rgb_only_flag(subject: Subject) -> None:
     try:
         model, _ = build_model(replace(subject.row, rgb_only=False), subject.model.label_info, spec, pretrained=False)
         with torch.no_grad():
-            model.eval().export_graph()(images)
+            model.eval().export_graph()(**(subject.batch.graph_inputs() | {"images": images}))
     except (OTXError, RuntimeError, ValueError) as error:
         _expect(subject.row.rgb_only, f"expected the row to take five channels, or to say rgb_only; found: {error}")
     else:

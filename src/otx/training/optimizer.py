@@ -18,6 +18,8 @@ PEAK_LR = "peak_lr"
 def build_optimizer(model: nn.Module, settings: OptimizerSettings) -> Optimizer | None:
     """An optimiser over the parameters that require gradients, in groups by learning rate and weight decay.
 
+    Parameters whose learning rate is scaled by 0 are frozen: they do not require gradients any more.
+
     Returns:
         None where no parameter does.
 
@@ -45,9 +47,12 @@ def _groups(parameters: Iterable[tuple[str, nn.Parameter]], settings: OptimizerS
     names: list[str] = []
     for name, parameter in parameters:
         names.append(name)
+        scale = _scale(name, settings.lr_scales)
+        if scale == 0.0:
+            parameter.requires_grad_(False)
         if parameter.requires_grad:
             decay = settings.weight_decay if parameter.ndim > 1 else 0.0
-            by_kind.setdefault((_scale(name, settings.lr_scales), decay), []).append(parameter)
+            by_kind.setdefault((scale, decay), []).append(parameter)
     _check_prefixes(settings.lr_scales, names)
     return [
         {"params": members, "weight_decay": decay, "lr": settings.lr * scale, PEAK_LR: settings.lr * scale}

@@ -19,7 +19,7 @@ class OptimizerSettings:
     momentum: float = 0.9
     """Momentum of SGD (Nesterov's); AdamW's first beta."""
     lr_scales: dict[str, float] = field(default_factory=dict)
-    """Factor on the learning rate of parameters whose name starts with the key, for example a backbone's."""
+    """Factor on the learning rate of parameters whose name starts with the key, for example a backbone's; 0 freezes."""
     clip_norm: float = 0.0
     """Gradients longer than this are shortened to it; 0 leaves them alone."""
 

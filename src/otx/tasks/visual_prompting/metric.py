@@ -1,0 +1,62 @@
+"""How well the masks cover the objects that were asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from otx.core.label_info import LabelInfo
+from otx.core.masks import overlaps
+from otx.core.metric import MetricResult
+from otx.tasks.visual_prompting.entity import TOP_LEFT, PromptBatchDataEntity, PromptBatchPredEntity
+
+
+class PromptMetric:
+    """Mean overlap of an object with the mask that its prompt gave: IoU (`miou`) and Dice (`dice`).
+
+    Objects count alike, whatever their class and size; `miou_box` and `miou_point` are over those that were asked for
+    by a box or by a point. Masks are compared in pixels of the original images. Without any object all figures are 0.
+
+    Args:
+        label_info: Classes in output order.
+    """
+
+    def __init__(self, label_info: LabelInfo) -> None:
+        self.label_info = label_info
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all batches."""
+        self._ious: list[float] = []
+        self._labels: list[int] = []
+        self._by_box: list[bool] = []
+
+    def update(self, prediction: PromptBatchPredEntity, truth: PromptBatchDataEntity) -> None:
+        """Add a batch; an image without objects was not asked anything, and is left out."""
+        for masks, asked, true_masks, labels in zip(
+            prediction.masks, prediction.asked, truth.true_masks(), truth.labels, strict=True
+        ):
+            if len(labels):
+                self._ious += [float(overlaps([a], [b])[0, 0]) for a, b in zip(masks, true_masks, strict=True)]
+                self._labels += labels.tolist()
+                self._by_box += (asked[:, 0, 2] == TOP_LEFT).tolist()
+
+    def compute(self) -> MetricResult:
+        """Figures over all batches."""
+        ious, labels, by_box = np.array(self._ious), np.array(self._labels, int), np.array(self._by_box, bool)
+        dices = 2 * ious / (1 + ious)
+        values = {
+            "miou": _mean(ious),
+            "dice": _mean(dices),
+            "miou_box": _mean(ious[by_box]),
+            "miou_point": _mean(ious[~by_box]),
+        }
+        per_class = {
+            name: {"iou": _mean(ious[labels == i]), "dice": _mean(dices[labels == i])}
+            for i, name in enumerate(self.label_info.names)
+            if (labels == i).any()
+        }
+        return MetricResult(values, per_class)
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else 0.0

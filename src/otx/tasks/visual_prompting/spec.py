@@ -1,0 +1,42 @@
+"""The row that makes visual prompting a task of OTX. Imports no torch."""
+
+from __future__ import annotations
+
+from otx.core.evidence import Claim, Evidence
+from otx.core.task import OTXTaskType, TaskSpec
+
+_HERE = "otx.tasks.visual_prompting"
+
+
+def claim(evidence: Evidence) -> Claim | None:
+    """Data sets with outlines, but last of all: who wants to be asked for each object says so (--task)."""
+    outlines = evidence.count("polygon", "mask")
+    if not outlines:
+        return None
+    return Claim(0.1, f"{outlines} outlines in {evidence.items} images, each of which can be asked for")
+
+
+SPECS = (
+    TaskSpec(
+        task=OTXTaskType.VISUAL_PROMPTING,
+        title="Visual prompting",
+        sample=f"{_HERE}.entity:PromptDataEntity",
+        batch=f"{_HERE}.entity:PromptBatchDataEntity",
+        prediction=f"{_HERE}.entity:PromptBatchPredEntity",
+        reader=f"{_HERE}.reader:PromptReader",
+        model=f"{_HERE}.model:OTXVisualPromptingModel",
+        metric=f"{_HERE}.metric:PromptMetric",
+        decode=f"{_HERE}.decode:decode",
+        draw=f"{_HERE}.draw:draw",
+        claim=claim,
+        recipe="visual_prompting",
+        finetune="visual_prompting/finetune",
+        monitor="miou",
+        metrics=("miou", "dice", "miou_box", "miou_point"),
+        formats=("coco",),
+        model_api_type="",  # openvino-model-api reads SAM as two graphs, an encoder and a decoder; this is one
+        default_model="transformers/sam2_hiera_tiny",
+        default_model_from_scratch="transformers/edgetam_slim",
+        demo="otx.tasks.instance_segmentation.demo:write_demo",
+    ),
+)
