@@ -218,13 +218,16 @@ def test_pictures_of_few_values_are_no_masks(tmp_path: Path) -> None:
     assert open_source(tmp_path).format == "imagenet"
 
 
-def test_boxes_beside_masks_stay_a_detection_set_unless_the_format_is_named(tmp_path: Path) -> None:
+def test_boxes_beside_masks_stay_a_detection_set_unless_format_or_task_are_named(tmp_path: Path) -> None:
     written = write_voc(tmp_path)
     (picture, image), *_ = written.images.items()
     with Image.open(image) as opened:
         mask(tmp_path / "SegmentationClass" / f"{picture}.png", np.ones(opened.size[::-1], np.uint8))
     assert open_source(tmp_path).format == "voc"
-    assert open_source(tmp_path, "voc_segmentation").evidence.annotations == {"class_mask": 1}
+    for source in (open_source(tmp_path, "voc_segmentation"), open_source(tmp_path, preferred=("voc_segmentation",))):
+        assert source.evidence.annotations == {"class_mask": 1}
+    assert "voc: possible too" in (why := "\n".join(source.why))
+    assert "but it does not carry the task" in why
 
 
 @pytest.mark.parametrize(("file", "text"), [("dataset_meta.json", "[1]"), ("labelmap.txt", ":1,2,3::")])

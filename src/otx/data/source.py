@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -100,12 +100,13 @@ class DataSource:
 
 
 @collector_paused()
-def open_source(root: Path, data_format: str | None = None) -> DataSource:
+def open_source(root: Path, data_format: str | None = None, preferred: Collection[str] = ()) -> DataSource:
     """Recognise the format of a data root and read its annotations (not its images).
 
     Args:
         root: Folder of the data set.
         data_format: Name of the format, where the user knows better.
+        preferred: Names of formats that come before others, because they can carry the task that the user named.
 
     Raises:
         UserError: There is no such folder or format, no format fits, or an annotation file is broken.
@@ -114,7 +115,7 @@ def open_source(root: Path, data_format: str | None = None) -> DataSource:
         msg = f"unknown data format {data_format!r}.{nearest(data_format, FORMATS)}"
         raise UserError(msg)
     tree = walk_data(Path(root))
-    reading, why = _choose(tree, data_format)
+    reading, why = _choose(tree, data_format, preferred)
     problems = Problems()
     for link, target in tree.leaving.items():
         problems.add(OUTSIDE, link, f"symbolic link to {target}", bad=True)
@@ -135,7 +136,7 @@ def open_source(root: Path, data_format: str | None = None) -> DataSource:
     )
 
 
-def _choose(tree: DataTree, data_format: str | None) -> tuple[Reading, list[str]]:
+def _choose(tree: DataTree, data_format: str | None, preferred: Collection[str]) -> tuple[Reading, list[str]]:
     wanted = {data_format: FORMATS[data_format]} if data_format else FORMATS
     found = {name: form.find(tree) for name, form in wanted.items()}
     readings = [reading for reading in found.values() if isinstance(reading, Reading)]
@@ -143,7 +144,7 @@ def _choose(tree: DataTree, data_format: str | None) -> tuple[Reading, list[str]
         missing = {name: (FORMATS[name].LOOKED_FOR, str(text)) for name, text in found.items()}
         raise UserError(describe_unknown(tree, missing, _recognised_below(tree) if not data_format else {}))
     # max() keeps the first of equals, and the formats stand in order of preference.
-    best = max(readings, key=lambda reading: (reading.explicit, len(reading.images)))
+    best = max(readings, key=lambda one: (one.format in preferred, one.explicit, len(one.images)))
     _refuse_several_data_sets(tree, best, readings)
     if data_format:
         return best, [f"{best.format}: asked for; {best.reason}"]
@@ -152,11 +153,17 @@ def _choose(tree: DataTree, data_format: str | None) -> tuple[Reading, list[str]
         if isinstance(other, str):
             why.append(f"{name}: {other}")
         elif other is not best:
-            verdict = "but the annotation files say more" if best.explicit > other.explicit else (
-                f"it explains {len(other.images)} images, {best.format} {len(best.images)}; "
-                f"--data_format {name} takes it instead")  # fmt: skip
-            why.append(f"{name}: possible too ({other.reason}), {verdict}")
+            why.append(f"{name}: possible too ({other.reason}), {_verdict(best, other, preferred)}")
     return best, why
+
+
+def _verdict(best: Reading, other: Reading, preferred: Collection[str]) -> str:
+    if best.format in preferred and other.format not in preferred:
+        return "but it does not carry the task"
+    if best.explicit > other.explicit:
+        return "but the annotation files say more"
+    counts = f"it explains {len(other.images)} images, {best.format} {len(best.images)}"
+    return f"{counts}; --data_format {other.format} takes it instead"
 
 
 def _refuse_several_data_sets(tree: DataTree, best: Reading, readings: Sequence[Reading]) -> None:

@@ -61,6 +61,13 @@ def choose_task(plan: Plan, evidence: Evidence, specs: Mapping[str, TaskSpec]) -
     return specs[best]
 
 
+def preferred_formats(plan: Plan, specs: Mapping[str, TaskSpec]) -> tuple[str, ...]:
+    """The data formats that can carry the task that the user named; none where the task is open."""
+    if plan.is_open("task"):
+        return ()
+    return next((spec.formats for spec in specs.values() if spec.task == str(plan["task"]).upper()), ())
+
+
 def choose_model(plan: Plan, spec: TaskSpec) -> None:
     """Which model to train: a strong one from its pretrained weights, or one that learns from nothing."""
     scratch = plan["model.pretrained"] is False

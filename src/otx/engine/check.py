@@ -9,7 +9,7 @@ from otx.core.errors import UserError
 from otx.data.check import check_data
 from otx.data.index import DataIndex, build_index
 from otx.data.source import DataSource, open_source
-from otx.engine.autoconfig import choose_task
+from otx.engine.autoconfig import choose_task, preferred_formats
 from otx.engine.results import CheckResult
 from otx.engine.workspace import Workspace
 from otx.recipes.plan import Plan
@@ -37,7 +37,8 @@ def check(plan: Plan, work_dir: Path | None = None) -> CheckResult:
 
 
 def _look(plan: Plan, data_format: str) -> CheckResult:
-    source = open_source(Path(plan["data_root"]), None if data_format == AUTO else data_format)
+    preferred = preferred_formats(plan, task_specs())
+    source = open_source(Path(plan["data_root"]), None if data_format == AUTO else data_format, preferred)
     task_is_given = not plan.is_open("task")
     try:
         spec = choose_task(plan, source.evidence, task_specs())

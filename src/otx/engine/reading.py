@@ -11,7 +11,7 @@ from otx.core.errors import UserError
 from otx.core.input_spec import InputSpec
 from otx.core.label_info import LabelInfo
 from otx.core.task import TaskSpec
-from otx.engine.autoconfig import choose_task
+from otx.engine.autoconfig import choose_task, preferred_formats
 from otx.recipes.plan import Plan
 from otx.recipes.settings import AUTO
 from otx.tasks import task_specs
@@ -57,7 +57,8 @@ def read_data(plan: Plan, *, split_file: Path | None = None, labels: LabelInfo |
         msg = "no data set: name its folder with --data_root DIR"
         raise UserError(msg)
     data_format = plan["data_format"]
-    source = open_source(Path(plan["data_root"]), None if data_format == AUTO else data_format)
+    preferred = preferred_formats(plan, task_specs())
+    source = open_source(Path(plan["data_root"]), None if data_format == AUTO else data_format, preferred)
     plan.choose("data_format", source.format, "; ".join(source.why))
     spec = choose_task(plan, source.evidence, task_specs())
     if labels is not None:

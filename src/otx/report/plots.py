@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 NOT_METRICS = {"epoch", "lr", "seconds", "images_per_second"}
 MOST_NAMED = 10
 """More lines in a legend, or more numbers in a matrix than its square times four, cannot be told apart."""
+LARGEST_COUNT = 99_999
+"""Greater numbers, as of pixels, do not fit into the cells of a matrix: shares take their place."""
 DPI = 110
 
 
@@ -130,11 +132,14 @@ def _matrix(name: str, rows: Sequence[Sequence[int]], labels: Sequence[str]) -> 
     axes.set_ylabel("true")
     axes.set_title(_words(name))
     if size <= 2 * MOST_NAMED:
+        many = max(map(max, rows)) > LARGEST_COUNT
         for truth, row in enumerate(rows):
             for predicted, count in enumerate(row):
-                colour = "white" if shares[truth][predicted] > 0.5 else "black"
-                if count:
-                    axes.text(predicted, truth, str(count), ha="center", va="center", fontsize=7, color=colour)
+                share = shares[truth][predicted]
+                text = f"{share:.0%}" if many else str(count)
+                if count and text != "0%":
+                    colour = "white" if share > 0.5 else "black"
+                    axes.text(predicted, truth, text, ha="center", va="center", fontsize=7, color=colour)
     return figure
 
 
