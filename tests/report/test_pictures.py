@@ -13,6 +13,7 @@ from torchvision import tv_tensors
 
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
+from otx.core.masks import encode_rle
 from otx.report.pictures import GAP, TILE, write_batch, write_comparison, write_predictions, write_sheet
 from otx.tasks import task_specs
 from otx.tasks.detection.draw import draw
@@ -28,8 +29,12 @@ def picture(path: Path, width: int = 64, height: int = 48) -> Path:
 
 
 def record(path: Path, label: str = "dog", **more: Any) -> dict[str, Any]:
-    boxes = [{"label": label, "score": 0.9, "bbox": [10, 10, 40, 40]}]
-    return {"image": str(path), "width": 64, "height": 48, "objects": boxes, "labels": boxes} | more
+    """A record that has what any task looks for."""
+    inside = np.zeros((48, 64))
+    inside[10:40, 10:40] = 1
+    found = {"label": label, "score": 0.9, "bbox": [10, 10, 40, 40], "keypoints": [[20, 20, 0.9]]}
+    found |= {"mask": encode_rle(inside), "area": 900}
+    return {"image": str(path), "width": 64, "height": 48, "objects": [found], "labels": [found]} | more
 
 
 def differs(first: Path, second: Path) -> bool:
