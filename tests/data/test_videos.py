@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,30 @@ def test_clips_are_spread_over_the_video(tmp_path: Path, name: str) -> None:
 def test_frames_far_apart_are_sought(tmp_path: Path, name: str) -> None:
     clips = read_clips(video(tmp_path / name, 250), 3, 120, random=False)
     assert numbers(clips) == [[0, 120, 240], [4, 124, 244], [9, 129, 249]]
+
+
+def test_frames_may_be_deep(tmp_path: Path) -> None:
+    (tmp_path / "clip").mkdir()
+    for number in range(10):
+        Image.fromarray(np.full((40, 64), 1000 * number, np.uint16)).save(tmp_path / "clip" / f"{number}.png")
+    assert media_head(tmp_path / "clip") == (40, 64, (1, "uint16"))
+    spec = replace(SPEC, channels=1, mean=(0.5,), std=(0.5,), dtype="uint16", max_value=65535.0)
+    clips = read_media(tmp_path / "clip", spec)
+    assert clips.shape == (CLIPS, 4, 1, 40, 64)
+    assert clips[0, :, 0, 0, 0].tolist() == [0, 3000, 6000, 9000]
+
+
+def test_a_video_is_turned_as_it_is_to_be_shown(tmp_path: Path) -> None:
+    path = video(tmp_path / "a.mp4", 4)
+    upright = read_media(path, SPEC)
+    one, whole = b"\x00\x01\x00\x00", b"\x40\x00\x00\x00"
+    matrix = one + bytes(12) + one + bytes(12) + whole
+    quarter = bytes(4) + one + bytes(4) + b"\xff\xff\x00\x00" + bytes(16) + whole  # clockwise
+    data = path.read_bytes()
+    track = data.index(b"tkhd")
+    path.write_bytes(data[:track] + data[track:].replace(matrix, quarter, 1))
+    assert media_head(path)[:2] == (64, 40)
+    assert torch.equal(read_media(path, SPEC), upright.rot90(-1, (-2, -1)))
 
 
 def test_short_videos_are_spread_and_frames_repeated(tmp_path: Path) -> None:
