@@ -52,7 +52,7 @@ def test_clips_are_spread_over_the_video(tmp_path: Path, name: str) -> None:
     assert media_head(path) == (40, 64, (3, "uint8"))
 
 
-@pytest.mark.parametrize("name", ["long.mp4", "long.avi", "long.mkv"])
+@pytest.mark.parametrize("name", ["long.mp4", "long.avi", "long.mkv", "long.m4v"])
 def test_frames_far_apart_are_sought(tmp_path: Path, name: str) -> None:
     clips = read_clips(video(tmp_path / name, 250), 3, 120, random=False)
     assert numbers(clips) == [[0, 120, 240], [4, 124, 244], [9, 129, 249]]

@@ -24,7 +24,8 @@ SKIPPED_SHOWN = 5
 def run(
     *,
     input: Annotated[  # noqa: A002 - the word of the command line
-        str, Option("A picture, a folder of pictures, or a pattern in quotes.", "FILE|DIR|GLOB", "data", required=True)
+        str,
+        Option("A picture or video, a folder of them, or a pattern in quotes.", "FILE|DIR|GLOB", "data", required=True),
     ] = "",
     checkpoint: TrainedFrom = None,
     threshold: Annotated[

@@ -139,17 +139,17 @@ def _count(container: Any) -> int:  # noqa: ANN401 - PyAV's own class, whose imp
 def _decode(container: Any, positions: Sequence[int], length: int) -> dict[int, Pixels]:  # noqa: ANN401
     """The frames at the given positions, which ascend."""
     stream = container.streams.video[0]
-    rate, start = stream.average_rate, stream.start_time or 0
+    rate, start = stream.average_rate, stream.start_time
+    timed = bool(rate and stream.time_base) and start is not None  # raw streams know no times
     decoded: Iterator[Any] = container.decode(stream)
     shown: dict[int, Pixels] = {}
     at, frame = -1, None
     for position in positions:
-        if rate and stream.time_base and position - at > SEEK_FROM:
+        if timed and position - at > SEEK_FROM:
             container.seek(start + int(position / rate / stream.time_base), stream=stream)
             decoded = container.decode(stream)
         while at < position and (found := next(decoded, None)) is not None:
             frame = found
-            timed = frame.pts is not None and rate
             at = round((frame.pts - start) * stream.time_base * rate) if timed else at + 1
         if frame is None or at < min(position, length - SLACK):
             msg = f"it ends after {at + 1} of {length} frames"

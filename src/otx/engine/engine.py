@@ -146,15 +146,15 @@ class Engine:
         *,
         threshold: float | None = None,
     ) -> PredictResult:
-        """Predict on image files, write `predictions.json` and pictures.
+        """Predict on image or video files, write `predictions.json` and pictures.
 
         Args:
-            input: An image file, a folder of them, or a glob pattern.
+            input: An image file (a video, for a model that takes clips), a folder of them, or a glob pattern.
             checkpoint: As in `test`.
             threshold: Score in [0, 1] below which objects are left out; None takes the one found in validation.
 
         Raises:
-            UserError: No image is found, or one cannot be read.
+            UserError: Nothing is found, or one cannot be read.
         """
         from otx.engine.predict import predict
 
