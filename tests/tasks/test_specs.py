@@ -88,8 +88,10 @@ NOT_MADE_FOR = {
 def test_task_folders_have_the_same_files(folder: Path) -> None:
     specs = [spec for spec in SPECS if f".{folder.name}." in spec.reader]
     own_demo = any(f".{folder.name}." in spec.demo for spec in specs)  # or one of another task, by reference
-    assert {path.name for path in folder.glob("*.py")} == FILES - ({"demo.py"} if not own_demo else set())
-    assert {path.name for path in folder.iterdir()} - FILES <= {"__pycache__"}
+    files = FILES - (set() if own_demo else {"demo.py"})
+    files |= {"merge.py"} if any(f".{folder.name}." in spec.merge for spec in specs) else set()
+    assert {path.name for path in folder.glob("*.py")} == files
+    assert {path.name for path in folder.iterdir()} - files <= {"__pycache__"}
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.task)

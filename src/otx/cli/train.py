@@ -41,6 +41,10 @@ def run(
     precision: Annotated[
         Literal["auto", "32", "bf16"] | None, Option("Arithmetic (default: measured).", group="training")
     ] = None,
+    tile: Annotated[
+        bool | Literal["auto"] | None,
+        Option("Cut images into tiles (default: if objects would become too small).", "true|false|auto", "training"),
+    ] = None,
     resume: Annotated[
         bool, Option("Go on with the interrupted run of --work_dir, or with the latest.", group="training")
     ] = False,
@@ -75,9 +79,9 @@ def run(
         settings=parse_assignments(set),
     )
     if print_config:
-        text = engine.configure(max_epochs=max_epochs, precision=precision).to_config()
+        text = engine.configure(max_epochs=max_epochs, precision=precision, tile=tile).to_config()
         return Outcome(document=yaml.safe_load(text), show=lambda console: console.print(text, markup=False, end=""))
-    result = engine.train(max_epochs=max_epochs, precision=precision, resume=resume)
+    result = engine.train(max_epochs=max_epochs, precision=precision, tile=tile, resume=resume)
     return Outcome(document=result.to_json(), show=lambda console: _show(result, console, work_dir))
 
 

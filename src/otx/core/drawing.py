@@ -25,12 +25,15 @@ def colour_of(index: int) -> Colour:
 def canvas(image: Image.Image) -> tuple[Image.Image, float]:
     """A copy in RGB, enlarged where it is too small to write on.
 
+    Args:
+        image: Its `info` may say that it is a shrunk one: `shown`, the factor from the original to it.
+
     Returns:
         The copy, and the factor by which coordinates must be multiplied.
     """
     factor = max(1.0, _MIN_SIDE / min(image.size))
     size = (round(image.width * factor), round(image.height * factor))
-    return image.convert("RGB").resize(size, Image.Resampling.BICUBIC), factor
+    return image.convert("RGB").resize(size, Image.Resampling.BICUBIC), factor * image.info.get("shown", 1.0)
 
 
 def stroke(image: Image.Image) -> int:

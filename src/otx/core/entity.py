@@ -96,6 +96,17 @@ class OTXBatchDataEntity(ABC, Generic[SampleT]):
         """The batch in page-locked memory; torch's DataLoader calls this."""
         return self._map(lambda tensor: tensor.pin_memory())
 
+    def pick(self, positions: list[int]) -> Self:
+        """A batch of some of the images."""
+        changes: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Tensor):
+                changes[field.name] = _keep_type(value, value[positions])
+            elif isinstance(value, list) and len(value) == self.batch_size:
+                changes[field.name] = [value[position] for position in positions]
+        return replace(self, **changes)
+
     def _map(self, change: Any) -> Self:  # noqa: ANN401 - Callable[[Tensor], Tensor] would hide tv_tensors
         changes: dict[str, Any] = {}
         for field in fields(self):

@@ -61,6 +61,9 @@ class InputSpec:
         frame_step: From one frame of a clip to the next so many frames of the video; fewer where it is too short.
         object_margin: Samples are single objects, each cut out by its box enlarged by this factor (top-down models); 0:
             whole images.
+        tile: Images are cut into squares of so many pixels a side, each of which is brought to the size; 0: they are
+            taken whole.
+        tile_overlap: Neighbouring tiles share so many pixels.
     """
 
     height: int
@@ -78,6 +81,8 @@ class InputSpec:
     frames: int = 1
     frame_step: int = 1
     object_margin: float = 0.0
+    tile: int = 0
+    tile_overlap: int = 0
 
     def __post_init__(self) -> None:
         if len(self.mean) != self.channels or len(self.std) != self.channels:

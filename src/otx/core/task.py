@@ -45,6 +45,8 @@ class TaskSpec:
         model: `OTXModel` subclass that is the typed base of the task's models.
         metric: `otx.core.metric.TaskMetric` class, built as `metric(label_info)`.
         decode: Function from raw graph outputs to the prediction entity (see `OTXModel.export_graph`).
+        merge: Function from the predictions on the tiles of an image to one on the image, `merge(predictions, windows,
+            info)`; empty where images cannot be cut into tiles, and then the reader needs no `cut`.
         draw: Function that draws a record of `predictions.json` on an image.
         claim: Says how well the content of a data set fits the task, or None if it does not.
         recipe: Name of the base recipe, a file of `otx/recipes/`; the path of a YAML file where the task is a package
@@ -73,6 +75,7 @@ class TaskSpec:
     model: str
     metric: str
     decode: str
+    merge: str = ""
     draw: str
     claim: Callable[[Evidence], Claim | None] = field(repr=False)
     recipe: str

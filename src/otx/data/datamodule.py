@@ -14,6 +14,7 @@ from otx.data.loader import Batch, BatchLoader
 from otx.data.reader import TaskReader
 from otx.data.sampler import EpochSampler
 from otx.data.settings import DataSettings
+from otx.data.tiling import Tiling
 
 
 class Subsets(Protocol):
@@ -42,6 +43,7 @@ class OTXDataModule(LightningDataModule):
         on_bad_data: What to do with an image that turns out broken when it is decoded. `error` stops. `skip` takes the
             next readable image in training, so that batches keep their size, and leaves it out in evaluation.
         pin_memory: True where batches go to an accelerator.
+        tiling: How images are cut into tiles; None: they are not.
         rank: Number of this device.
         world: Number of devices.
 
@@ -63,6 +65,7 @@ class OTXDataModule(LightningDataModule):
         seed: int,
         on_bad_data: Literal["error", "skip"] = "error",
         pin_memory: bool = False,
+        tiling: Tiling | None = None,
         rank: int = 0,
         world: int = 1,
     ) -> None:
@@ -78,6 +81,7 @@ class OTXDataModule(LightningDataModule):
         self.seed = seed
         self.on_bad_data = on_bad_data
         self.pin_memory = pin_memory
+        self.tiling = tiling
         self.rank = rank
         self.world = world
         self.broken: dict[str, None] = {}
@@ -88,13 +92,9 @@ class OTXDataModule(LightningDataModule):
         Raises:
             UserError: There is no such subset, or it is empty.
         """
-        subsets = {str(name): items for name, items in self.index.subsets.items()}
-        if not subsets.get(subset):
-            filled = [name for name, items in subsets.items() if items]
-            msg = f"the data set has no images in the subset {subset!r}.{nearest(subset, filled)}"
-            raise UserError(msg)
+        items = self._images(subset)
         return OTXDataset(
-            subsets[subset],
+            self.tiling.cut(items, train=train) if self.tiling else items,
             self.reader,
             self.train_transform if train else self.eval_transform,
             self.seed,
@@ -128,6 +128,7 @@ class OTXDataModule(LightningDataModule):
             pin_memory=self.pin_memory,
             on_bad_data=self.on_bad_data,
             known_broken=self.broken,
+            merger=self.tiling.merger(dataset.items, self._images(subset)) if self.tiling and not train else None,
         )
 
     def train_dataloader(self) -> BatchLoader:
@@ -141,6 +142,14 @@ class OTXDataModule(LightningDataModule):
     def test_dataloader(self) -> BatchLoader:
         """For Lightning."""
         return self.loader("test", train=False)
+
+    def _images(self, subset: str) -> Sequence[Item]:
+        subsets = {str(name): items for name, items in self.index.subsets.items()}
+        if not subsets.get(subset):
+            filled = [name for name, items in subsets.items() if items]
+            msg = f"the data set has no images in the subset {subset!r}.{nearest(subset, filled)}"
+            raise UserError(msg)
+        return subsets[subset]
 
     def _chosen(self, name: str) -> int:
         value = getattr(self.settings, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -13,14 +13,20 @@ from torchvision import tv_tensors
 
 from otx.core.entity import OTXDataEntity
 from otx.core.image_info import ImageInfo
+from otx.core.tiles import Window
 from otx.data.images import BrokenImageError, read_image
 from otx.data.objects import ObjectItem, cut_out
 from otx.data.reader import TaskReader
 from otx.data.seeding import seeded
 from otx.transforms.fields import Draw
 
-Read = Callable[[Path], tv_tensors.Image | tv_tensors.Video]
-"""Decodes what a model is shown of an item (`otx.data.media.read_media`); its randomness is torch's."""
+
+class Read(Protocol):
+    """Decodes what a model is shown of an item (`otx.data.media.read_media`); its randomness is torch's."""
+
+    def __call__(self, path: Path, *, window: Window | None = None) -> tv_tensors.Image | tv_tensors.Video:
+        """Decode an item, or a window of an image."""
+
 
 SampleT = TypeVar("SampleT", bound=OTXDataEntity)
 SampleT_co = TypeVar("SampleT_co", bound=OTXDataEntity, covariant=True)
@@ -36,6 +42,18 @@ class Item(Protocol):
     @property
     def annotation(self) -> Any:  # noqa: ANN401 - each task has its own compact form
         """What the task's reader made of the annotations."""
+
+    @property
+    def height(self) -> int:
+        """Rows in pixels."""
+
+    @property
+    def width(self) -> int:
+        """Columns in pixels."""
+
+    @property
+    def window(self) -> Window | None:
+        """The part of the image that it stands for; None: the whole."""
 
 
 class Transform(Protocol):
@@ -124,7 +142,7 @@ class OTXDataset(Dataset[SampleT], Generic[SampleT]):
             BrokenImageError: The image cannot be read.
         """
         item = self.items[index]
-        image = self.read(item.path)
+        image = self.read(item.path, window=item.window)
         height, width = image.shape[-2:]
         info = ImageInfo(index=index, path=str(item.path), height=height, width=width)
         sample = self.reader.entity(image, info, item.annotation)

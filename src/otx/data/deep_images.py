@@ -16,9 +16,9 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from otx.core.input_spec import PixelFormat
+from otx.core.tiles import Window
 
 Pixels = npt.NDArray[Any]
-Window = tuple[int, int, int, int]
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 AS_FLOAT = ("float16", "float64", "int8", "int16")
@@ -60,13 +60,13 @@ class DeepImage:
         """The pixels, (H, W, C) in memory of their own.
 
         Args:
-            window: Top, left, height and width; None for the whole image.
+            window: The part to read; None for the whole image.
 
         Raises:
             ValueError: Pixels are of an unknown type, or are no numbers.
         """
         dtype = np.dtype(self.format.dtype)
-        top, left, height, width = window or (0, 0, self.height, self.width)
+        top, left, height, width = window or Window(0, 0, self.height, self.width)
         pixels = np.array(self.load()[top : top + height, left : left + width], dtype, order="C")
         if dtype.kind == "f" and not np.isfinite(pixels).all():
             msg = f"{np.count_nonzero(~np.isfinite(pixels))} values are not finite numbers; give them a value"

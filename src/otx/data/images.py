@@ -7,6 +7,7 @@ channels stay as they are. torch is imported when the first image is handed out:
 from __future__ import annotations
 
 import io
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from otx.core.errors import UserError
 from otx.core.input_spec import RGB, PixelFormat
+from otx.core.tiles import Window
 from otx.data.deep_images import open_deep
 
 if TYPE_CHECKING:
@@ -78,12 +80,13 @@ def image_size(path: Path) -> tuple[int, int]:
     return image_head(path)[:2]
 
 
-def read_image(path: Path, pixels: PixelFormat | None = None) -> tv_tensors.Image:
+def read_image(path: Path, pixels: PixelFormat | None = None, window: Window | None = None) -> tv_tensors.Image:
     """Decode an image file, turned as its EXIF orientation says; transparency is dropped.
 
     Args:
         path: The file.
         pixels: What the image shall be made of; None takes it as it is. Grey and RGB can stand for each other.
+        window: The part to give; None: all of it.
 
     Returns:
         (C, H, W). In memory a pixel's channels lie together, which halves the time of resizing it.
@@ -94,10 +97,10 @@ def read_image(path: Path, pixels: PixelFormat | None = None) -> tv_tensors.Imag
     import torch
     from torchvision import tv_tensors
 
-    return tv_tensors.Image(torch.from_numpy(read_pixels(path, pixels)).permute(2, 0, 1))
+    return tv_tensors.Image(torch.from_numpy(read_pixels(path, pixels, window)).permute(2, 0, 1))
 
 
-def read_pixels(path: Path, pixels: PixelFormat | None = None) -> Pixels:
+def read_pixels(path: Path, pixels: PixelFormat | None = None, window: Window | None = None) -> Pixels:
     """What `read_image` gives, as (H, W, C); needs no torch.
 
     Raises:
@@ -105,7 +108,10 @@ def read_pixels(path: Path, pixels: PixelFormat | None = None) -> Pixels:
     """
     try:
         deep = open_deep(path)
-        found = deep.read() if deep is not None else _decode(path.read_bytes())
+        if deep is not None:
+            found = deep.read(window)
+        else:
+            found = _decode(path.read_bytes()) if window is None else _cut(path, window)
         return _as_asked(found, pixels)
     except Exception as error:
         raise _broken(path, error) from error
@@ -144,6 +150,17 @@ def as_picture(image: Tensor | Pixels) -> Pixels:
         return np.ascontiguousarray(shown)
     low, high = np.percentile(shown, (1, 99))
     return np.asarray(np.clip((shown - low) / max(high - low, 1e-9), 0, 1) * 255, np.uint8)
+
+
+def _cut(path: Path, window: Window) -> Pixels:
+    top, left, height, width = window
+    return _last_decoded(path, path.stat().st_mtime_ns)[top : top + height, left : left + width].copy()
+
+
+@lru_cache(maxsize=1)
+def _last_decoded(path: Path, changed: int) -> Pixels:  # noqa: ARG001 - a file that has changed is another one
+    """The tiles of an image are mostly asked for one after the other."""
+    return _decode(path.read_bytes())
 
 
 def _decode(data: bytes) -> Pixels:

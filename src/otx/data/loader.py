@@ -18,6 +18,7 @@ from otx.core.errors import OTXError, UserError
 from otx.data.dataset import Fetched, OTXDataset
 from otx.data.images import BrokenImageError
 from otx.data.sampler import EpochSampler
+from otx.data.tiling import TileMerger
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class BatchLoader(DataLoader[Any]):
         pin_memory: For fast copies to an accelerator.
         on_bad_data: What to do with an image that cannot be read: stop, or go on without it.
         known_broken: Messages of broken images that have been logged already; new ones are added.
+        merger: Makes predictions on images of predictions on tiles, where batches are of tiles.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class BatchLoader(DataLoader[Any]):
         pin_memory: bool,
         on_bad_data: Literal["error", "skip"],
         known_broken: dict[str, None],
+        merger: TileMerger | None = None,
     ) -> None:
         super().__init__(
             _Fetching(dataset),
@@ -88,6 +91,7 @@ class BatchLoader(DataLoader[Any]):
         )
         self.on_bad_data = on_bad_data
         self.known_broken = known_broken
+        self.merger = merger
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # torch's is a private class
         """Batches of one epoch.

@@ -5,6 +5,7 @@ torch is imported when the first pixels are decoded: sizes are asked for without
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
     from torchvision import tv_tensors
 
     from otx.core.input_spec import InputSpec
+    from otx.core.tiles import Window
 
 SHEET_FRAMES = 8
 """Frames on the picture of a video."""
+MOST_PIXELS = 4096
+"""Of a side of a picture; larger images are shown smaller."""
 WHOLE = 1 << 30
 """A step from frame to frame that is too long for any video, so that the frames are spread over the whole of it."""
 
@@ -37,13 +41,16 @@ def media_head(path: Path) -> ImageHead:
     return video_head(path) if is_video(path) else image_head(path)
 
 
-def read_media(path: Path, spec: InputSpec, *, random: bool = False) -> tv_tensors.Image | tv_tensors.Video:
+def read_media(
+    path: Path, spec: InputSpec, *, random: bool = False, window: Window | None = None
+) -> tv_tensors.Image | tv_tensors.Video:
     """Decode what a model is to be shown of an item, in its original size.
 
     Args:
         path: The item.
         spec: Of the model, which takes images or clips.
         random: Of a video one clip from anywhere, by torch's generator, as for training; else several, evenly spread.
+        window: The part of an image to give; None: all of it.
 
     Returns:
         (C, H, W) of an image, (K, T, C, H, W) of a video.
@@ -53,7 +60,7 @@ def read_media(path: Path, spec: InputSpec, *, random: bool = False) -> tv_tenso
         MissingExtraError: It is a video, and PyAV is not installed.
     """
     if spec.frames == 1:
-        return read_image(path, spec.pixels)
+        return read_image(path, spec.pixels, window)
     if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
         msg = f"{path}: expected a video, because the model takes clips of {spec.frames} frames; found a single image"
         raise BrokenVideoError(msg)
@@ -74,7 +81,11 @@ def media_picture(path: Path) -> Image.Image:
     if is_video(path):
         (clip,) = read_clips(path, SHEET_FRAMES, WHOLE, random=True)
         return clip_picture(clip)
-    return Image.fromarray(as_picture(read_pixels(path)))
+    pixels = read_pixels(path)
+    step = math.ceil(max(pixels.shape[:2]) / MOST_PIXELS)
+    picture = Image.fromarray(as_picture(pixels[::step, ::step]))
+    picture.info["shown"] = 1 / step
+    return picture
 
 
 def clip_picture(clip: Tensor) -> Image.Image:

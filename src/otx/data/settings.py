@@ -16,5 +16,11 @@ class DataSettings:
     """Images per step of validation and test; auto: that of training. Changes speed and memory, not the metrics."""
     workers: int | Literal["auto"] = "auto"
     """Processes that decode and augment images; 0 does it between the training steps. Changes speed, never a batch."""
+    tile: bool | Literal["auto"] = "auto"
+    """Cut images into tiles, in training and wherever the model is used; auto: if objects would become too small."""
+    tile_size: int | Literal["auto"] = "auto"
+    """Side of a tile in pixels of the images. Smaller shows smaller things and takes more tiles."""
+    tile_overlap: int | Literal["auto"] = "auto"
+    """Pixels that neighbouring tiles share; objects up to that size are seen whole in one of them."""
     prefetch: int = 2
     """Batches that each worker prepares in advance. More smooths slow disks and costs memory."""

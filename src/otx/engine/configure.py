@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from otx.core.catalog import ModelRow
 from otx.core.errors import OTXError, UserError
 from otx.core.input_spec import InputSpec
+from otx.data.tiling import cut_items
 from otx.engine.autoconfig import (
     choose_batch_size,
     choose_epochs,
@@ -18,11 +20,13 @@ from otx.engine.autoconfig import (
 )
 from otx.engine.pixels import choose_pixels, require_pixels
 from otx.engine.reading import ReadData
+from otx.engine.tiles import choose_tiles
 from otx.frameworks.build import find_row
 from otx.recipes.plan import Plan
 
 if TYPE_CHECKING:
     from otx.core.model import OTXModel
+    from otx.data.dataset import Item
 
 
 def configure(plan: Plan, data: ReadData, own: OTXModel[Any, Any] | None) -> tuple[ModelRow | None, InputSpec]:
@@ -45,7 +49,6 @@ def configure(plan: Plan, data: ReadData, own: OTXModel[Any, Any] | None) -> tup
     if reason := data.index.why_not_trainable():
         msg = f"{data.source.root} cannot be trained on: {reason}. Look into it with: otx check --data_root DIR"
         raise OTXError(msg)
-    sizes = [(item.height, item.width) for item in data.index.subsets["train"]]
     plan.add_recipe(data.spec.recipe)
     row = None
     if own is not None:
@@ -53,6 +56,7 @@ def configure(plan: Plan, data: ReadData, own: OTXModel[Any, Any] | None) -> tup
         plan.add_user({"model.name": type(own).__name__, "model.pretrained": False}, "the model given to the Engine")
         require_pixels(data.index.pixels, own.input_spec, str(data.source.root))
         default = replace(own.input_spec, multiple_of=0)
+        plan.add_user({"data.tile": own.input_spec.tile > 0}, "the model given to the Engine")
     else:
         choose_model(plan, data.spec)
         row = find_row(plan["model.name"], data.spec.task)
@@ -62,6 +66,11 @@ def configure(plan: Plan, data: ReadData, own: OTXModel[Any, Any] | None) -> tup
         if row.recipe:
             plan.add_recipe(row.recipe)
         default = choose_pixels(plan, row, data.index)
+        default = choose_tiles(plan, data, row, default)
+    items: Sequence[Item] = data.index.subsets["train"]
+    if default.tile:
+        items = cut_items(items, data.reader, default, train=True)
+    sizes = [(item.height, item.width) for item in items]
     input_spec = choose_input_size(plan, default, sizes)
     choose_batch_size(plan, input_spec, len(sizes))
     choose_epochs(plan, len(sizes))

@@ -83,13 +83,18 @@ class Engine:
         return check(self.given.plan(), self.given.work_dir)
 
     def configure(
-        self, *, max_epochs: int | None = None, precision: Literal["auto", "32", "bf16"] | None = None
+        self,
+        *,
+        max_epochs: int | None = None,
+        precision: Literal["auto", "32", "bf16"] | None = None,
+        tile: bool | Literal["auto"] | None = None,
     ) -> Plan:
         """The plan that `train` would follow, without training; what must be measured stays open.
 
         Args:
             max_epochs: As in `train`.
             precision: As in `train`.
+            tile: As in `train`.
 
         Raises:
             UserError: The data or a setting is wrong.
@@ -97,7 +102,7 @@ class Engine:
         from otx.engine.configure import configure
         from otx.engine.reading import read_data
 
-        plan = self.given.plan({"training.max_epochs": max_epochs, "training.precision": precision})
+        plan = self.given.plan(_training(max_epochs, precision, tile))
         configure(plan, read_data(plan), self.given.model)
         return plan
 
@@ -106,6 +111,7 @@ class Engine:
         *,
         max_epochs: int | None = None,
         precision: Literal["auto", "32", "bf16"] | None = None,
+        tile: bool | Literal["auto"] | None = None,
         resume: bool = False,
     ) -> TrainResult:
         """Train, and keep the best and the last checkpoint.
@@ -113,6 +119,8 @@ class Engine:
         Args:
             max_epochs: Passes over the training images; chosen from the amount of data if None.
             precision: Arithmetic of training; measured if None.
+            tile: Cut images into tiles, in training and wherever the model is used; chosen by the size of objects if
+                None.
             resume: Go on with an interrupted run; a run that never started starts.
 
         Raises:
@@ -120,8 +128,7 @@ class Engine:
         """
         from otx.engine.train import train
 
-        extra = {"training.max_epochs": max_epochs, "training.precision": precision}
-        result = train(self.given, extra, resume=resume)
+        result = train(self.given, _training(max_epochs, precision, tile), resume=resume)
         self.given.work_dir = result.work_dir
         return result
 
@@ -182,6 +189,10 @@ class Engine:
         from otx.engine.export import export
 
         return export(self.given, _path(checkpoint), format, precision, max_drop)
+
+
+def _training(max_epochs: int | None, precision: str | None, tile: bool | str | None) -> dict[str, Any]:
+    return {"training.max_epochs": max_epochs, "training.precision": precision, "data.tile": tile}
 
 
 def _path(value: str | Path | None) -> Path | None:

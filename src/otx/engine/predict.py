@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from otx.core.entity import OTXBatchPredEntity
 from otx.core.errors import UserError
+from otx.core.image_info import ImageInfo
 from otx.core.input_spec import InputSpec
-from otx.data.media import is_medium, media_below, read_media
+from otx.data.media import is_medium, media_below
 from otx.engine.given import Given
 from otx.engine.opening import OpenedModel, locate, open_model
 from otx.engine.results import PredictResult
 from otx.report.pictures import FileNames, write_arrays, write_predictions
 from otx.runtime.exported import ExportedModel
 from otx.runtime.stream import predict_files
+from otx.runtime.whole_image import predict_image
 from otx.training.device import resolve_device
-from otx.transforms.fit import fit_alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,15 +116,19 @@ def _predict_by_torch(
     model = opened.model.to(device).eval()
     graph, decode, settings = model.export_graph(), opened.spec.load("decode"), model.decode_settings()
     bare_inputs = opened.spec.load("batch").bare_inputs
+
+    def run(images: Tensor, info: ImageInfo) -> Prediction:
+        images = images.to(device)
+        with torch.inference_mode():
+            prediction: Prediction = decode(graph(**bare_inputs(images)), images, [info], **settings)
+            return prediction
+
     for file in files:
         try:
-            original = read_media(file, model.input_spec)
+            prediction = predict_image(file, model.input_spec, opened.spec, run)
         except UserError as error:
             if on_broken is None:
                 raise
             on_broken(file, error)
             continue
-        images, info = fit_alone(original, str(file), model.input_spec)
-        images = images.to(device)
-        with torch.inference_mode():
-            yield file, decode(graph(**bare_inputs(images)), images, [info], **settings)
+        yield file, prediction

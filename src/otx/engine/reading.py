@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from otx.data.datamodule import OTXDataModule
     from otx.data.index import DataIndex
     from otx.data.source import DataSource
+    from otx.data.tiling import Tiling
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,15 @@ def read_data(plan: Plan, *, split_file: Path | None = None, labels: LabelInfo |
     return ReadData(source, spec, reader, index)
 
 
+def make_tiling(data: ReadData, input_spec: InputSpec) -> Tiling | None:
+    """How images are cut into tiles; None if the model takes them whole."""
+    from otx.data.tiling import Tiling
+
+    if not input_spec.tile:
+        return None
+    return Tiling(data.reader, data.spec.load("batch"), data.spec.load("merge"), input_spec)
+
+
 def make_datamodule(plan: Plan, data: ReadData, input_spec: InputSpec) -> OTXDataModule:
     """The loaders of all subsets, as the plan says."""
     from otx.data.datamodule import OTXDataModule
@@ -91,5 +101,6 @@ def make_datamodule(plan: Plan, data: ReadData, input_spec: InputSpec) -> OTXDat
         eval_read=partial(read_media, spec=input_spec),
         settings=settings.data,
         seed=settings.seed,
+        tiling=make_tiling(data, input_spec),
         on_bad_data=settings.on_bad_data,
     )

@@ -48,6 +48,7 @@ def user_row(name: str, task: str) -> ModelRow:
         parameters=0,
         licence="unknown",
         package="torch",
+        tileable=True,
     )
 
 

@@ -12,12 +12,13 @@ from threading import local
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from otx.core.entity import OTXBatchPredEntity
 from otx.core.errors import UserError
-from otx.data.media import read_media
+from otx.core.image_info import ImageInfo
 from otx.runtime.exported import ExportedModel
-from otx.transforms.fit import fit_alone
+from otx.runtime.whole_image import predict_image
 
 Prediction = OTXBatchPredEntity[Any]
 
@@ -35,7 +36,8 @@ def predict_files(
     """Predict image files one by one, many at a time.
 
     Each thread decodes an image, resizes it, runs the graph on a request of its own and reads the outputs, so decoding,
-    inference and post-processing of different images overlap. Load the model with `hint="THROUGHPUT"` for this.
+    inference and post-processing of different images overlap. Of a model that wants tiles, it is the tiles of one image
+    that the threads share. Load the model with `hint="THROUGHPUT"` for this.
 
     Args:
         model: The exported model.
@@ -58,14 +60,23 @@ def predict_files(
         torch.set_num_threads(1)  # of this thread: the parallelism is between images
         mine.request = model.model.new_request()
 
-    def predict(path: Path) -> Prediction:
+    def run(images: Tensor, info: ImageInfo) -> Prediction:
         with torch.no_grad():
-            images, info = fit_alone(read_media(path, model.input_spec), str(path), model.input_spec)
-            raw = model.model.run(bare_inputs(images), mine.request)
-            return model.decode(raw, images, [info])
+            return model.decode(model.model.run(bare_inputs(images), mine.request), images, [info])
 
-    with ThreadPoolExecutor(threads, thread_name_prefix="predict", initializer=start_thread) as pool:
-        for path, future in _in_order(pool, predict, paths, threads * AHEAD):
+    def predict(path: Path) -> Prediction:
+        return predict_image(path, model.input_spec, model.spec, run)
+
+    def predict_tiles(path: Path) -> Prediction:
+        return predict_image(path, model.input_spec, model.spec, run, pool.map)
+
+    with (
+        ThreadPoolExecutor(threads, thread_name_prefix="predict", initializer=start_thread) as pool,
+        ThreadPoolExecutor(1, thread_name_prefix="image") as one_by_one,
+    ):
+        tiled = model.input_spec.tile > 0
+        work = (one_by_one, predict_tiles, paths, 1) if tiled else (pool, predict, paths, threads * AHEAD)
+        for path, future in _in_order(*work):
             try:
                 prediction = future.result()
             except UserError as error:

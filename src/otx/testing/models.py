@@ -22,6 +22,9 @@ from torch import Tensor
 from otx.core.catalog import ModelRow
 from otx.core.entity import OTXBatchDataEntity, OTXBatchLossEntity
 from otx.core.errors import OTXError
+from otx.core.image_info import ImageInfo
+from otx.core.input_spec import ResizeMode
+from otx.core.tiles import Window
 from otx.core.transfer import transfer
 from otx.deploy.difference import difference
 from otx.deploy.export import export
@@ -207,6 +210,26 @@ def explain_flag(subject: Subject) -> None:
     _expect(not subject.row.explainable, "the row says explainable, but OTX has no class maps yet")
 
 
+def tileable_flag(subject: Subject) -> None:
+    """`tileable` rows are of a task that merges tiles, and may be fed with any part of an image; the others are not."""
+    can = bool(subject.spec.merge) and subject.row.input_spec.resize is not ResizeMode.CENTER_CROP
+    _expect(can or not subject.row.tileable, "the row says tileable, but its task or its resize rule does not allow it")
+    _expect(subject.row.tileable or not can, "the row says not tileable, but its task merges tiles: set tileable=True")
+    if not can:
+        return
+    batch = replace(subject.batch, imgs_info=[replace(info, path="tile") for info in subject.batch.imgs_info])
+    tiles = _predict(subject, batch)
+    infos = tiles.imgs_info
+    windows = [Window(0, number * infos[0].width // 2, info.height, info.width) for number, info in enumerate(infos)]
+    whole = ImageInfo(path="whole", height=infos[0].height, width=windows[-1].left + infos[-1].width)
+    merged = subject.spec.load("merge")([tiles.pick([number]) for number in range(len(infos))], windows, whole)
+    records = merged.records(subject.model.label_info, 0.0)
+    _expect(
+        merged.imgs_info == [whole] and (records[0]["height"], records[0]["width"]) == (whole.height, whole.width),
+        f"expected the merged prediction to be about the whole image, found {merged.imgs_info}",
+    )
+
+
 def state_round_trip(subject: Subject) -> None:
     """The state dict goes through safetensors into a new model that predicts the same."""
     state = {key: tensor.contiguous() for key, tensor in subject.model.state_dict().items()}
@@ -265,6 +288,7 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     export_flag,
     quantize_flag,
     explain_flag,
+    tileable_flag,
     state_round_trip,
     label_transfer,
 )

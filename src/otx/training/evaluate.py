@@ -40,7 +40,10 @@ def predict(
 def predict_pairs(
     model: OTXModel[BatchT, PredT], loader: Iterable[BatchT], device: torch.device | str = "cpu"
 ) -> Iterator[tuple[BatchT, PredT]]:
-    """Each batch, on the device, with its predictions."""
+    """Each batch, on the device, with its predictions; where batches are of tiles, each image, on the CPU."""
+    merger = getattr(loader, "merger", None)
+    if merger is not None:
+        merger.reset()
     was_training = model.training
     model.to(device).eval()
     try:
@@ -49,6 +52,11 @@ def predict_pairs(
             # Not around the yield: the caller must not find itself in inference mode.
             with torch.inference_mode():
                 prediction = model(placed)
-            yield placed, prediction
+            if merger is None:
+                yield placed, prediction
+            else:
+                yield from merger.add(prediction)
+        if merger is not None:
+            yield from merger.flush()
     finally:
         model.train(was_training)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -106,6 +106,7 @@ class TrainingModule(LightningModule):
         steps_per_epoch = math.ceil(len(loaders[0]) / int(settings.accumulate))
         self.schedule = Schedule.plan(settings.schedule, steps_per_epoch * self.max_epochs)
         self.average = WeightAverage(model, settings.ema_decay) if settings.ema_decay else None
+        self.merger = getattr(loaders[1], "merger", None)
         self.tally = EpochTally()
         self.validation: MetricResult | None = None
         self.validated = 0
@@ -190,19 +191,26 @@ class TrainingModule(LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Forget the predictions of the last validation."""
         self.metric.reset()
+        if self.merger is not None:
+            self.merger.reset()
 
     def validation_step(self, batch: OTXBatchDataEntity[Any], batch_idx: int) -> None:
         """Predict, and compare with the truth."""
-        self.metric.update(self.model(batch), batch)
+        self._measure([(batch, self.model(batch))] if self.merger is None else self.merger.add(self.model(batch)))
 
     def on_validation_end(self) -> None:
         """Compute the metrics; what the model learns from them (thresholds) goes into both sets of weights."""
+        self._measure([] if self.merger is None else self.merger.flush())
         result = self.metric.compute()
         self.validation, self.validated = result, self.epoch_number
         self.model.adopt_validation(result)
         if self.average:
             self.average.swap()
             self.model.adopt_validation(result)
+
+    def _measure(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        for truth, prediction in pairs:
+            self.metric.update(prediction, truth)
 
     def on_train_epoch_end(self) -> None:
         """Stop the clock where there was no validation."""

@@ -45,6 +45,7 @@ def _detector(
         licence=BSD,
         weights=weights,
         package="torchvision",
+        tileable=True,
     )
 
 

@@ -28,6 +28,7 @@ def _detector(name: str, arch: str, hub: str, parameters: int, options: Mapping[
         recipe="detection/detr",
         package="transformers",
         extra="transformers",
+        tileable=True,
     )
 
 

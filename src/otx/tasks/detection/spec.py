@@ -31,6 +31,7 @@ SPECS = (
         model=f"{_HERE}.model:OTXDetectionModel",
         metric=f"{_HERE}.metric:DetectionMetric",
         decode=f"{_HERE}.decode:decode",
+        merge=f"{_HERE}.merge:merge",
         draw=f"{_HERE}.draw:draw",
         claim=claim,
         recipe="detection",
