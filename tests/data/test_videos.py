@@ -108,7 +108,7 @@ def test_a_clip_is_a_function_of_seed_epoch_and_index(tmp_path: Path) -> None:
     index = build_index(open_source(tmp_path), ActionClsReader(), on_bad_data="error", seed=0, split_file=None)
     items = [item for subset in index.subsets.values() for item in subset]
 
-    def read(path: Path, window: None = None) -> torch.Tensor:
+    def read(path: Path) -> torch.Tensor:
         return read_media(path, SPEC, random=True)
 
     def clip(seed: int, epoch: int) -> list[list[int]]:

@@ -150,12 +150,12 @@ def test_a_huge_image_takes_no_more_memory_than_its_tiles(tmp_path) -> None:
     pixels.flush()
     spec = InputSpec(height=256, width=256, tile=256, tile_overlap=16)
 
-    def run(images, imgs_info):
+    def run(images, info):
         found = images[0, 0].nonzero()
         box = [*found.min(0).values.flip(0).tolist(), *(found.max(0).values.flip(0) + 1).tolist()] if len(found) else []
         boxes = torch.tensor([[*box, 0.9]] if box else []).reshape(1, -1, 5)
         raw = {"boxes": boxes, "labels": torch.zeros(1, boxes.shape[1], dtype=torch.int64)}
-        return decode(raw, images, imgs_info, nms_iou=None, max_detections=100)
+        return decode(raw, images, [info], nms_iou=None, max_detections=100)
 
     tracemalloc.start()
     prediction = predict_image(tmp_path / "huge.npy", spec, task_spec("DETECTION"), run)

@@ -18,6 +18,7 @@ from otx.data.images import BrokenImageError, read_image
 from otx.data.objects import ObjectItem, cut_out
 from otx.data.reader import TaskReader
 from otx.data.seeding import seeded
+from otx.data.tiling import Tile
 from otx.transforms.fields import Draw
 
 
@@ -50,10 +51,6 @@ class Item(Protocol):
     @property
     def width(self) -> int:
         """Columns in pixels."""
-
-    @property
-    def window(self) -> Window | None:
-        """The part of the image that it stands for; None: the whole."""
 
 
 class Transform(Protocol):
@@ -142,7 +139,7 @@ class OTXDataset(Dataset[SampleT], Generic[SampleT]):
             BrokenImageError: The image cannot be read.
         """
         item = self.items[index]
-        image = self.read(item.path, window=item.window)
+        image = self.read(item.path, window=item.window) if isinstance(item, Tile) else self.read(item.path)
         height, width = image.shape[-2:]
         info = ImageInfo(index=index, path=str(item.path), height=height, width=width)
         sample = self.reader.entity(image, info, item.annotation)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from otx.core.errors import UserError
 from otx.core.input_spec import RGB, PixelFormat
 from otx.core.label_info import LabelInfo
-from otx.core.tiles import Window
 from otx.data.collector import collector_paused
 from otx.data.images import BrokenImageError
 from otx.data.media import media_head
@@ -43,11 +42,6 @@ class IndexedItem:
     height: int
     width: int
     annotation: Any
-
-    @property
-    def window(self) -> Window | None:
-        """None: it stands for the whole image."""
-        return None
 
 
 @dataclass(frozen=True)
