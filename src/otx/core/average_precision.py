@@ -6,6 +6,7 @@ T true objects of one image. Imports no torch.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ MATCH_IOU = 0.5
 CURVE_POINTS = 200
 """The most points of a curve."""
 MAX_DETECTIONS = 100
-"""The most detections per image and class that COCO looks at."""
+"""The most detections per image and class that COCO looks at; all are where an image has more objects than that."""
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.integer[Any]]
@@ -59,7 +60,7 @@ class AveragePrecision:
         self._detections += [entry | {"score": score} for entry, score in zip(found, scores_D.tolist(), strict=True)]
         order_D = np.argsort(-scores_D, kind="stable")
         for label in np.intersect1d(labels_D, labels_T).tolist():
-            best = order_D[labels_D[order_D] == label][:MAX_DETECTIONS]
+            best = order_D[labels_D[order_D] == label]
             overlap = overlap_DT[np.ix_(best, np.flatnonzero(labels_T == label))]
             self._overlaps[self._images, label] = overlap.astype(np.float64)
         self._scores.append(scores_D.astype(np.float64))
@@ -77,9 +78,11 @@ class AveragePrecision:
         }
         truth = COCO(frame | {"annotations": self._truths})
         detections = COCO(frame | {"annotations": self._detections})
+        objects = Counter((entry["image_id"], entry["category_id"]) for entry in self._truths)
+        most = MAX_DETECTIONS if max(objects.values()) <= MAX_DETECTIONS else max(1, len(self._detections))
         evaluation = COCOeval_faster(truth, detections, "bbox")
-        evaluation.computeIoU = lambda image, label: self._overlaps[image, label]
-        evaluation.params.maxDets = [MAX_DETECTIONS]
+        evaluation.computeIoU = lambda image, label: self._overlaps[image, label][:most]
+        evaluation.params.maxDets = [most]
         evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
         evaluation.evaluate()
         evaluation.accumulate()
