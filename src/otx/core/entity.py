@@ -128,6 +128,10 @@ def _keep_type(before: Tensor, after: Tensor) -> Tensor:
 class OTXBatchPredEntity(OTXBatchDataEntity[SampleT]):
     """Predictions of a batch; coordinates are in pixels of the *original* images, whatever the model was fed."""
 
+    def without_images(self) -> Self:
+        """The predictions without the pixels that they were made from: the tiles of a large image are many."""
+        return replace(self, images=self.images.new_empty((0,)))
+
     @abstractmethod
     def records(self, labels: LabelInfo, threshold: float) -> list[dict[str, Any]]:
         """The predictions of each image in the form of `predictions.json`.

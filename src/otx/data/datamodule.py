@@ -8,8 +8,9 @@ from typing import Any, Literal, Protocol
 from lightning.pytorch import LightningDataModule
 
 from otx.core.errors import UserError, nearest
-from otx.data.dataset import Item, OTXDataset, Read, Transform
+from otx.data.dataset import OTXDataset, Read, Transform
 from otx.data.images import read_image
+from otx.data.item import Item
 from otx.data.loader import Batch, BatchLoader
 from otx.data.reader import TaskReader
 from otx.data.sampler import EpochSampler

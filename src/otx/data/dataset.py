@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch.utils.data import Dataset
@@ -15,6 +15,7 @@ from otx.core.entity import OTXDataEntity
 from otx.core.image_info import ImageInfo
 from otx.core.tiles import Window
 from otx.data.images import BrokenImageError, read_image
+from otx.data.item import Item
 from otx.data.objects import ObjectItem, cut_out
 from otx.data.reader import TaskReader
 from otx.data.seeding import seeded
@@ -31,26 +32,6 @@ class Read(Protocol):
 
 SampleT = TypeVar("SampleT", bound=OTXDataEntity)
 SampleT_co = TypeVar("SampleT_co", bound=OTXDataEntity, covariant=True)
-
-
-class Item(Protocol):
-    """An image or video as the index of the data set knows it, for example `otx.data.index.IndexedItem`."""
-
-    @property
-    def path(self) -> Path:
-        """The file, or the folder of frames."""
-
-    @property
-    def annotation(self) -> Any:  # noqa: ANN401 - each task has its own compact form
-        """What the task's reader made of the annotations."""
-
-    @property
-    def height(self) -> int:
-        """Rows in pixels."""
-
-    @property
-    def width(self) -> int:
-        """Columns in pixels."""
 
 
 class Transform(Protocol):

@@ -7,10 +7,11 @@ an item like any other; predictions on it are in its own pixels until they are m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from otx.core.tiles import Window, tile_windows
+from otx.data.item import Item
 from otx.data.reader import TaskReader
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from otx.core.entity import OTXBatchDataEntity, OTXBatchPredEntity
     from otx.core.image_info import ImageInfo
     from otx.core.input_spec import InputSpec
-    from otx.data.dataset import Item
 
     Merge = Callable[[Sequence[OTXBatchPredEntity[Any]], Sequence[Window], ImageInfo], OTXBatchPredEntity[Any]]
 
@@ -132,7 +132,7 @@ class TileMerger:
             tile = self.tiles[info.index]
             if self._waiting and self._waiting[0][0].image != tile.image:
                 yield from self.flush()
-            self._waiting.append((tile, without_images(prediction.pick([position]).to("cpu"))))
+            self._waiting.append((tile, prediction.pick([position]).without_images().to("cpu")))
 
     def flush(self) -> Iterator[tuple[OTXBatchDataEntity[Any], OTXBatchPredEntity[Any]]]:
         """Truth and prediction of the last image."""
@@ -154,8 +154,3 @@ class TileMerger:
         image = tv_tensors.Image(torch.empty((1, item.height, item.width), dtype=torch.uint8, device="meta"))
         info = ImageInfo(index=number, path=str(item.path), height=item.height, width=item.width)
         return self.tiling.batch_type.collate([self.tiling.reader.entity(image, info, item.annotation)])
-
-
-def without_images(prediction: OTXBatchPredEntity[Any]) -> OTXBatchPredEntity[Any]:
-    """The prediction without the pixels that it was made from: the tiles of a large image are many."""
-    return replace(prediction, images=prediction.images[:, :0, :0, :0].clone())

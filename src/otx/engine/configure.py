@@ -26,7 +26,7 @@ from otx.recipes.plan import Plan
 
 if TYPE_CHECKING:
     from otx.core.model import OTXModel
-    from otx.data.dataset import Item
+    from otx.data.item import Item
 
 
 def configure(plan: Plan, data: ReadData, own: OTXModel[Any, Any] | None) -> tuple[ModelRow | None, InputSpec]:

@@ -15,7 +15,6 @@ from otx.core.task import TaskSpec
 from otx.core.tiles import Window, tile_windows
 from otx.data.images import image_size
 from otx.data.media import read_media
-from otx.data.tiling import without_images
 from otx.transforms.fit import fit_alone
 
 Prediction = OTXBatchPredEntity[Any]
@@ -48,7 +47,7 @@ def predict_image(path: Path, spec: InputSpec, task: TaskSpec, run: Run, each: E
 
     def on_tile(window: Window) -> Prediction:
         tile = read_media(path, spec, window=window)
-        return without_images(run(*fit_alone(tile, str(path), spec)).to("cpu"))
+        return run(*fit_alone(tile, str(path), spec)).without_images().to("cpu")
 
     merged: Prediction = task.load("merge")(
         list(each(on_tile, windows)), windows, ImageInfo(path=str(path), height=height, width=width)
