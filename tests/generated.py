@@ -418,3 +418,17 @@ def write_mvtec(
                 mask[5:15, 10:20] = 255
                 _save_mask(root / "ground_truth" / kind / f"{number:04}_mask.png", mask)
     return root
+
+
+def write_dota(root: Path, made: Sequence[Picture] | None = None) -> Written:
+    """DOTA's layout: four corners per object, two lines of header in every file; no file for pictures without boxes."""
+    written = Written(root, pictures() if made is None else made)
+    for picture in written.pictures:
+        folder = root / picture.subset
+        written.images[picture.name] = paint(folder / "images" / f"{picture.name}.jpg", picture)
+        lines = [f"{x1} {y1} {x2} {y1} {x2} {y2} {x1} {y2} {label} 0" for label, x1, y1, x2, y2 in picture.boxes]
+        if lines:
+            path = folder / "labelTxt" / f"{picture.name}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("\n".join(["imagesource:GoogleEarth", "gsd:0.15", *lines]) + "\n")
+    return written

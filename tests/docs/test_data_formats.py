@@ -38,6 +38,7 @@ def test_the_trees_are_recognised(tmp_path) -> None:
         "coco": [generated.write_coco],
         "voc": [generated.write_voc],
         "yolo": [generated.write_yolo, generated.write_darknet],
+        "dota": [generated.write_dota],
         "datumaro": [generated.write_datumaro],
         "csv": [generated.write_csv],
         "cityscapes": [generated.write_cityscapes],

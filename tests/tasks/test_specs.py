@@ -32,6 +32,7 @@ MADE_FOR = {
     OTXTaskType.DETECTION: Evidence(format="coco", items=5, annotations={"bbox": 9}),
     OTXTaskType.KEYPOINT_DETECTION: Evidence(format="coco", items=5, annotations={"bbox": 9, "points": 9}),
     OTXTaskType.INSTANCE_SEGMENTATION: Evidence(format="coco", items=5, annotations={"bbox": 9, "polygon": 8}),
+    OTXTaskType.ROTATED_DETECTION: Evidence(format="dota", items=5, annotations={"rotated_bbox": 9}),
     OTXTaskType.MULTI_CLASS_CLS: Evidence(format="imagenet", items=5, annotations={"label": 5}, max_image_labels=1),
     OTXTaskType.ACTION_CLASSIFICATION: Evidence(
         format="kinetics", items=5, annotations={"label": 5}, max_image_labels=1, videos=5
@@ -52,8 +53,16 @@ NOT_MADE_FOR = {
         Evidence(format="coco", items=5, annotations={"bbox": 9, "polygon": 9}),
         Evidence(format="coco", items=5, annotations={"bbox": 9, "mask": 9}),
     ],
-    OTXTaskType.INSTANCE_SEGMENTATION: [Evidence(format="coco", items=5, annotations={"bbox": 9})],
+    OTXTaskType.INSTANCE_SEGMENTATION: [
+        Evidence(format="coco", items=5, annotations={"bbox": 9}),
+        Evidence(format="dota", items=5, annotations={"rotated_bbox": 9}),
+    ],
     OTXTaskType.VISUAL_PROMPTING: [Evidence(format="coco", items=5, annotations={"bbox": 9})],
+    OTXTaskType.ROTATED_DETECTION: [
+        Evidence(format="coco", items=5, annotations={"bbox": 9, "polygon": 9}),
+        Evidence(format="coco", items=5, annotations={"bbox": 9, "polygon": 9}, rectangles=9),
+        Evidence(format="coco", items=5, annotations={"bbox": 9, "polygon": 9}, rectangles=3, slanted=3),
+    ],
     OTXTaskType.DETECTION: [Evidence(format="imagenet", items=5, annotations={"label": 5}, max_image_labels=1)],
     OTXTaskType.KEYPOINT_DETECTION: [Evidence(format="coco", items=5, annotations={"bbox": 9, "polygon": 9})],
     OTXTaskType.MULTI_CLASS_CLS: [
@@ -161,6 +170,12 @@ def test_labels_in_groups_of_their_own_are_not_one_of_several() -> None:
     )
     claims = {spec.task: claim for spec in SPECS if (claim := spec.claim(evidence)) is not None}
     assert max(claims, key=lambda task: claims[task].fit) == OTXTaskType.MULTI_LABEL_CLS
+
+
+def test_polygons_that_are_slanted_rectangles_are_rotated_boxes() -> None:
+    evidence = Evidence(format="coco", items=5, annotations={"bbox": 9, "polygon": 9}, rectangles=9, slanted=4)
+    claims = {spec.task: claim.fit for spec in SPECS if (claim := spec.claim(evidence))}
+    assert max(claims, key=lambda task: claims[task]) == OTXTaskType.ROTATED_DETECTION
 
 
 def test_specs_readers_drawing_and_demos_need_no_torch() -> None:

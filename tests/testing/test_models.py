@@ -24,6 +24,7 @@ QUICK = {
     "torchvision/ssdlite320_mobilenet_v3_large": (96, 96),
     "torchvision/mc3_10_slim": (32, 32),
     "torchvision/maskrcnn_resnet18_slim": (96, 96),
+    "torchvision/rotated_maskrcnn_resnet18_slim": (96, 96),
     "torchvision/mobilenet_v3_small": (64, 64),
     "transformers/dfine_nano": (96, 96),
     "transformers/edgetam_slim": (96, 96),

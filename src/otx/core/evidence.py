@@ -19,6 +19,8 @@ class Evidence:
         max_image_labels: The most whole-image labels that one image has.
         label_groups: Sizes of the label groups that the categories declare, in falling order.
         parents: Number of labels that lie below another one.
+        rectangles: Number of polygons that are rectangles.
+        slanted: How many of those stand at an angle to the image.
         videos: Number of items that are videos or folders of frames instead of images.
         folders: Names of the folders below the data root that hold images (anomaly sets are known by theirs).
     """
@@ -30,6 +32,8 @@ class Evidence:
     max_image_labels: int = 0
     label_groups: tuple[int, ...] = ()
     parents: int = 0
+    rectangles: int = 0
+    slanted: int = 0
     videos: int = 0
     folders: tuple[str, ...] = ()
 

@@ -37,7 +37,7 @@ def write_scenes(root: Path, seed: int, more: Callable[[Placed], dict[str, Any]]
         images: list[dict[str, Any]] = []
         annotations: list[dict[str, Any]] = []
         for index in range(1, count + 1):
-            picture, digits = _scene(rng, handwriting(subset))
+            picture, digits = scene(rng, handwriting(subset))
             name = f"{index:04}.jpg"
             picture.save(folder / name, quality=92)
             images.append({"id": index, "file_name": name, "width": SIDE, "height": SIDE})
@@ -49,7 +49,8 @@ def write_scenes(root: Path, seed: int, more: Callable[[Placed], dict[str, Any]]
         (root / "annotations" / f"instances_{subset}.json").write_text(json.dumps(content))
 
 
-def _scene(rng: np.random.Generator, glyphs: tuple[Glyph, ...]) -> tuple[Image.Image, list[Placed]]:
+def scene(rng: np.random.Generator, glyphs: tuple[Glyph, ...]) -> tuple[Image.Image, list[Placed]]:
+    """A picture with some of the glyphs, none on top of another, and where they are."""
     ground = noisy_ground(rng, SIDE, SIDE)
     placed: list[Placed] = []
     count = 0 if rng.random() < EMPTY_SHARE else int(rng.integers(1, MOST_DIGITS + 1))

@@ -9,15 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from otx.core.errors import UserError, nearest
 from otx.core.evidence import Evidence
 from otx.core.label_info import LabelInfo
+from otx.core.rotated_boxes import rectangles_among
 from otx.data.collector import collector_paused
 from otx.data.formats import (
     cityscapes,
     coco,
     csv_labels,
     datumaro_json,
+    dota,
     imagenet,
     kinetics,
     mask_folders,
@@ -37,7 +41,9 @@ from otx.data.unknown_format import describe_unknown
 if TYPE_CHECKING:
     import datumaro as dm
 
-_ANNOTATED = (coco, voc, yolo, datumaro_json, csv_labels, cityscapes, voc_segmentation, mvtec, mask_folders, kinetics)
+_ANNOTATED = (
+    coco, voc, yolo, dota, datumaro_json, csv_labels, cityscapes, voc_segmentation, mvtec, mask_folders, kinetics,
+)  # fmt: skip
 FORMATS: dict[str, Format] = {module.NAME: module for module in (*_ANNOTATED, video_folders, imagenet)}
 """The formats that are looked for. Of several explicit ones the one that explains most images wins, then the first."""
 
@@ -261,6 +267,7 @@ def _evidence(
         }
         counts.update(kind for kind, _ in kinds)
         max_image_labels = max(max_image_labels, sum(kind == whole.name for kind, _ in kinds))
+    rectangles, slanted = _rectangles(item for members in subsets.values() for item in members)
     labels = categories[AnnotationType.label]
     return Evidence(
         format=format_name,
@@ -270,6 +277,8 @@ def _evidence(
         max_image_labels=max_image_labels,
         label_groups=tuple(sorted((len(group.labels) for group in labels.label_groups), reverse=True)),
         parents=sum(bool(entry.parent) for entry in labels),
+        rectangles=rectangles,
+        slanted=slanted,
         videos=videos,
         folders=tuple(sorted({PurePosixPath(folder).name for folder in tree.image_folders} - {""})),
     )
@@ -279,3 +288,10 @@ def _kind(annotation: Any) -> str:  # noqa: ANN401 - Datumaro's annotations have
     """Its type; a mask that says where a class is, and not where an object of it is, is a kind of its own."""
     kind: str = annotation.type.name
     return "class_mask" if hasattr(annotation, "index_mask") and not annotation.group else kind
+
+
+def _rectangles(items: Iterable[dm.DatasetItem]) -> tuple[int, int]:
+    from datumaro import AnnotationType
+
+    outlines = (one for item in items for one in item.annotations if one.type is AnnotationType.polygon)
+    return rectangles_among(np.array([one.points for one in outlines if len(one.points) == 8]))

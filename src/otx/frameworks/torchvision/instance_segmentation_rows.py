@@ -1,7 +1,8 @@
-"""Catalog rows of Mask R-CNN."""
+"""Catalog rows of Mask R-CNN, and of the detectors of rotated boxes that it makes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from otx.core.catalog import ModelRow, Weights
@@ -38,9 +39,27 @@ SLIM: dict[str, Any] = {
     "samples": 64,
 }
 
+
+def _rotated(row: ModelRow, **options: Any) -> ModelRow:  # noqa: ANN401 - as the adapter takes them
+    return replace(
+        row,
+        name=row.name.replace("/", "/rotated_"),
+        task=OTXTaskType.ROTATED_DETECTION,
+        adapter="otx.tasks.rotated_detection.model:OTXRotatedDetModel",
+        options={"instances": row.adapter, "options": {**row.options, **options}},
+        weights=replace(row.weights, part=f"model.{row.weights.part}") if row.weights else None,
+    )
+
+
+# Learns from random weights on few images in minutes: all channels of the ResNet are halved, the heads are small.
+MASKRCNN_SLIM = _row("maskrcnn_resnet18_slim", 4_005_585, size=320, options=SLIM)
+MASKRCNN_V2 = _row("maskrcnn_resnet50_fpn_v2", 46_359_409, size=640, weights="MaskRCNN_ResNet50_FPN_V2_Weights.COCO_V1")
+
 ROWS = (
-    # Learns from random weights on few images in minutes: all channels of the ResNet are halved, the heads are small.
-    _row("maskrcnn_resnet18_slim", 4_005_585, size=320, options=SLIM),
+    MASKRCNN_SLIM,
     _row("maskrcnn_resnet50_fpn", 44_401_393, size=640, weights="MaskRCNN_ResNet50_FPN_Weights.COCO_V1"),
-    _row("maskrcnn_resnet50_fpn_v2", 46_359_409, size=640, weights="MaskRCNN_ResNet50_FPN_V2_Weights.COCO_V1"),
+    MASKRCNN_V2,
+    # Upright boxes of slanted neighbours overlap more than the neighbours do.
+    _rotated(MASKRCNN_SLIM, box_nms_iou=0.7),
+    _rotated(MASKRCNN_V2),
 )

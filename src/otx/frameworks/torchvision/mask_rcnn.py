@@ -27,7 +27,8 @@ class TorchvisionMaskRCNN(OTXInstanceSegModel):
     """Mask R-CNN as torchvision builds it (`arch`), or over a backbone of any framework.
 
     `options` of the latter: `features`, `backbone`, `backbone_options`, `stages` (see `Pyramid`), `channels` of the
-    pyramid and the mask head, `hidden` units of the box head, `samples` of the proposals to learn from.
+    pyramid and the mask head, `hidden` units of the box head, `samples` of the proposals to learn from, `box_nms_iou`
+    above which the weaker of two upright boxes of a label is dropped.
 
     Attributes:
         proposals: Number of boxes per image that the second stage looks at.
@@ -54,6 +55,7 @@ class TorchvisionMaskRCNN(OTXInstanceSegModel):
         channels: int,
         hidden: int,
         samples: int,
+        box_nms_iou: float = 0.5,
     ) -> MaskRCNN:
         options = {"in_chans": self.input_spec.channels, **backbone_options}
         pyramid = Pyramid(resolve(features), backbone, stages, channels, options)
@@ -68,6 +70,7 @@ class TorchvisionMaskRCNN(OTXInstanceSegModel):
             box_head=box_head(channels * POOLED**2, hidden),
             box_predictor=box_predictor(hidden, classes),
             box_batch_size_per_image=samples,
+            box_nms_thresh=box_nms_iou,
             mask_head=MaskRCNNHeads(channels, (channels, channels), 1),
             mask_predictor=mask_predictor(channels, channels, classes),
         )

@@ -1,0 +1,104 @@
+"""DOTA: one text file per image with lines `x1 y1 x2 y2 x3 y3 x4 y4 class difficult`.
+
+Datumaro's own reader of this format passes over lines and files that it does not like without a word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from otx.data.formats.reading import Part, Reading, set_image
+from otx.data.problems import BAD_ANNOTATION, Problems
+from otx.data.subset_names import UNASSIGNED, subset_of_folder
+from otx.data.tree import DataTree, stem
+
+if TYPE_CHECKING:
+    import datumaro as dm
+
+NAME = "dota"
+LOOKED_FOR = "a .txt of the same name per image (in a folder labelTxt) with lines 'x1 y1 ... x4 y4 class difficult'"
+
+_LINE = re.compile(r"\s*((?:-?\d+(?:\.\d*)?(?:e[-+]?\d+)?\s+){8})(\S+)(?:\s+([0-9]+))?\s*", re.IGNORECASE)
+_HEADER = re.compile(r"\s*(imagesource|gsd)\s*:.*", re.IGNORECASE)
+
+
+def find(tree: DataTree) -> Reading | str:
+    """See `Format.find`."""
+    label_of = _label_files(tree)
+    if not label_of:
+        return "found no .txt that has the name of an image"
+    wrong = next((text for path in label_of.values() for _, text, match in _lines(tree, path) if not match), None)
+    right = any(match for path in label_of.values() for _, _, match in _lines(tree, path))
+    if not right:
+        return f"found {len(label_of)} .txt with the names of images, but " + (
+            f"a line reads {wrong[:60]!r}" if wrong else "all are empty"
+        )
+    folders = {image.rpartition("/")[0] for image in label_of}
+    images = [image for image in tree.images if image.rpartition("/")[0] in folders]
+    return Reading(
+        format=NAME,
+        reason=f"{len(label_of)} of {len(images)} images have a .txt of four corners per object",
+        images=frozenset(images),
+        read=lambda problems: _read(tree, images, label_of, problems),
+    )
+
+
+def _label_files(tree: DataTree) -> dict[str, str]:
+    """Image -> the text file of its name that lies nearest, in a folder `labelTxt...` if there is one."""
+    texts: dict[str, list[str]] = {}
+    for path in tree.with_suffix(".txt"):
+        texts.setdefault(stem(path), []).append(path)
+    found = {}
+    for image in tree.images:
+        candidates = texts.get(stem(image), ())
+        if candidates:
+            found[image] = max(candidates, key=lambda path: (_shared(image, path), "/labeltxt" in f"/{path}".lower()))
+    return found
+
+
+def _shared(image: str, text: str) -> int:
+    """Number of folders, from the root on, that two paths have in common."""
+    pairs = zip(image.split("/")[:-1], text.split("/")[:-1], strict=False)
+    return next((depth for depth, (one, other) in enumerate(pairs) if one != other), image.count("/"))
+
+
+def _lines(tree: DataTree, path: str) -> Iterator[tuple[int, str, re.Match[str] | None]]:
+    for number, line in enumerate(tree.read_text(path).splitlines(), start=1):
+        if line.strip() and not _HEADER.fullmatch(line):
+            yield number, line.strip(), _LINE.fullmatch(line)
+
+
+def _read(tree: DataTree, images: Iterable[str], label_of: Mapping[str, str], problems: Problems) -> list[Part]:
+    from datumaro import DatasetItem
+
+    objects: dict[str, list[tuple[list[float], str]]] = {}
+    for image, path in label_of.items():
+        for number, line, match in _lines(tree, path):
+            if match is None:
+                problems.add(BAD_ANNOTATION, f"{path}:{number}", line[:80], bad=True)
+                continue
+            if match.group(3) not in (None, "0"):
+                problems.add("difficult object read as any other", f"{path}:{number}")
+            objects.setdefault(image, []).append((list(map(float, match.group(1).split())), match.group(2)))
+    labels = sorted({label for found in objects.values() for _, label in found})
+    parts: dict[str, Part] = {}
+    for image in images:
+        subset = subset_of_folder(image.rpartition("/")[0]) or UNASSIGNED
+        boxes = [_box(corners, labels.index(label)) for corners, label in objects.get(image, ())]
+        item = DatasetItem(id=image, annotations=boxes)
+        set_image(item, tree, image)
+        parts.setdefault(subset, Part(subset, labels, [])).items.append(item)
+    return list(parts.values())
+
+
+def _box(corners: list[float], label: int) -> dm.Annotation:
+    """The rectangle of least area around four corners, which need not be those of a rectangle."""
+    import cv2
+    from datumaro.components.annotation import RotatedBbox
+
+    centre, size, angle = cv2.minAreaRect(np.array(corners, np.float32).reshape(4, 2))
+    return RotatedBbox(*centre, *size, angle, label=label)
