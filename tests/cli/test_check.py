@@ -90,7 +90,7 @@ def test_many_problems_and_classes_are_shortened(capsys: pytest.CaptureFixture[s
     report = {
         "task": "DETECTION",
         "why": ["coco: taken", "voc: found no .xml"],
-        "evidence": {"items": 9},
+        "evidence": {"items": 9, "videos": 0},
         "image_sizes": {name: {"min": 1, "median": 2, "max": 3} for name in ("width", "height")},
         "split": "as in the data",
         "labels": labels,

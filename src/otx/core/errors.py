@@ -37,7 +37,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     Returns:
         `" Did you mean 'x'?"` for a near miss, else `" Known: a, b, c."`.
     """
-    names = sorted(known)
+    names = sorted(map(str, known))
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     if close:
         return f" Did you mean {close[0]!r}?"

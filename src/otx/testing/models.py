@@ -354,7 +354,7 @@ def _quantization_failure(subject: Subject) -> str:
     import nncf
     import openvino as ov
 
-    images = [image.unsqueeze(0).permute(0, 2, 3, 1).numpy() for image in subject.batch.images]
+    images = [image.unsqueeze(0).movedim(-3, -1).numpy() for image in subject.batch.images]
     with tempfile.TemporaryDirectory() as folder:
         graph = ov.Core().read_model(export(subject.model, Path(folder) / "model.xml"))
         # OpenVINO 2026.4 kills the process where a quantised detector is compiled for a free batch (division by zero).
