@@ -236,6 +236,44 @@ def test_class_that_roboflow_adds_is_left_out(tmp_path: Path) -> None:
     assert source.problems.counts() == {"unused parent class left out": 1}
 
 
+def keypoint_document(names: list[str], subset: str) -> dict[str, object]:
+    """One image with one object of three keypoints."""
+    return {
+        "images": [{"id": 1, "file_name": f"{subset}.png"}],
+        "categories": [{"id": 4, "name": "hand", "skeleton": [[1, 2]]} | ({"keypoints": names} if names else {})],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 4, "keypoints": [1, 2, 2, 3, 4, 1, 0, 0, 0]}],
+    }
+
+
+def write_keypoints(root: Path, **names: list[str]) -> None:
+    for subset, given in names.items():
+        Image.new("RGB", (20, 20)).save(root / f"{subset}.png")
+        (root / f"{subset}.json").write_text(json.dumps(keypoint_document(given, subset)))
+
+
+def test_coco_keypoints_without_a_box(tmp_path: Path) -> None:
+    write_keypoints(tmp_path, train=["wrist", "thumb", "palm"], val=["wrist", "thumb", "palm"])
+    source = open_source(tmp_path)
+    assert source.evidence.annotations == {"points": 2}
+    assert source.categories[AnnotationType.points].items[0].labels == ["wrist", "thumb", "palm"]
+    ((annotation,),) = (item.annotations for item in source.subsets["train"])
+    assert annotation.points == [1, 2, 3, 4, 0, 0]
+    assert [int(visible) for visible in annotation.visibility] == [2, 1, 0]
+
+
+def test_coco_keypoints_without_names_are_numbered(tmp_path: Path) -> None:
+    write_keypoints(tmp_path, train=[])
+    source = open_source(tmp_path)
+    assert source.categories[AnnotationType.points].items[0].labels == ["1", "2", "3"]
+    assert source.problems.counts() == {"keypoints without names, numbered": 1}
+
+
+def test_coco_keypoints_that_differ_between_files_are_refused(tmp_path: Path) -> None:
+    write_keypoints(tmp_path, train=["wrist", "thumb", "palm"], val=["thumb", "wrist", "palm"])
+    with pytest.raises(UserError, match="different keypoints for hand: wrist, thumb, palm and thumb, wrist, palm"):
+        open_source(tmp_path)
+
+
 def test_several_files_about_the_same_images(tmp_path: Path) -> None:
     write_coco(tmp_path)
     captions = coco_document([])

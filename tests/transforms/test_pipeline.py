@@ -10,6 +10,7 @@ from otx.core.errors import UserError
 from otx.core.image_info import ImageInfo
 from otx.core.input_spec import InputSpec
 from otx.tasks.detection.entity import DetDataEntity
+from otx.tasks.keypoint_detection.entity import KeypointDataEntity
 from otx.tasks.multi_class_classification.entity import MultiClassClsDataEntity
 from otx.transforms.pipeline import build_transform
 from otx.transforms.steps import OURS, TORCHVISION
@@ -50,6 +51,28 @@ def test_every_step_on_offer_works(make_sample, class_sample, name) -> None:
             if hasattr(result, "bboxes"):
                 assert len(result.bboxes) == len(result.masks) == len(result.mark)
                 assert result.bboxes.canvas_size == (64, 96)
+
+
+@pytest.mark.parametrize("name", sorted({*OURS, *TORCHVISION} - IMAGE_ONLY))
+def test_every_step_takes_keypoints(name) -> None:
+    """Those that are still labelled lie in the image."""
+    image = tv_tensors.Image(torch.randint(0, 256, (3, 60, 100), dtype=torch.uint8))
+    sample = KeypointDataEntity(
+        image=image,
+        img_info=ImageInfo(height=60, width=100),
+        bboxes=tv_tensors.BoundingBoxes([[10.0, 10, 60, 50], [70, 5, 95, 30]], format="XYXY", canvas_size=(60, 100)),
+        labels=torch.tensor([0, 1]),
+        keypoints=tv_tensors.KeyPoints([[[12.0, 20], [55, 45]], [[72, 6], [94, 29]]], canvas_size=(60, 100)),
+        visible=torch.tensor([[2, 1], [2, 0]]),
+        flip_order=(1, 0),
+    )
+    transform = build_transform([{"name": name, **NEEDED.get(name, {})}], SPEC)
+    for seed in range(5):
+        torch.manual_seed(seed)
+        result = transform(sample, lambda count: [sample] * count)
+        assert result.keypoints.canvas_size == (64, 96)
+        labelled = result.keypoints[result.visible > 0]
+        assert ((labelled >= 0) & (labelled <= torch.tensor([96, 64]))).all()
 
 
 def test_every_step_takes_a_probability(make_sample) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,19 @@ EMPTY_SHARE = 0.08
 """Share of images without any digit."""
 
 
-def write_scenes(root: Path, seed: int, more: Callable[[Placed], dict[str, Any]]) -> None:
+CATEGORIES: Sequence[dict[str, Any]] = [{"id": index, "name": name} for index, name in enumerate(NAMES, start=1)]
+
+
+def write_scenes(
+    root: Path, seed: int, more: Callable[[Placed], dict[str, Any]], categories: Sequence[dict[str, Any]] = CATEGORIES
+) -> None:
     """Write `images/{train,val,test}` and `annotations/instances_{train,val,test}.json`; same seed, same set.
 
     Args:
         root: The folder to write.
         seed: Decides the scenes.
-        more: What the annotation of a digit says beyond its label and its box.
+        more: What the annotation of a digit says beyond its label and its box, or instead of them.
+        categories: In COCO's form; by default a class per digit.
     """
     (root / "annotations").mkdir(parents=True, exist_ok=True)
     for number, (subset, count) in enumerate(IMAGES.items()):
@@ -44,8 +50,7 @@ def write_scenes(root: Path, seed: int, more: Callable[[Placed], dict[str, Any]]
             annotations += [_annotation(index, digit) | more(digit) for digit in digits]
         for index, annotation in enumerate(annotations, start=1):
             annotation["id"] = index
-        categories = [{"id": index, "name": name} for index, name in enumerate(NAMES, start=1)]
-        content = {"images": images, "annotations": annotations, "categories": categories}
+        content = {"images": images, "annotations": annotations, "categories": list(categories)}
         (root / "annotations" / f"instances_{subset}.json").write_text(json.dumps(content))
 
 
