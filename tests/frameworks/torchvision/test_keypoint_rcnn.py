@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision import tv_tensors
 
 from otx.core.image_info import ImageInfo
@@ -42,7 +42,7 @@ def batch() -> KeypointBatchDataEntity:
     points = torch.tensor([[[30.0, 40.0], [50.0, 60.0], [60.0, 70.0]], [[90.0, 20.0], [100.0, 40.0], [110.0, 50.0]]])
     frame = (SIZE, SIZE)
     return KeypointBatchDataEntity(
-        images=torch.randint(0, 256, (2, 3, SIZE, SIZE), dtype=torch.uint8),
+        images=torch.randint(0, 256, (2, 3, SIZE, SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)),
         imgs_info=[ImageInfo(height=SIZE, width=SIZE)] * 2,
         bboxes=[tv_tensors.BoundingBoxes(boxes, format="XYXY", canvas_size=frame)] * 2,
         labels=[torch.tensor([0, 1])] * 2,
@@ -78,9 +78,20 @@ def test_keypoints_that_are_not_labelled_have_no_loss(model, batch) -> None:
     assert model(batch).losses["loss_keypoint"] == 0
 
 
-def test_objects_are_torchvisions_own(model, batch) -> None:
+class Peaks(nn.Module):
+    """Instead of heat maps of random weights, whose peaks are nearly tied: three clear ones in each box."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        cells = torch.arange(56) + 0.5
+        places = torch.tensor([[10.2, 40.0], [30.0, 31.4], [55.0, 3.3]])
+        across, down = ((cells - places[:, axis, None]) ** 2 for axis in (0, 1))
+        return (-(across[:, None, :] + down[:, :, None]) / 4).expand(len(features), -1, -1, -1)
+
+
+def test_objects_are_torchvisions_own(model, batch, monkeypatch) -> None:
     model.eval()
     detector = model.model.detector
+    monkeypatch.setitem(detector.roi_heads._modules, "keypoint_predictor", Peaks())
     detector.roi_heads.score_thresh = 0.0
     # As many candidates as ours on each level, and after suppression.
     detector.rpn._pre_nms_top_n = detector.rpn._post_nms_top_n = {"training": 200, "testing": model.proposals}
@@ -91,9 +102,8 @@ def test_objects_are_torchvisions_own(model, batch) -> None:
         boxes, points = (field[index].as_subclass(Tensor)[:3] for field in (ours.bboxes, ours.keypoints))
         torch.testing.assert_close(boxes, found["boxes"][:3], rtol=1e-3, atol=1e-2)
         assert ours.labels[index][:3].tolist() == (found["labels"][:3] - 1).tolist()
-        # They take the highest cell of the enlarged map, we the middle of those around the highest.
         cells = (boxes[:, None, 2:] - boxes[:, None, :2]) / 56
-        assert ((points - found["keypoints"][:3, :, :2]).abs() <= 5 * cells + 1).float().mean() > 0.7
+        assert ((points - found["keypoints"][:3, :, :2]).abs() <= cells + 0.6).all()  # theirs are in half pixels
 
 
 def test_pooling_is_torchvisions_own(model) -> None:
