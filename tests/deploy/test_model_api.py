@@ -12,6 +12,8 @@ from otx.core.input_spec import InputSpec, ResizeMode
 from otx.core.masks import from_pixels, overlaps
 from otx.deploy.export import export
 from otx.deploy.metadata import sections
+from otx.tasks.anomaly.entity import LABELS, AnomalyDetBatchDataEntity
+from otx.tasks.anomaly.model import OTXAnomalyModel
 from otx.tasks.instance_segmentation.entity import InstanceSegBatchDataEntity
 from otx.tasks.instance_segmentation.model import OTXInstanceSegModel
 
@@ -194,3 +196,47 @@ def test_masks(tmp_path, detector, images_of_squares, name, alone):
     np.testing.assert_array_equal(result.bboxes, found.bboxes[0].detach())
     theirs = [from_pixels(mask) for mask in result.masks]
     assert overlaps(theirs, found.rles[0]).diagonal().min() > 0.93
+
+
+class Redness(OTXAnomalyModel):
+    """How red each pixel is, on a scale of its own."""
+
+    def create_model(self):
+        network = torch.nn.Conv2d(3, 1, 1, bias=False)
+        network.weight.data = torch.tensor([3.0, -1, -1]).view(1, 3, 1, 1)
+        return network
+
+    def customize_inputs(self, batch):
+        return {"input": self.normalize(batch.images)}
+
+    def anomaly_map(self, outputs):
+        return outputs
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("task", ["ANOMALY_CLASSIFICATION", "ANOMALY_SEGMENTATION", "ANOMALY_DETECTION"])
+def test_anomalies(tmp_path, images_of_squares, name, task):
+    model = Redness(LABELS, SPEC)
+    model.task = task
+    model.image_threshold.fill_(4.0)
+    model.pixel_threshold.fill_(3.0)
+    model.normalization_scale.fill_(8.0)
+    images = torch.stack([images_of_squares.images[0], images_of_squares.images[0].clamp(max=120)])
+    batch = AnomalyDetBatchDataEntity(
+        images=images,
+        imgs_info=images_of_squares.imgs_info[:2],
+        labels=torch.zeros(2),
+        masks=torch.zeros(2, *SPEC.size),
+        defects=["", ""],
+    )
+    theirs = opened(export(model, tmp_path / name))
+    records = model.eval()(batch).records(LABELS, 0.5)
+    for index, verdict in enumerate(("Anomalous", "Normal")):
+        result = theirs(picture(batch, index))
+        assert result.pred_label == verdict == records[index]["labels"][0]["label"]
+        assert result.pred_score == pytest.approx(records[index]["labels"][0]["score"], abs=1e-3)
+        np.testing.assert_allclose(result.anomaly_map, records[index]["anomaly_map"], atol=1)
+        np.testing.assert_array_equal(result.pred_mask, records[index]["anomaly_map"] > 127)
+        if task == "ANOMALY_DETECTION":
+            boxes = [entry["bbox"] for entry in records[index]["objects"]]
+            assert sorted(result.pred_boxes.tolist()) == sorted(boxes)

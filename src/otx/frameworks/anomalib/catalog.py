@@ -14,6 +14,7 @@ from otx.core.input_spec import InputSpec
 from otx.core.task import OTXTaskType
 
 TASKS = (OTXTaskType.ANOMALY_CLASSIFICATION, OTXTaskType.ANOMALY_DETECTION, OTXTaskType.ANOMALY_SEGMENTATION)
+SQUARE = InputSpec(height=256, width=256)
 LAYERS = ["layer1", "layer2", "layer3"]
 RESNET18 = Weights(hub="timm/resnet18.a1_in1k", licence="Apache-2.0", trained_on="ImageNet-1k", labels=1000)
 
@@ -27,7 +28,7 @@ def _rows(
     arch: str = "resnet18",
     part: str = "",
     recipe: str = "",
-    size: int = 256,
+    input_spec: InputSpec = SQUARE,
 ) -> tuple[ModelRow, ...]:
     return tuple(
         ModelRow(
@@ -36,7 +37,7 @@ def _rows(
             adapter=f"otx.frameworks.anomalib.{adapter}",
             arch=arch,
             options=options,
-            input_spec=InputSpec(height=size, width=size),
+            input_spec=input_spec,
             parameters=parameters,
             weights=replace(RESNET18, part=part) if part else None,
             recipe=recipe,
@@ -61,7 +62,7 @@ ROWS = (
     *_rows(
         "padim_random",
         "memory:Padim",
-        0,
+        681_152,
         {"layers": LAYERS[:2], "features": 100, "random": True},
         recipe="anomaly/fitted",
     ),
@@ -75,5 +76,15 @@ ROWS = (
     ),
     *_rows(
         "stfpm_resnet18", "student_teacher:Stfpm", 5_565_568, {"layers": LAYERS}, part="teacher_model.feature_extractor"
+    ),
+    # Its autoencoder is made for this size, and the network normalises by itself.
+    *_rows(
+        "efficient_ad_small",
+        "student_teacher:EfficientAd",
+        8_058_628,
+        {},
+        arch="efficient_ad_small",
+        recipe="anomaly/efficient_ad",
+        input_spec=InputSpec(height=256, width=256, mean=(0.0,) * 3, std=(1.0,) * 3, multiple_of=0),
     ),
 )

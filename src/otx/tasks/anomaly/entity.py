@@ -151,7 +151,7 @@ def boxes_of(mask_HW: Tensor, heat_HW: Tensor | None = None) -> tuple[Tensor, Te
     count, parts, stats, _ = cv2.connectedComponentsWithStats(mask)
     corners = stats[1:, : cv2.CC_STAT_AREA].astype(np.float32)
     corners[:, 2:] += corners[:, :2]
-    values = mask if heat_HW is None else heat_HW.cpu().numpy()
+    values = mask if heat_HW is None else heat_HW.detach().cpu().numpy()
     peaks = torch.tensor([float(values[parts == part].max()) for part in range(1, count)])
     order = peaks.argsort(descending=True, stable=True)
     return torch.from_numpy(corners)[order], peaks[order]
@@ -167,7 +167,7 @@ def _objects(boxes: Tensor, labels: LabelInfo, scores: Tensor | None = None) -> 
 
 
 def _record(info: ImageInfo, labels: list[dict[str, Any]], map_HW: Tensor) -> dict[str, Any]:
-    heat = _in_original(map_HW.float().numpy(), info)
+    heat = _in_original(map_HW.detach().float().numpy(), info)
     return {"image": info.path, "width": info.width, "height": info.height, "labels": labels, "anomaly_map": heat}
 
 
