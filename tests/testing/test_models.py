@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from otx.core.catalog import ModelRow
+from otx.core.entity import OTXBatchLossEntity
 from otx.core.input_spec import InputSpec
 from otx.core.task import OTXTaskType
 from otx.frameworks import catalog
@@ -125,6 +126,41 @@ class Frozen(Sound):
         return {"logits": outputs if self.training else torch.tensor(outputs.tolist())}
 
 
+class Fitted(Sound):
+    """Remembers the mean of each label's images of an epoch."""
+
+    def create_model(self) -> nn.Module:
+        self.seen: list[tuple[Tensor, Tensor]] = []
+        return super().create_model().requires_grad_(requires_grad=False)
+
+    def customize_outputs(self, outputs: Any, batch: Any) -> Any:
+        if not self.training:
+            return super().customize_outputs(outputs, batch)
+        self.seen.append((batch.images.float().mean(dim=(1, 2, 3)), batch.labels))
+        return OTXBatchLossEntity({})
+
+    def finish_epoch(self) -> None:
+        for values, labels in self.seen:
+            self.model[2].bias += torch.zeros_like(self.model[2].bias).index_add(0, labels, values)
+        self.seen.clear()
+
+
+class Anew(Fitted):
+    def finish_epoch(self) -> None:
+        self.model[2].bias.zero_()
+        super().finish_epoch()
+
+
+class Idle(Fitted):
+    def finish_epoch(self) -> None:
+        self.seen.clear()
+
+
+class Silent(Sound):
+    def customize_outputs(self, outputs: Any, batch: Any) -> Any:
+        return OTXBatchLossEntity({}) if self.training else super().customize_outputs(outputs, batch)
+
+
 def row_of(adapter: type[OTXMultiClassClsModel], **changes: Any) -> ModelRow:
     row = ModelRow(
         name=f"mine/{adapter.__name__}",
@@ -156,6 +192,10 @@ def test_a_sound_model_passes() -> None:
     check_model(row_of(Sound))
 
 
+def test_a_sound_model_that_is_fitted_passes() -> None:
+    check_model(row_of(Anew), quantize=False)
+
+
 @pytest.mark.parametrize(
     ("adapter", "message"),
     [
@@ -168,6 +208,9 @@ def test_a_sound_model_passes() -> None:
         (Tied, "state_round_trip: expected a state dict without tensors that share memory"),
         (Mislabelled, "label_transfer: expected everything but two new labels to be taken over"),
         (Frozen, "export_flag: the row says exportable"),
+        (Fitted, "is_fitted: expected the same state after the same epoch"),
+        (Idle, "is_fitted: expected finish_epoch to fit the model"),
+        (Silent, "typed_losses: expected the total loss to depend on trainable parameters"),
         (Colourful, "rgb_only_flag: expected the row to take five channels, or to say rgb_only"),
     ],
 )

@@ -78,6 +78,7 @@ def test_one_epoch_is_enough_and_its_buffers_are_in_the_checkpoint(tmp_path: Pat
     twin = Rememberer(LABELS, SPEC)
     load_model(result.best_path, twin)
     assert torch.equal(twin.model.colours, model.model.colours)
+    assert "epoch 1/1  accuracy 1.0000  " in (tmp_path / "train.log").read_text()
     assert (tmp_path / "metrics.csv").read_text().splitlines()[1].startswith("1,0")
 
 

@@ -60,8 +60,8 @@ def check_model(row: ModelRow, *, size: tuple[int, int] | None = None, steps: in
         if check is quantize_flag and not quantize:
             continue
         try:
-            if check is learns:
-                learns(subject, steps)
+            if check is loss_falls:
+                loss_falls(subject, steps)
             else:
                 check(subject)
         except ContractError as error:
@@ -84,16 +84,10 @@ def typed_losses(subject: Subject) -> None:
     )
 
 
-def learns(subject: Subject, steps: int = 40) -> None:
-    """Training changes the model: its loss falls, or it is fitted to what it has seen."""
-    if is_trained(subject.model):
-        loss_falls(subject, steps)
-    else:
-        is_fitted(subject)
-
-
 def is_fitted(subject: Subject) -> None:
-    """An epoch of one batch fits the model to it: the same batch gives the same state again, another one another."""
+    """A model without trainable parameters is fitted by an epoch: the same state after the same one, else another."""
+    if is_trained(subject.model):
+        return
     states = []
     for samples in (subject.samples, subject.samples[:-1], subject.samples):
         torch.manual_seed(0)
@@ -110,6 +104,8 @@ def is_fitted(subject: Subject) -> None:
 
 def loss_falls(subject: Subject, steps: int = 40) -> None:
     """AdamW on one repeated batch brings the total down by a tenth."""
+    if not is_trained(subject.model):
+        return
     torch.manual_seed(0)
     optimizer = torch.optim.AdamW(subject.model.parameters(), lr=1e-3)
     totals: list[float] = []
@@ -280,7 +276,8 @@ def label_transfer(subject: Subject) -> None:
 
 CHECKS: tuple[Callable[[Subject], None], ...] = (
     typed_losses,
-    learns,
+    loss_falls,
+    is_fitted,
     typed_predictions,
     batch_of_one,
     empty_image,

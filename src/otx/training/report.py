@@ -53,8 +53,10 @@ class EpochReport:
         """One line for people: the watched metric first, then a few others."""
         names = sorted(self.metrics, key=lambda name: name != monitor)[:shown]
         values = "".join(f"  {name} {self.metrics[name]:.4f}" for name in names)
+        # A model that is fitted has neither.
+        loss, lr = (f"  loss {self.loss:.4f}", f"  lr {self.lr:.2e}") if self.losses else ("", "")
         return (
-            f"epoch {self.epoch}/{self.max_epochs}  loss {self.loss:.4f}{values}  lr {self.lr:.2e}  "
+            f"epoch {self.epoch}/{self.max_epochs}{loss}{values}{lr}  "
             f"{self.images_per_second:.1f} img/s  {self.seconds:.1f} s{'  best' if self.is_best else ''}"
         )
 
