@@ -6,6 +6,9 @@ import numpy as np
 import openvino as ov
 import pytest
 import torch
+from tests.deploy.conftest import COLOURS, ColourNet
+from tests.tasks.hierarchical_classification.trees import TREE
+from torch import nn
 
 from otx.core.image_info import ImageInfo
 from otx.core.input_spec import InputSpec, ResizeMode
@@ -14,8 +17,10 @@ from otx.deploy.export import export
 from otx.deploy.metadata import sections
 from otx.tasks.anomaly.entity import LABELS, AnomalyDetBatchDataEntity
 from otx.tasks.anomaly.model import OTXAnomalyModel
+from otx.tasks.hierarchical_classification.model import OTXHLabelClsModel
 from otx.tasks.instance_segmentation.entity import InstanceSegBatchDataEntity
 from otx.tasks.instance_segmentation.model import OTXInstanceSegModel
+from otx.tasks.multi_label_classification.model import OTXMultiLabelClsModel
 
 pytest.importorskip("model_api")
 
@@ -58,6 +63,60 @@ def test_classification_scores(tmp_path, classifier, images_of_colours, name):
         assert result.top_labels[0].id == int(ours.labels[index])
         assert result.top_labels[0].confidence == pytest.approx(ours.scores[index].max().item(), abs=1e-3)
         np.testing.assert_allclose(result.raw_scores, ours.scores[index].detach().numpy(), atol=1e-3)
+
+
+class Dominant:
+    """Names colours by their share; mixed with the model base of a task."""
+
+    def create_model(self):
+        return (
+            ColourNet(3)
+            if len(self.label_info) == 3
+            else nn.Sequential(ColourNet(3), nn.Linear(3, len(self.label_info)))
+        )
+
+    def customize_inputs(self, batch):
+        return {"x" if len(self.label_info) == 3 else "input": self.normalize(batch.images)}
+
+
+class ColoursPresent(Dominant, OTXMultiLabelClsModel):
+    pass
+
+
+class ColourTree(Dominant, OTXHLabelClsModel):
+    pass
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_several_labels_each_from_its_own_threshold_on(tmp_path, images_of_colours, name):
+    model = ColoursPresent(COLOURS, SPEC).eval()
+    model.thresholds.copy_(torch.tensor([0.3, 0.7, 0.05]))
+    theirs = opened(export(model, tmp_path / name))
+    batch = model.without_truth(images_of_colours.images)
+    batch.imgs_info = images_of_colours.imgs_info
+    records = model(batch).records(model.label_info, model.threshold)
+    assert len({len(record["labels"]) for record in records}) > 1
+    for index, record in enumerate(records):
+        result = theirs(picture(images_of_colours, index))
+        ours = {"_".join(entry["label"].split()): entry["score"] for entry in record["labels"]}
+        assert {label.name: label.confidence for label in result.top_labels} == pytest.approx(ours, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_paths_through_a_tree(tmp_path, images_of_colours, name):
+    torch.manual_seed(0)
+    model = ColourTree(TREE, SPEC).eval()
+    torch.nn.init.normal_(model.model[1].weight)
+    theirs = opened(export(model, tmp_path / name))
+    batch = model.without_truth(images_of_colours.images)
+    batch.imgs_info = images_of_colours.imgs_info
+    records = model(batch).records(TREE, 0.0)
+    assert len({tuple(entry["label"] for entry in record["labels"]) for record in records}) > 1
+    for index, record in enumerate(records):
+        result = theirs(picture(images_of_colours, index))
+        ours = {entry["label"]: entry["score"] for entry in record["labels"]}
+        assert {label.name: label.confidence for label in result.top_labels} == pytest.approx(ours, abs=1e-3)
+        assert all(TREE.names[label.id] == label.name for label in result.top_labels)
 
 
 def assert_same_detections(result, ours, tolerance):

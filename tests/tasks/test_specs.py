@@ -37,6 +37,9 @@ MADE_FOR = {
     OTXTaskType.ACTION_CLASSIFICATION: Evidence(
         format="kinetics", items=5, annotations={"label": 5}, max_image_labels=1, videos=5
     ),
+    OTXTaskType.H_LABEL_CLS: Evidence(
+        format="datumaro", items=5, annotations={"label": 5}, max_image_labels=1, label_groups=(2, 2, 2), parents=4
+    ),
     OTXTaskType.MULTI_LABEL_CLS: Evidence(format="csv", items=5, annotations={"label": 9}, max_image_labels=3),
     OTXTaskType.ANOMALY_CLASSIFICATION: Evidence(format="mvtec", items=5, annotations={"label": 5}, max_image_labels=1),
     OTXTaskType.ANOMALY_SEGMENTATION: Evidence(
@@ -75,6 +78,11 @@ NOT_MADE_FOR = {
     OTXTaskType.ACTION_CLASSIFICATION: [
         Evidence(format="imagenet", items=5, annotations={"label": 5}, max_image_labels=1),
         Evidence(format="kinetics", items=5, annotations={"label": 9}, max_image_labels=2, videos=5),
+    ],
+    OTXTaskType.H_LABEL_CLS: [
+        Evidence(format="datumaro", items=5, annotations={"label": 5}, max_image_labels=1, label_groups=(3,)),
+        Evidence(format="datumaro", items=5, annotations={"label": 9}, max_image_labels=2, label_groups=(1, 1)),
+        Evidence(format="datumaro", items=5, annotations={"label": 5, "bbox": 3}, max_image_labels=1, parents=2),
     ],
     OTXTaskType.MULTI_LABEL_CLS: [
         Evidence(format="coco", items=5, annotations={"bbox": 9}),

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from otx.core.evidence import Claim, Evidence
+from otx.core.label_info import LabelInfo
 from otx.core.refs import resolve
 
 
@@ -60,6 +61,7 @@ class TaskSpec:
             empty where it has none for the task.
         model_api: What else that package has to be told, by its own keys, for example `{"multilabel": "True"}`; a
             decode setting is named in braces.
+        model_api_labels: What it has to be told of the labels beyond their names, by its own keys.
         model_api_background: That package counts the labels of this type from 1, behind a background of its own.
         default_model: Catalog row to train when its pretrained weights can be had.
         default_model_from_scratch: Catalog row that learns from random weights on little data.
@@ -86,6 +88,7 @@ class TaskSpec:
     formats: tuple[str, ...]
     model_api_type: str
     model_api: Mapping[str, str] = field(default_factory=dict, hash=False)
+    model_api_labels: Callable[[LabelInfo], Mapping[str, str]] | None = field(default=None, repr=False)
     model_api_background: bool = False
     default_model: str
     default_model_from_scratch: str

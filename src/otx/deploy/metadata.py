@@ -61,6 +61,8 @@ def _model_api(info: ExportInfo) -> dict[str, str]:
         keys["iou_threshold"] = repr(overlap if overlap is not None else 1.0)
     if "max_detections" in info.decode:
         keys["nms_max_predictions"] = str(info.decode["max_detections"])
+    if spec.model_api_labels is not None:
+        keys |= spec.model_api_labels(info.labels)
     return keys | {key: value.format(**info.decode) for key, value in spec.model_api.items()}
 
 

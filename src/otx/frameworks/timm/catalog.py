@@ -26,6 +26,7 @@ SPDX = {"apache-2.0": "Apache-2.0", "mit": "MIT", "bsd-3-clause": "BSD-3-Clause"
 TASKS: dict[str, tuple[str, bool]] = {
     OTXTaskType.MULTI_CLASS_CLS: ("TimmClassifier", False),
     OTXTaskType.MULTI_LABEL_CLS: ("TimmMultiLabelClassifier", True),
+    OTXTaskType.H_LABEL_CLS: ("TimmHierarchicalClassifier", False),
 }
 """What the same networks serve: the adapter, and whether it has to see the whole image."""
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from otx.core.entity import OTXBatchDataEntity
 from otx.core.errors import UserError
 from otx.core.model import OTXModel
+from otx.tasks.hierarchical_classification.model import OTXHLabelClsModel
 from otx.tasks.multi_class_classification.model import OTXMultiClassClsModel
 from otx.tasks.multi_label_classification.model import OTXMultiLabelClsModel
 
@@ -69,6 +70,10 @@ class TimmClassifier(TimmNetwork, OTXMultiClassClsModel):
 
 class TimmMultiLabelClassifier(TimmNetwork, OTXMultiLabelClsModel):
     """Any number of labels per image."""
+
+
+class TimmHierarchicalClassifier(TimmNetwork, OTXHLabelClsModel):
+    """Paths through a tree of labels."""
 
 
 def _facts(arch: str) -> PretrainedCfg:

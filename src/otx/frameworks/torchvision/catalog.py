@@ -14,6 +14,7 @@ from otx.frameworks.torchvision import instance_segmentation_rows, keypoint_rows
 CLASSIFICATIONS: dict[str, tuple[str, bool]] = {
     OTXTaskType.MULTI_CLASS_CLS: ("TorchvisionClassifier", False),
     OTXTaskType.MULTI_LABEL_CLS: ("TorchvisionMultiLabelClassifier", True),
+    OTXTaskType.H_LABEL_CLS: ("TorchvisionHierarchicalClassifier", False),
 }
 """What the same networks serve: the adapter, and whether it has to see the whole image."""
 HALF = (0.5, 0.5, 0.5)

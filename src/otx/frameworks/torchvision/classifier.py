@@ -11,6 +11,7 @@ from torchvision.models import get_model
 
 from otx.core.entity import OTXBatchDataEntity
 from otx.core.model import OTXModel
+from otx.tasks.hierarchical_classification.model import OTXHLabelClsModel
 from otx.tasks.multi_class_classification.model import OTXMultiClassClsModel
 from otx.tasks.multi_label_classification.model import OTXMultiLabelClsModel
 
@@ -40,3 +41,7 @@ class TorchvisionClassifier(TorchvisionNetwork, OTXMultiClassClsModel):
 
 class TorchvisionMultiLabelClassifier(TorchvisionNetwork, OTXMultiLabelClsModel):
     """Any number of labels per image."""
+
+
+class TorchvisionHierarchicalClassifier(TorchvisionNetwork, OTXHLabelClsModel):
+    """Paths through a tree of labels."""

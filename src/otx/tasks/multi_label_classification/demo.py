@@ -10,11 +10,11 @@ from PIL import Image
 
 from otx.data.digits import NAMES, Glyph, Subset, handwriting, noisy_ground, paste, scaled, to_image
 
-SIDE = 48
+SIDE = 32
 IMAGES: dict[Subset, int] = {"train": 1200, "val": 150, "test": 250}
-HEIGHTS = (20, 24)
+HEIGHTS = (14, 16)
 """The least and the greatest height of a digit in pixels, with a margin of about a tenth on each side."""
-PLACES = ((0, 0), (24, 0), (0, 24), (24, 24))
+PLACES = ((0, 0), (16, 0), (0, 16), (16, 16))
 """Left and top of the quarters of an image, each of which holds a digit or none."""
 SHARES = (0.06, 0.44, 0.34, 0.13, 0.03)
 """Of images with 0, 1, 2, ... digits."""
