@@ -19,7 +19,7 @@ from otx.testing.models import ContractError, check_model
 
 QUICK = {
     "anomalib/padim_random": (64, 64),
-    "smp/unet_resnet18_slim": (64, 64),
+    "smp/fpn_resnet18_slim": (64, 64),
     "timm/mobilenetv4_conv_small": (64, 64),
     "torchvision/fcos_resnet18_slim": (96, 96),
     "torchvision/keypointrcnn_resnet18_slim": (96, 96),

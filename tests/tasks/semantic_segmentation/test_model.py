@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torchvision import tv_tensors
 
 from otx.core.entity import OTXBatchLossEntity
@@ -89,6 +90,18 @@ def test_a_batch_of_which_nothing_is_known_has_finite_losses() -> None:
     assert float(losses.total.detach()) == pytest.approx(1.0)  # Dice of nothing
     torch.autograd.backward(losses.total)
     assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters())
+
+
+def test_a_rare_class_weighs_more_than_its_share() -> None:
+    """4 of 100 pixels are light: the weights are sqrt(96) and sqrt(4) in place of 96 and 4."""
+    model = brightness().train()
+    mask = torch.zeros(10, 10)
+    mask[:2, :2] = 1
+    logits = torch.zeros(1, 2, 10, 10)
+    logits[:, 0] = 2.0  # everything is taken for dark
+    dark, light = (float(F.softplus(torch.tensor(gap))) for gap in (-2.0, 2.0))
+    expected = (96**0.5 * dark + 4**0.5 * light) / (96**0.5 + 4**0.5)
+    assert float(model.losses(logits, batch_of(mask))["cross_entropy"]) == pytest.approx(expected, rel=1e-5)
 
 
 def test_dice_is_that_of_its_definition() -> None:

@@ -44,13 +44,19 @@ def _imagenet(hub: str) -> Weights:
 
 
 ROWS = (
-    # Learns from random weights on some hundred images in minutes: all channels of the ResNet are halved.
+    # Learns from random weights on some hundred images in minutes: all channels of the ResNet are halved. A U-Net finds
+    # outlines as quickly, but takes twice the steps to tell classes apart.
     _row(
-        "unet_resnet18_slim",
-        "unet",
-        3_667_045,
+        "fpn_resnet18_slim",
+        "fpn",
+        3_195_477,
         None,
-        {"encoder_name": "tu-resnet18", "channels": [32, 64, 128, 256], "decoder_channels": [128, 64, 48, 32, 16]},
+        {
+            "encoder_name": "tu-resnet18",
+            "channels": [32, 64, 128, 256],
+            "decoder_pyramid_channels": 96,
+            "decoder_segmentation_channels": 64,
+        },
         size=384,
     ),
     _row(

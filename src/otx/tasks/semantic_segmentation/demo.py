@@ -11,10 +11,10 @@ from PIL import Image
 from otx.data.digits import NAMES, VISIBLE, Glyph, Subset, handwriting, noisy_ground, paste, scaled, to_image
 
 SIDE = 128
-IMAGES: dict[Subset, int] = {"train": 240, "val": 40, "test": 60}
-HEIGHTS = (36, 72)
+IMAGES: dict[Subset, int] = {"train": 300, "val": 60, "test": 80}
+HEIGHTS = (32, 56)
 """The least and the greatest height of a digit in pixels, with a margin of about a tenth on each side."""
-MOST_DIGITS = 4
+MOST_DIGITS = 6
 BACKGROUND = len(NAMES)
 
 

@@ -28,12 +28,19 @@ class OTXSegmentationModel(OTXModel[SegBatchDataEntity, SegBatchPredEntity]):
     task = OTXTaskType.SEMANTIC_SEGMENTATION
 
     def losses(self, outputs: Any, batch: SegBatchDataEntity) -> dict[str, Tensor]:  # noqa: ANN401
-        """Cross-entropy and Dice of what the network returned in training mode; ignored pixels count in neither."""
+        """Cross-entropy and Dice of what the network returned in training mode; ignored pixels count in neither.
+
+        In the cross-entropy a class weighs as the square root of its share of the batch's pixels, and not as the share:
+        otherwise nothing but the largest is learned at first.
+        """
         logits = self.raw_outputs(outputs, batch.images)["logits"].float()
         truth = torch.stack([mask.as_subclass(Tensor) for mask in batch.masks]).long()
         known = truth != IGNORED
-        cross_entropy = F.cross_entropy(logits, truth, ignore_index=IGNORED, reduction="sum")
-        return {"cross_entropy": cross_entropy / known.sum().clamp_min(1), "dice": dice_loss(logits, truth, known)}
+        counts_C = torch.bincount(truth[known], minlength=logits.shape[1])
+        weights_C = counts_C.clamp_min(1).float().rsqrt()
+        summed = F.cross_entropy(logits, truth, weight=weights_C, ignore_index=IGNORED, reduction="sum")
+        cross_entropy = summed / (weights_C * counts_C).sum().clamp_min(1e-6)
+        return {"cross_entropy": cross_entropy, "dice": dice_loss(logits, truth, known)}
 
     def raw_outputs(self, outputs: Any, images: Tensor) -> dict[str, Tensor]:  # noqa: ANN401
         """What the network returned as the named tensors that `decode` reads; must trace.

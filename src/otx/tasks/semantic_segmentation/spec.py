@@ -36,7 +36,7 @@ SPECS = (
         formats=("mask_folders", "cityscapes", "voc_segmentation", "coco"),
         model_api_type="Segmentation",
         default_model="smp/unet_mobilenetv4_conv_small",
-        default_model_from_scratch="smp/unet_resnet18_slim",
+        default_model_from_scratch="smp/fpn_resnet18_slim",
         demo=f"{_HERE}.demo:write_demo",
     ),
 )
