@@ -230,5 +230,7 @@ def test_flags_are_true_both_ways() -> None:
     with pytest.raises(ContractError, match="the row says explainable, but"):
         check_model(row_of(Sound, explainable=True), steps=12, quantize=False)
     check_model(row_of(Colourful, rgb_only=True))
+    with pytest.raises(ContractError, match="the row says tileable, but its task or its resize rule"):
+        check_model(row_of(Sound, tileable=True), steps=12)
     with pytest.raises(ContractError, match="the row says rgb_only, but five channels work"):
         check_model(row_of(Sound, rgb_only=True), steps=12)

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from otx.core.tiles import Window
+
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -139,6 +141,19 @@ def paste(mask_hw: Floats, box: Sequence[float], size: tuple[int, int]) -> Rle:
         borderMode=cv2.BORDER_REPLICATE,
     )
     return _runs_of_window(window >= 0.5, left, top, size)
+
+
+def cropped(rle: Rle, window: Window) -> Rle | None:
+    """The part of a mask that lies in a window, as the mask of an image of its own; None if there is none."""
+    top, left, height, width = window
+    inside = to_pixels([rle], (rle["size"][0], rle["size"][1]))[0][top : top + height, left : left + width]
+    return from_pixels(inside) if inside.any() else None
+
+
+def moved(rle: Rle, left: int, top: int, size: tuple[int, int]) -> Rle:
+    """The mask of a part of an image as a mask of the image, whose height and width are given."""
+    inside = to_pixels([rle], (rle["size"][0], rle["size"][1]))[0]
+    return _runs_of_window(inside > 0, left, top, size)
 
 
 def _inner_pixels(box: Sequence[float], size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -213,12 +213,12 @@ def tileable_flag(subject: Subject) -> None:
     _expect(subject.row.tileable or not can, "the row says not tileable, but its task merges tiles: set tileable=True")
     if not can:
         return
-    batch = replace(subject.batch, imgs_info=[replace(info, path="tile") for info in subject.batch.imgs_info])
-    tiles = _predict(subject, batch)
-    infos = tiles.imgs_info
-    windows = [Window(0, number * infos[0].width // 2, info.height, info.width) for number, info in enumerate(infos)]
-    whole = ImageInfo(path="whole", height=infos[0].height, width=windows[-1].left + infos[-1].width)
-    merged = subject.spec.load("merge")([tiles.pick([number]) for number in range(len(infos))], windows, whole)
+    tile = _predict(subject, subject.batch).pick([0])
+    height, width = tile.imgs_info[0].height, tile.imgs_info[0].width
+    whole = ImageInfo(path="whole", height=height, width=width + width // 2)
+    merged = subject.spec.load("merge")(
+        [tile, tile], [Window(0, 0, height, width), Window(0, width // 2, height, width)], whole
+    )
     records = merged.records(subject.model.label_info, 0.0)
     _expect(
         merged.imgs_info == [whole] and (records[0]["height"], records[0]["width"]) == (whole.height, whole.width),

@@ -35,6 +35,7 @@ def _row(
         licence="MIT",
         weights=weights,
         package="segmentation_models_pytorch",
+        tileable=True,
         extra="smp",
     )
 

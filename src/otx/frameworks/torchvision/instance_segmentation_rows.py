@@ -26,6 +26,7 @@ def _row(
         if weights
         else None,
         package="torchvision",
+        tileable=True,
     )
 
 

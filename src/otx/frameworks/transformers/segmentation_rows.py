@@ -23,6 +23,7 @@ def _segformer(size: str, parameters: int, options: dict[str, Any]) -> ModelRow:
         parameters=parameters,
         recipe="semantic_segmentation/transformer",
         package="transformers",
+        tileable=True,
         extra="transformers",
     )
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
-from otx.core.tiles import Window
+from otx.core.tiles import Window, cut_boxes, sides_of
 from otx.data.reader import label_names
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 MIN_SIDE = 1.0
 """Boxes with a side shorter than this many pixels, after clipping, are dropped."""
-MIN_SHOWN = 0.4
-"""Objects of which a smaller share lies in a tile are not to be found there: a neighbour shows more of them."""
 CLIP_TOLERANCE = 0.01
 """Boxes that stick out by no more pixels than this are clipped without a word: text formats round."""
 _OUTLINE_KINDS = ("polygon", "mask", "rotated_bbox", "ellipse")
@@ -76,17 +74,12 @@ class DetectionReader:
 
     def cut(self, annotation: DetAnnotation, window: Window) -> DetAnnotation:
         """The boxes of a tile, clipped to it; those of which it shows too little are left out."""
-        boxes = annotation.boxes - np.array([window.left, window.top] * 2, np.float32)
-        shown = boxes.clip(0, np.array([window.width, window.height] * 2, np.float32))
-        sides = shown[:, 2:] - shown[:, :2]
-        kept = sides.prod(axis=1) >= MIN_SHOWN * (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-        kept &= (sides >= MIN_SIDE).all(axis=1)
-        return DetAnnotation(shown[kept], annotation.labels[kept])
+        boxes, kept = cut_boxes(annotation.boxes, window)
+        return DetAnnotation(boxes[kept], annotation.labels[kept])
 
     def object_sides(self, annotation: DetAnnotation) -> npt.NDArray[np.float32]:
         """Square root of each box's area."""
-        sides: npt.NDArray[np.float32] = np.sqrt((annotation.boxes[:, 2:] - annotation.boxes[:, :2]).prod(axis=1))
-        return sides
+        return sides_of(annotation.boxes)
 
     def entity(self, image: tv_tensors.Image, info: ImageInfo, annotation: DetAnnotation) -> DetDataEntity:
         """The sample that the transforms and the model get."""

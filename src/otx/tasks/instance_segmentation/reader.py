@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
-from otx.core.masks import Rle, boxes_of, from_pixels, from_polygons, from_runs, to_pixels, union
+from otx.core.masks import Rle, boxes_of, cropped, from_pixels, from_polygons, from_runs, to_pixels, union
+from otx.core.tiles import Window, cut_boxes, sides_of
 from otx.data.reader import label_names
 
 if TYPE_CHECKING:
@@ -82,6 +83,19 @@ class InstanceSegReader:
     def label_ids(self, annotation: InstanceSegAnnotation) -> Sequence[int]:
         """Class index of each object."""
         return [int(label) for label in annotation.labels]
+
+    def cut(self, annotation: InstanceSegAnnotation, window: Window) -> InstanceSegAnnotation:
+        """The objects of a tile, cut to it; those of which it shows too little are left out."""
+        boxes, kept = cut_boxes(annotation.boxes, window)
+        rles = [cropped(rle, window) if keep else None for rle, keep in zip(annotation.rles, kept, strict=True)]
+        shown = [index for index, rle in enumerate(rles) if rle is not None]
+        return InstanceSegAnnotation(
+            boxes[shown], annotation.labels[shown], tuple(rle for rle in rles if rle is not None)
+        )
+
+    def object_sides(self, annotation: InstanceSegAnnotation) -> npt.NDArray[np.float32]:
+        """Square root of the area of each box."""
+        return sides_of(annotation.boxes)
 
     def entity(
         self, image: tv_tensors.Image, info: ImageInfo, annotation: InstanceSegAnnotation

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.core.rotated_boxes import around
+from otx.core.tiles import Window, cut_boxes, sides_of
 from otx.data.reader import label_names
 
 if TYPE_CHECKING:
@@ -75,6 +76,16 @@ class RotatedDetReader:
         """Class index of each box."""
         return [int(label) for label in annotation.labels]
 
+    def cut(self, annotation: RotatedDetAnnotation, window: Window) -> RotatedDetAnnotation:
+        """The boxes of a tile, whole; those of which it shows too little are left out."""
+        _, kept = cut_boxes(_upright(annotation), window)
+        moved = annotation.corners[kept] - np.array([window.left, window.top], np.float32)
+        return RotatedDetAnnotation(moved, annotation.labels[kept])
+
+    def object_sides(self, annotation: RotatedDetAnnotation) -> npt.NDArray[np.float32]:
+        """Square root of the area of each upright box."""
+        return sides_of(_upright(annotation))
+
     def entity(
         self, image: tv_tensors.Image, info: ImageInfo, annotation: RotatedDetAnnotation
     ) -> RotatedDetDataEntity:
@@ -95,6 +106,13 @@ class RotatedDetReader:
             corners=tv_tensors.KeyPoints(corners, canvas_size=size),
             labels=torch.tensor(annotation.labels),
         )
+
+
+def _upright(annotation: RotatedDetAnnotation) -> npt.NDArray[np.float32]:
+    boxes: npt.NDArray[np.float32] = np.concatenate(
+        [annotation.corners.min(axis=1), annotation.corners.max(axis=1)], axis=1
+    )
+    return boxes
 
 
 def _objects(annotations: Sequence[Any], report: Callable[[str], None]) -> list[list[Any]]:

@@ -31,6 +31,7 @@ SPECS = (
         model=f"{_HERE}.model:OTXRotatedDetModel",
         metric=f"{_HERE}.metric:RotatedDetMetric",
         decode=f"{_HERE}.decode:decode",
+        merge=f"{_HERE}.merge:merge",
         draw=f"{_HERE}.draw:draw",
         claim=claim,
         recipe="rotated_detection",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,8 @@ import numpy.typing as npt
 from otx.core.errors import UserError
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
-from otx.core.masks import IGNORED, decode_rle, encode_rle, fill_polygons
+from otx.core.masks import IGNORED, cropped, decode_rle, encode_rle, fill_polygons, from_json, to_json
+from otx.core.tiles import Window
 from otx.data.reader import label_names
 
 if TYPE_CHECKING:
@@ -116,6 +118,16 @@ class SegmentationReader:
         """The classes that are somewhere in the image, each once."""
         return annotation.present
 
+    def cut(self, annotation: SegAnnotation, window: Window) -> SegAnnotation:
+        """What the pixels of a tile show; nothing is decoded yet."""
+        maps = tuple(one._replace(read=partial(_part, one.read, window)) for one in annotation.maps)
+        shapes = tuple(cut for shape in annotation.shapes if (cut := _cut_shape(shape, window)) is not None)
+        return annotation._replace(maps=maps, shapes=shapes)
+
+    def object_sides(self, annotation: SegAnnotation) -> npt.NDArray[np.float32]:
+        """None: pixels belong to no object."""
+        return np.zeros(0, np.float32)
+
     def entity(self, image: tv_tensors.Image, info: ImageInfo, annotation: SegAnnotation) -> SegDataEntity:
         """The sample that the transforms and the model get."""
         import torch
@@ -160,6 +172,22 @@ def _paint_map(pixels: npt.NDArray[np.uint8], one: ClassMap) -> None:
     place = np.searchsorted(values, found).clip(max=len(values) - 1)
     known = values[place] == found
     pixels[known] = np.array(one.labels, dtype=np.uint8)[place[known]]
+
+
+def _part(read: Callable[[], Pixels], window: Window) -> Pixels:
+    top, left, height, width = window
+    return read()[top : top + height, left : left + width]
+
+
+def _cut_shape(shape: Shape, window: Window) -> Shape | None:
+    """The outline of an object in pixels of a tile; None if it lies elsewhere."""
+    if shape.rle:
+        rle = cropped(from_json(shape.rle), window)
+        return shape._replace(rle=to_json(rle)) if rle is not None else None
+    moved = [(part.reshape(-1, 2) - (window.left, window.top)).astype(np.float32) for part in shape.polygons]
+    corners = np.concatenate(moved)
+    inside = (corners.max(axis=0) > 0).all() and (corners.min(axis=0) < (window.width, window.height)).all()
+    return shape._replace(polygons=tuple(part.ravel() for part in moved)) if inside else None
 
 
 def _shapes(entries: Sequence[Any], size: tuple[int, int], report: Callable[[str], None]) -> tuple[Shape, ...]:

@@ -1,0 +1,40 @@
+"""Rotated boxes on the tiles of an image -> rotated boxes on the image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torchvision import tv_tensors
+
+from otx.core.image_info import ImageInfo
+from otx.core.merging import merge_objects
+from otx.core.tiles import Window
+from otx.tasks.rotated_detection.entity import RotatedDetBatchPredEntity
+
+
+def merge(
+    tiles: Sequence[RotatedDetBatchPredEntity], windows: Sequence[Window], info: ImageInfo
+) -> RotatedDetBatchPredEntity:
+    """Rotated boxes in pixels of the image, best score first; which are the same is judged by their upright boxes.
+
+    Args:
+        tiles: A batch of one for each tile, in pixels of the tile.
+        windows: Where the tiles lie.
+        info: Of the image.
+    """
+    kept, size = merge_objects(tiles, windows, info), (info.height, info.width)
+    moved = [
+        tiles[number].corners[0].as_subclass(Tensor)[row] + torch.tensor([windows[number].left, windows[number].top])
+        for number, row in kept.places
+    ]
+    corners_N42 = torch.stack(moved) if moved else torch.zeros(0, 4, 2)
+    return RotatedDetBatchPredEntity(
+        images=tiles[0].images,
+        imgs_info=[info],
+        bboxes=[tv_tensors.BoundingBoxes(kept.boxes, format="XYXY", canvas_size=size)],
+        corners=[tv_tensors.KeyPoints(corners_N42, canvas_size=size)],
+        labels=[kept.labels],
+        scores=[kept.scores],
+    )
