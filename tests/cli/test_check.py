@@ -92,6 +92,7 @@ def test_many_problems_and_classes_are_shortened(capsys: pytest.CaptureFixture[s
         "why": ["coco: taken", "voc: found no .xml"],
         "evidence": {"items": 9, "videos": 0},
         "image_sizes": {name: {"min": 1, "median": 2, "max": 3} for name in ("width", "height")},
+        "pixels": "3 channels of uint8",
         "split": "as in the data",
         "labels": labels,
         "subsets": {"train": {"images": 9, "objects": 50, "per_class": dict.fromkeys(labels, 1)}},
