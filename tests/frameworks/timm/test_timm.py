@@ -20,9 +20,9 @@ CLS = OTXTaskType.MULTI_CLASS_CLS
 LABELS = LabelInfo(("a", "b", "c"))
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.name}-{row.task}")
 def test_rows_are_what_timm_says(row: ModelRow) -> None:
-    from_timm = lookup(row.arch, CLS)
+    from_timm = lookup(row.arch, row.task)
     size = row.input_spec.size if "dinov2" in row.name else from_timm.input_spec.size
     assert row.input_spec == from_timm.input_spec.with_size(*size)
     assert row.weights == dataclasses.replace(from_timm.weights, trained_on=row.weights.trained_on)

@@ -53,12 +53,12 @@ def _rotated(row: ModelRow, **options: Any) -> ModelRow:  # noqa: ANN401 - as th
 
 
 # Learns from random weights on few images in minutes: all channels of the ResNet are halved, the heads are small.
-MASKRCNN_SLIM = _row("maskrcnn_resnet18_slim", 4_005_585, size=320, options=SLIM)
+MASKRCNN_SLIM = _row("maskrcnn_resnet18_slim", 4_113_585, size=320, options=SLIM)
 MASKRCNN_V2 = _row("maskrcnn_resnet50_fpn_v2", 46_359_409, size=640, weights="MaskRCNN_ResNet50_FPN_V2_Weights.COCO_V1")
 
 ROWS = (
     MASKRCNN_SLIM,
-    _row("maskrcnn_resnet50_fpn", 44_401_393, size=640, weights="MaskRCNN_ResNet50_FPN_Weights.COCO_V1"),
+    _row("maskrcnn_resnet50_fpn", 44_454_513, size=640, weights="MaskRCNN_ResNet50_FPN_Weights.COCO_V1"),
     MASKRCNN_V2,
     # Upright boxes of slanted neighbours overlap more than the neighbours do.
     _rotated(MASKRCNN_SLIM, box_nms_iou=0.7),
