@@ -31,7 +31,7 @@ class TransformersViTPose(OTXKeypointModel):
         Raises:
             UserError: There is more than one label, which it cannot tell apart.
         """
-        from transformers import VitPoseConfig, VitPoseForPoseEstimation
+        from transformers import PreTrainedModel, VitPoseConfig, VitPoseForPoseEstimation
 
         if len(self.label_info) > 1:
             names = ", ".join(self.label_info.names)
@@ -44,12 +44,13 @@ class TransformersViTPose(OTXKeypointModel):
         size = {"image_size": list(self.input_spec.size), "num_channels": self.input_spec.channels}
         backbone = {"model_type": "vitpose_backbone", **options.pop("backbone_config"), **size}
         config: Any = VitPoseConfig
-        network: Any = VitPoseForPoseEstimation(
+        network = VitPoseForPoseEstimation(
             config(backbone_config=backbone, num_labels=len(self.label_info.keypoints), **options)
         )
-        network.loss_function = None  # transformers would warn about the one that it lacks
-        module: nn.Module = network
-        return module
+        for part in network.modules():
+            if isinstance(part, PreTrainedModel):
+                part.loss_function = None  # there is none, of which transformers would warn when it is traced
+        return network
 
     def customize_inputs(self, batch: KeypointBatchDataEntity) -> dict[str, Any]:
         """The normalised images; the truth is needed by the loss only."""
