@@ -9,6 +9,7 @@ import torch
 
 from otx.core.catalog import Catalog, ModelRow, by_tasks
 from otx.core.errors import UserError
+from otx.core.input_spec import ResizeMode
 from otx.core.keypoints import Skeleton
 from otx.core.label_info import LabelInfo
 from otx.core.task import OTXTaskType
@@ -66,6 +67,13 @@ def test_a_name_that_serves_several_tasks_is_one_network() -> None:
         assert len({(row.arch, row.weights, row.input_spec.size, row.parameters) for row in same}) == 1
         assert len({(row.task, row.adapter) for row in same}) == len(same)
     assert sum(len(members) for members in by_tasks(ROWS).values()) == len(by_name)
+
+
+def test_labels_at_the_border_of_an_image_are_seen() -> None:
+    specs = {row.task: row.input_spec for row in ROWS if row.name == "timm/resnet18"}
+    assert specs[OTXTaskType.MULTI_CLASS_CLS].resize is ResizeMode.CENTER_CROP
+    assert specs[OTXTaskType.MULTI_LABEL_CLS].resize is ResizeMode.STRETCH
+    assert specs[OTXTaskType.MULTI_LABEL_CLS].whole() is specs[OTXTaskType.MULTI_LABEL_CLS]
 
 
 def test_a_name_is_registered_once_for_a_task() -> None:

@@ -24,6 +24,7 @@ from otx.core.entity import OTXBatchDataEntity, OTXBatchLossEntity
 from otx.core.errors import OTXError
 from otx.core.image_info import ImageInfo
 from otx.core.input_spec import ResizeMode
+from otx.core.label_info import LabelGroup
 from otx.core.tiles import Window
 from otx.core.transfer import transfer
 from otx.deploy.difference import difference
@@ -254,7 +255,9 @@ def label_transfer(subject: Subject) -> None:
     rows = subject.model.label_rows(len(labels))
     if not rows:
         return
-    more = replace(labels, names=("__new 1", *reversed(labels.names), "__new 2"))
+    names = ("__new 1", *reversed(labels.names), "__new 2")
+    groups = (*labels.groups, LabelGroup("__new", (names[0], names[-1]))) if labels.groups else ()
+    more = replace(labels, names=names, groups=groups)
     wider = subject.build(more)
     report = transfer(wider, subject.model.state_dict(), labels)
     _expect(

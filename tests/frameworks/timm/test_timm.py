@@ -28,9 +28,20 @@ def test_rows_are_what_timm_says(row: ModelRow) -> None:
     assert row.weights == dataclasses.replace(from_timm.weights, trained_on=row.weights.trained_on)
 
 
-@pytest.mark.parametrize("name", ["resnet26t", "test_vit", "levit_128s", "swin_tiny_patch4_window7_224"])
-def test_any_timm_name(name: str) -> None:
-    row = catalog().get(f"timm/{name}", CLS)
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [
+        ("resnet26t", CLS),
+        ("test_vit", CLS),
+        ("levit_128s", CLS),
+        ("swin_tiny_patch4_window7_224", CLS),
+        ("test_vit", OTXTaskType.MULTI_LABEL_CLS),
+        ("test_resnet", OTXTaskType.H_LABEL_CLS),
+    ],
+)
+def test_any_timm_name(name: str, task: str) -> None:
+    row = catalog().get(f"timm/{name}", task)
+    assert row.task == task
     model, _ = build_model(row, LABELS, row.input_spec, pretrained=False)
     assert {len(rows) for rows in model.label_rows(3).values()} == {3}
     channels, height, width = row.input_spec.channels, *row.input_spec.size

@@ -13,7 +13,7 @@ from otx.core.label_info import LabelInfo
 from otx.core.task import OTXTaskType
 from otx.frameworks import catalog
 from otx.frameworks.build import build_model
-from otx.frameworks.torchvision.catalog import ROWS, lookup
+from otx.frameworks.torchvision.catalog import CLASSIFICATIONS, ROWS, lookup
 from otx.frameworks.torchvision.one_stage import targets
 from otx.tasks.detection.entity import DetBatchDataEntity
 
@@ -92,7 +92,8 @@ def test_weights_exist_under_that_name(row: ModelRow) -> None:
 
 
 def test_any_torchvision_classifier() -> None:
-    row = catalog().get("torchvision/squeezenet1_0", CLS)
-    assert row.weights.torchvision == "SqueezeNet1_0_Weights.IMAGENET1K_V1"
+    for task in CLASSIFICATIONS:
+        row = catalog().get("torchvision/squeezenet1_0", task)
+        assert (row.task, row.weights.torchvision) == (task, "SqueezeNet1_0_Weights.IMAGENET1K_V1")
     with pytest.raises(UserError, match=r"torchvision has no classifier 'resnet19'.*Did you mean"):
         catalog().get("torchvision/resnet19", CLS)
