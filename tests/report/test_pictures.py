@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,16 @@ from torchvision import tv_tensors
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.core.masks import encode_rle
-from otx.report.pictures import GAP, TILE, write_batch, write_comparison, write_predictions, write_sheet
+from otx.report.pictures import (
+    GAP,
+    TILE,
+    FileNames,
+    write_arrays,
+    write_batch,
+    write_comparison,
+    write_predictions,
+    write_sheet,
+)
 from otx.tasks import task_specs
 from otx.tasks.detection.draw import draw
 from otx.tasks.detection.entity import DetBatchDataEntity
@@ -34,7 +44,8 @@ def record(path: Path, label: str = "dog", **more: Any) -> dict[str, Any]:
     inside[10:40, 10:40] = 1
     found = {"label": label, "score": 0.9, "bbox": [10, 10, 40, 40], "keypoints": [[20, 20, 0.9]]}
     found |= {"mask": encode_rle(inside), "area": 900}
-    return {"image": str(path), "width": 64, "height": 48, "objects": [found], "labels": [found]} | more
+    whole = {"objects": [found], "labels": [found], "anomaly_map": (inside * 255).astype(np.uint8)}
+    return {"image": str(path), "width": 64, "height": 48} | whole | more
 
 
 def differs(first: Path, second: Path) -> bool:
@@ -46,6 +57,16 @@ def test_each_record_becomes_a_picture_and_equal_names_stay_apart(tmp_path: Path
     written = write_predictions([record(picture(tmp_path / name)) for name in names], tmp_path / "out", draw, LABELS)
     assert [path.name for path in written] == ["1.jpg", "1-2.jpg", "1-2-2.jpg", "1-3.jpg"]
     assert all(Image.open(path).format == "JPEG" for path in written)
+
+
+def test_pixels_of_a_record_become_a_file_of_the_name_of_its_picture(tmp_path: Path) -> None:
+    records = [record(picture(tmp_path / name)) for name in ("a/1.png", "b/1.png")]
+    pixels, names = records[1]["anomaly_map"], FileNames()
+    for one in records:
+        write_arrays([one], tmp_path, names)
+    assert [one["anomaly_map"] for one in records] == [f"{tmp_path}/{name}_anomaly_map.png" for name in ("1", "1-2")]
+    assert (np.asarray(Image.open(records[1]["anomaly_map"])) == pixels).all()
+    json.dumps(records)
 
 
 def test_pictures_are_turned_as_the_boxes_are(tmp_path: Path) -> None:

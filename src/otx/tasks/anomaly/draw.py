@@ -30,16 +30,16 @@ def draw(image: Image.Image, record: Mapping[str, Any], labels: LabelInfo, title
         title: Text above the image.
     """
     picture, factor = canvas(image)
-    verdict = record["labels"][0]
     heat = _map_of(record["anomaly_map"], picture.size)
-    if "score" in verdict:
+    if any("score" in entry for entry in record["labels"]):
         picture = _heated(picture, heat)
     _outline(picture, heat > 127)
     pen = ImageDraw.Draw(picture)
     for entry in record.get("objects", ()):
         pen.rectangle([value * factor for value in entry["bbox"]], outline=BAD, width=stroke(picture))
-    text = f"{verdict['label']} {verdict['score']:.2f}" if "score" in verdict else str(verdict["label"])
-    write(picture, (0, 0), text, GOOD if verdict["label"] == labels.names[0] else BAD)
+    for verdict in record["labels"][:1]:
+        text = f"{verdict['label']} {verdict['score']:.2f}" if "score" in verdict else str(verdict["label"])
+        write(picture, (0, 0), text, GOOD if verdict["label"] == labels.names[0] else BAD)
     return with_strip(picture, title)
 
 
