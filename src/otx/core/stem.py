@@ -35,7 +35,7 @@ def take_channels(network: nn.Module, channels: int) -> None:
     for convolution in first:
         old = convolution.weight.detach()
         drawn = torch.randn(old.shape[0], channels, *old.shape[2:]) * old.std() * math.sqrt(RGB_CHANNELS / channels)
-        convolution.weight = nn.Parameter(drawn)
+        convolution.weight = nn.Parameter(drawn, requires_grad=convolution.weight.requires_grad)
         convolution.in_channels = channels
     for module in network.modules():  # some compare the image with what they were built for
         if getattr(module, "num_channels", None) == RGB_CHANNELS:

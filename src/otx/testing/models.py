@@ -167,6 +167,9 @@ def rgb_only_flag(subject: Subject) -> None:
     images = subject.batch.images[..., [0, 1, 2, 0, 1], :, :].float()
     try:
         model, _ = build_model(replace(subject.row, rgb_only=False), subject.model.label_info, spec, pretrained=False)
+        if not is_trained(model):
+            model.train()(replace(subject.batch, images=images))
+            model.finish_epoch()
         with torch.no_grad():
             model.eval().export_graph()(**(subject.batch.graph_inputs() | {"images": images}))
     except (OTXError, RuntimeError, ValueError) as error:

@@ -89,7 +89,7 @@ def test_patchcore_for_any_batch_is_anomalibs_own():
     model = fitted("patchcore_resnet18")
     images = model.normalize(batch_of(defect=True).images)
     own = super(type(model.model), model.model).forward(images)
-    assert torch.allclose(model.model(images), own.anomaly_map, atol=1e-5)
+    assert torch.allclose(model.model(images), own.anomaly_map, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", ["padim_resnet18", "patchcore_resnet18", "stfpm_resnet18"])

@@ -29,6 +29,7 @@ def _rows(
     part: str = "",
     recipe: str = "",
     input_spec: InputSpec = SQUARE,
+    rgb_only: bool = False,
 ) -> tuple[ModelRow, ...]:
     return tuple(
         ModelRow(
@@ -41,7 +42,7 @@ def _rows(
             parameters=parameters,
             weights=replace(RESNET18, part=part) if part else None,
             recipe=recipe,
-            rgb_only=True,
+            rgb_only=rgb_only,
             package="anomalib",
             extra="anomalib",
         )
@@ -86,5 +87,6 @@ ROWS = (
         arch="efficient_ad_small",
         recipe="anomaly/efficient_ad",
         input_spec=InputSpec(height=256, width=256, mean=(0.0,) * 3, std=(1.0,) * 3, multiple_of=0),
+        rgb_only=True,
     ),
 )

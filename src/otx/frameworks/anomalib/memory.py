@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 
 from otx.tasks.anomaly.entity import AnomalyBatchDataEntity
@@ -12,6 +13,8 @@ from otx.tasks.anomaly.model import OTXAnomalyModel
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # anomalib warns about modules of its own that it imports itself
+    from anomalib.models.components import KCenterGreedy
+    from anomalib.models.components.dimensionality_reduction import SparseRandomProjection
     from anomalib.models.image.padim.torch_model import PadimModel
     from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 
@@ -81,8 +84,12 @@ class Patchcore(MemoryModel):
     def finish_epoch(self) -> None:
         """Choose the features to remember, such that each of this epoch has one near to it."""
         network: Any = self.model
-        total = sum(len(features) for features in network.embedding_store)
-        network.subsample_embedding(min(self.options["share"], self.options["most"] / total))
+        features = torch.vstack(network.embedding_store)
+        network.embedding_store.clear()
+        chooser = KCenterGreedy(features, min(self.options["share"], self.options["most"] / len(features)))
+        # anomalib takes NumPy's global generator, which no seed of a run reaches.
+        chooser.model = SparseRandomProjection(eps=0.9, random_state=int(torch.randint(2**31, (1,))))
+        network.memory_bank = chooser.sample_coreset()
 
     def anomaly_map(self, outputs: Any) -> Tensor:  # noqa: ANN401
         """The distance of each place to its nearest neighbour in memory, smoothed."""
@@ -99,7 +106,10 @@ class FreeBatchPatchcore(PatchcoreModel):
             return cast("Tensor", super().forward(input_tensor))
         maps = {layer: self.feature_pooler(found) for layer, found in self.feature_extractor(input_tensor).items()}
         embedding = self.generate_embedding(maps)
-        distances = self.euclidean_dist(self.reshape_embedding(embedding), self.memory_bank).amin(dim=1)
+        # Around their mean, or the digits of small distances are lost among those of large features.
+        centre = self.memory_bank.mean(dim=0)
+        features = self.reshape_embedding(embedding) - centre
+        distances = self.euclidean_dist(features, self.memory_bank - centre).amin(dim=1)
         patches = distances.reshape(-1, 1, *embedding.shape[-2:])
         smoothed: Tensor = self.anomaly_map_generator(patches, input_tensor.shape[-2:])
         return smoothed
