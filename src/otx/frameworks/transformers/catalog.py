@@ -12,7 +12,13 @@ from typing import Any
 from otx.core.catalog import ModelRow, Weights
 from otx.core.input_spec import InputSpec
 from otx.core.task import OTXTaskType
-from otx.frameworks.transformers import keypoint_rows, prompting_rows, segmentation_rows, video_rows
+from otx.frameworks.transformers import (
+    instance_segmentation_rows,
+    keypoint_rows,
+    prompting_rows,
+    segmentation_rows,
+    video_rows,
+)
 
 
 def _detector(name: str, arch: str, hub: str, parameters: int, options: Mapping[str, Any]) -> ModelRow:
@@ -128,6 +134,7 @@ ROWS = (
         },
     ),
     _detector("rtdetr_v2_r50", "rt_detr_v2", "PekingU/rtdetr_v2_r50vd", 42_944_620, {}),
+    *instance_segmentation_rows.ROWS,
     *prompting_rows.ROWS,
     *segmentation_rows.ROWS,
     *video_rows.ROWS,

@@ -115,7 +115,7 @@ def _load(
     state: Mapping[str, Tensor],
 ) -> tuple[PreTrainedModel, set[str]]:
     from_pretrained: Any = network.from_pretrained
-    with _quiet():  # our own report says what was loaded
+    with quiet():  # our own report says what was loaded
         try:
             loaded, info = from_pretrained(None, config=config, state_dict=dict(state), output_loading_info=True)
         except RuntimeError as error:
@@ -125,7 +125,8 @@ def _load(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
+    """Keep what the library logs to itself for a while; only its errors come through."""
     from transformers.utils import logging
 
     library: Any = logging
