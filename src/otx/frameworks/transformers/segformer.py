@@ -20,6 +20,7 @@ class TransformersSegformer(OTXSegmentationModel):
         from transformers import AutoConfig, AutoModelForSemanticSegmentation
 
         options = {"num_labels": len(self.label_info), "num_channels": self.input_spec.channels, **self.options}
+        options["loss_type"] = "ForSegmentation"  # the library warns about models that name none
         from_config: Any = AutoModelForSemanticSegmentation.from_config
         network: nn.Module = from_config(AutoConfig.for_model(self.arch, **options))
         return network
