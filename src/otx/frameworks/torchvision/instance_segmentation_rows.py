@@ -44,6 +44,7 @@ SLIM: dict[str, Any] = {
 def _rotated(row: ModelRow, **options: Any) -> ModelRow:  # noqa: ANN401 - as the adapter takes them
     return replace(
         row,
+        input_spec=InputSpec(height=640, width=640),  # seen from above, objects are small
         name=row.name.replace("/", "/rotated_"),
         task=OTXTaskType.ROTATED_DETECTION,
         adapter="otx.tasks.rotated_detection.model:OTXRotatedDetModel",
