@@ -1,7 +1,8 @@
 """Prompted models of Hugging Face transformers, as the arguments of their configurations.
 
 The values are those of the published checkpoints. The slim and the tiny one have no weights: they are small enough to
-learn from nothing, and their encoder is trained with the rest.
+learn from nothing, and their encoder is trained with the rest. The zero-shot ones are not trained at all: one pass over
+the images gathers what objects of each class look like.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ def _prompted(name: str, side: int, parameters: int, options: Mapping[str, Any],
         input_spec=InputSpec(height=side, width=side, resize=ResizeMode.LETTERBOX, square=True),
         parameters=parameters,
         weights=weights,
+        recipe="visual_prompting/zero_shot" if "zero_shot" in options else "",
         package="transformers",
         extra="transformers",
         quantizable=False,
@@ -53,6 +55,7 @@ _SLIM: dict[str, Any] = {
     "mask_decoder_config": {"hidden_size": 128, "mlp_dim": 512, "iou_head_hidden_dim": 128},
 }
 _EDGETAM: dict[str, Any] = {"vision_config": {"backbone_config": _timm("repvit_m1")}}
+_ZERO_SHOT: dict[str, Any] = {"zero_shot": True}
 _TINY_VIT: dict[str, Any] = {
     "vision_config": {
         "hidden_size": 96,
@@ -67,10 +70,16 @@ _TINY_VIT: dict[str, Any] = {
     "mask_decoder_config": {"hidden_size": 96, "mlp_dim": 384, "num_attention_heads": 4, "iou_head_hidden_dim": 96},
 }
 
+_SAM = _published("facebook/sam-vit-base", "SA-1B")
+_SAM2 = _published("facebook/sam2.1-hiera-tiny", "SA-V, SA-1B")
+_EDGE = _published("yonigozlan/EdgeTAM-hf", "SA-V, SA-1B")
+
 ROWS = (
     _prompted("edgetam_slim", 384, 5_845_097, _SLIM, None),
     _prompted("sam_vit_tiny", 384, 991_588, _TINY_VIT, None),
-    _prompted("sam_vit_base", 1024, 93_735_728, {}, _published("facebook/sam-vit-base", "SA-1B")),
-    _prompted("sam2_hiera_tiny", 1024, 31_440_721, {}, _published("facebook/sam2.1-hiera-tiny", "SA-V, SA-1B")),
-    _prompted("edgetam", 1024, 9_120_641, _EDGETAM, _published("yonigozlan/EdgeTAM-hf", "SA-V, SA-1B")),
+    _prompted("sam_vit_base", 1024, 93_735_728, {}, _SAM),
+    _prompted("sam2_hiera_tiny", 1024, 31_440_721, {}, _SAM2),
+    _prompted("edgetam", 1024, 9_120_641, _EDGETAM, _EDGE),
+    _prompted("sam2_hiera_tiny_zero_shot", 1024, 31_440_721, _ZERO_SHOT, _SAM2),
+    _prompted("edgetam_zero_shot", 1024, 9_120_641, _EDGETAM | _ZERO_SHOT, _EDGE),
 )

@@ -7,7 +7,7 @@ Where a recipe freezes the encoder (`lr_scales` 0), the features of an image are
 
 The references are what makes the model find things without a prompt (zero-shot, as PerSAM and Matcher do:
 https://arxiv.org/abs/2305.03048): the mean feature of the objects of each class, and of everything else, which training
-gathers on the way without any gradient.
+gathers in each epoch without any gradient. With the option `zero_shot` that is all there is to training: one pass.
 """
 
 from __future__ import annotations
@@ -50,8 +50,6 @@ JITTER = 0.1
 MOST_JITTER = 20.0
 FOCAL_WEIGHT = 20.0
 """Of the focal loss, beside dice with weight 1, as SAM was trained."""
-MEMORY = 0.99
-"""What a step leaves of the references gathered before."""
 TEMPERATURE = 0.05
 """Of the softmax over cosines with the references."""
 OWN_GRID = 8
@@ -119,14 +117,15 @@ class OTXVisualPromptingModel(OTXModel[PromptBatchDataEntity, PromptBatchPredEnt
         options: What else is needed to build a variant of it.
 
     Attributes:
-        references: Buffer: (C + 1, D) sum of the features of each class and, last, of the background; their directions
-            count.
+        references: Buffer: (C + 1, D) sum of the features of each class and, last, of the background over the last
+            epoch; their directions count.
     """
 
     task = OTXTaskType.VISUAL_PROMPTING
     more_inputs = (GraphInput("prompts", (-1, 2, 3)),)
     model: PromptNetwork
     references: Tensor
+    _gathered: Tensor
 
     def __init__(
         self, label_info: LabelInfo, input_spec: InputSpec, arch: str = "", options: Mapping[str, Any] | None = None
@@ -134,6 +133,9 @@ class OTXVisualPromptingModel(OTXModel[PromptBatchDataEntity, PromptBatchPredEnt
         super().__init__(label_info, input_spec, arch, options)
         self._cache = FeatureCache()
         self.register_buffer("references", torch.zeros(len(label_info) + 1, self.model.channels))
+        self.register_buffer("_gathered", torch.zeros_like(self.references), persistent=False)
+        if self.options.get("zero_shot"):
+            self.requires_grad_(False)
 
     def load_state_dict(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - torch's own
         """Other weights make other features."""
@@ -159,11 +161,11 @@ class OTXVisualPromptingModel(OTXModel[PromptBatchDataEntity, PromptBatchPredEnt
     def customize_outputs(
         self, outputs: PromptOutputs, batch: PromptBatchDataEntity
     ) -> PromptBatchPredEntity | OTXBatchLossEntity:
-        """Losses in training mode, else masks in pixels of the original images."""
+        """Losses in training mode, none for zero-shot, else masks in pixels of the original images."""
         if not self.training:
             return decode(self._raw(outputs), batch.images, batch.imgs_info, **self.decode_settings())
         self._gather_references(outputs.features[-1], batch)
-        return OTXBatchLossEntity(_losses(outputs, batch))
+        return OTXBatchLossEntity({} if self.options.get("zero_shot") else _losses(outputs, batch))
 
     def forward(self, batch: PromptBatchDataEntity) -> PromptBatchPredEntity | OTXBatchLossEntity:
         """Losses in training mode, for some objects of each image; predictions in eval mode."""
@@ -208,7 +210,7 @@ class OTXVisualPromptingModel(OTXModel[PromptBatchDataEntity, PromptBatchPredEnt
 
     @torch.no_grad()
     def _gather_references(self, features_BDhw: Tensor, batch: PromptBatchDataEntity) -> None:
-        """Add the mean feature of each object to its class, and that of the rest of each image to the background."""
+        """Gather the mean feature of each object for its class, and that of the rest of each image as background."""
         cells = F.normalize(features_BDhw.detach().float(), dim=1).flatten(2)
         seen = torch.zeros_like(self.references)
         for cells_DK, masks, labels in zip(cells, batch.masks, batch.labels, strict=True):
@@ -217,7 +219,12 @@ class OTXVisualPromptingModel(OTXModel[PromptBatchDataEntity, PromptBatchPredEnt
             seen.index_add_(0, labels, means)
             free_K = 1 - covered_NK.sum(0).clamp_max(1)
             seen[-1] += F.normalize(cells_DK @ free_K, dim=0)
-        self.references.mul_(MEMORY).add_(seen)
+        self._gathered.add_(seen)
+
+    def finish_epoch(self) -> None:
+        """Take what has been gathered as the references."""
+        self.references.copy_(self._gathered)
+        self._gathered.zero_()
 
     def _similarity(self, features: Tensor) -> Tensor:
         """(..., D) features -> (..., C + 1) how surely they are of each class, the last one being the background."""
