@@ -36,18 +36,19 @@ def _published(hub: str, trained_on: str) -> Weights:
     return Weights(hub=hub, licence="Apache-2.0", trained_on=trained_on)
 
 
-def _timm(architecture: str, levels: tuple[int, ...] = (0, 1, 2, 3)) -> dict[str, Any]:
+def _timm(architecture: str, levels: tuple[int, ...] = (0, 1, 2, 3), **more: Any) -> dict[str, Any]:
     return {
         "model_type": "timm_wrapper",
         "architecture": architecture,
         "num_classes": 0,
-        "model_args": {"in_chans": 3, "features_only": True, "out_indices": list(levels)},
+        "model_args": {"in_chans": 3, "features_only": True, "out_indices": list(levels), **more},
     }
 
 
 _SLIM: dict[str, Any] = {
     "vision_config": {
-        "backbone_config": _timm("resnet10t", (1, 2, 3, 4)),
+        # From nothing, statistics of small batches are still far off when the masks have long been learned.
+        "backbone_config": _timm("resnet10t", (1, 2, 3, 4), norm_layer="groupnorm1"),
         "backbone_channel_list": [512, 256, 128, 64],
         "fpn_hidden_size": 128,
     },

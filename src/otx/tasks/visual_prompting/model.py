@@ -49,7 +49,9 @@ JITTER = 0.1
 """Standard deviation of the corners of training's boxes, in sides of the box; at most `MOST_JITTER` pixels."""
 MOST_JITTER = 20.0
 FOCAL_WEIGHT = 20.0
-"""Of the focal loss, beside dice with weight 1, as SAM was trained."""
+"""Of the focal loss, as SAM was trained."""
+DICE_WEIGHT = 5.0
+"""SAM's 1 learns the same, but from random weights the masks stay empty for several times as many steps."""
 TEMPERATURE = 0.05
 """Of the softmax over cosines with the references."""
 OWN_GRID = 8
@@ -298,6 +300,6 @@ def _losses(outputs: PromptOutputs, batch: PromptBatchDataEntity) -> dict[str, T
     overlap = hits / (found.sum((1, 2)) + truth.sum((1, 2)) - hits).clamp_min(1)
     return {
         "focal": FOCAL_WEIGHT * sigmoid_focal_loss(logits, truth, reduction="mean"),
-        "dice": (1 - (2 * both + 1) / (either + 1)).mean(),
+        "dice": DICE_WEIGHT * (1 - (2 * both + 1) / (either + 1)).mean(),
         "overlap": F.mse_loss(outputs.scores[there].float(), overlap),
     }
