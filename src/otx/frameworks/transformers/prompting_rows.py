@@ -36,7 +36,7 @@ def _published(hub: str, trained_on: str) -> Weights:
     return Weights(hub=hub, licence="Apache-2.0", trained_on=trained_on)
 
 
-def _timm(architecture: str, levels: tuple[int, ...] = (0, 1, 2, 3), **more: Any) -> dict[str, Any]:
+def _timm(architecture: str, levels: tuple[int, ...] = (0, 1, 2, 3), **more: str) -> dict[str, Any]:
     return {
         "model_type": "timm_wrapper",
         "architecture": architecture,
