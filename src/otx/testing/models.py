@@ -156,7 +156,9 @@ def empty_image(subject: Subject) -> None:
         return
     for other in (subject.samples[0], subject.empty):
         batch = subject.collate([subject.empty, other])
-        torch.autograd.backward(_losses(subject, batch).total)
+        losses = _losses(subject, batch)
+        if is_trained(subject.model):
+            torch.autograd.backward(losses.total)
         _predict(subject, batch)
 
 
