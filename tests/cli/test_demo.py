@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from otx.data.tree import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from otx.engine import Engine
 from otx.engine.results import ExportResult, PredictResult, TestResult, TrainResult
 from otx.recipes.files import read_recipe, recipe_names
@@ -49,7 +50,12 @@ def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, An
         )  # fmt: skip
 
     def predict(engine: Engine, pictures: Path, checkpoint: Path) -> PredictResult:
-        seen.append(("predict", (sorted(pictures.rglob("*.jpg")) or sorted(pictures.rglob("*.png")), checkpoint)))
+        seen.append(
+            (
+                "predict",
+                ([path for path in pictures.rglob("*") if path.suffix in IMAGE_SUFFIXES | VIDEO_SUFFIXES], checkpoint),
+            )
+        )
         return PredictResult(
             work_dir=Path(), predictions=tmp_path / "p.json", pictures=tmp_path / "pictures", checkpoint=checkpoint,
             threshold=0.5, images=9, seconds=1.0,

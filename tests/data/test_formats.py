@@ -147,7 +147,7 @@ def test_folders_below_one_folder_and_foreign_subsets(tmp_path: Path) -> None:
     "names",
     [
         ["train/images/1.png", "train/masks/1.png"],
-        ["nut/train/good/1.png", "nut/test/good/1.png", "nut/test/bad/1.png", "nut/ground_truth/bad/1.png"],
+        ["nut/good/1.png", "nut/bad/1.png", "nut/ground_truth/bad/1.png"],
         ["cars/1.png", "cars/2.png"],
         ["images/train/1.png", "images/val/1.png"],
     ],

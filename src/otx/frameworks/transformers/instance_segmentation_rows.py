@@ -1,19 +1,20 @@
-"""Catalog rows of Mask2Former: backbones as the arguments of their configuration."""
+"""Catalog rows of Mask2Former: backbones as the arguments of their configuration.
+
+The published weights have a licence of their own (`other`), so no row names them; give a file with `--pretrained`.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from otx.core.catalog import ModelRow, Weights
+from otx.core.catalog import ModelRow
 from otx.core.input_spec import InputSpec
 from otx.core.task import OTXTaskType
 
 STAGES = ["stage1", "stage2", "stage3", "stage4"]
 
 
-def _mask2former(
-    name: str, backbone: dict[str, Any], parameters: int, *, size: int, weights: Weights | None = None
-) -> ModelRow:
+def _mask2former(name: str, backbone: dict[str, Any], parameters: int, *, size: int) -> ModelRow:
     return ModelRow(
         name=f"transformers/{name}",
         task=OTXTaskType.INSTANCE_SEGMENTATION,
@@ -22,7 +23,6 @@ def _mask2former(
         options={"backbone_config": {**backbone, "out_features": STAGES}},
         input_spec=InputSpec(height=size, width=size),
         parameters=parameters,
-        weights=weights,
         package="transformers",
         extra="transformers",
     )
@@ -52,8 +52,5 @@ ROWS = (
         },
         47_403_390,
         size=384,
-        weights=Weights(
-            hub="facebook/mask2former-swin-tiny-coco-instance", licence="other", trained_on="COCO", labels=80
-        ),
     ),
 )
