@@ -43,7 +43,8 @@ def record(path: Path, label: str = "dog", **more: Any) -> dict[str, Any]:
     inside = np.zeros((48, 64))
     inside[10:40, 10:40] = 1
     found = {"label": label, "score": 0.9, "bbox": [10, 10, 40, 40], "keypoints": [[20, 20, 0.9]]}
-    found |= {"mask": encode_rle(inside), "area": 900}
+    found |= {"mask": encode_rle(inside), "area": 900, "polygon": [10, 10, 40, 10, 40, 40, 10, 40]}
+    found |= {"prompt": {"bbox": [10, 10, 40, 40]}}
     whole = {"objects": [found], "labels": [found], "anomaly_map": (inside * 255).astype(np.uint8)}
     return {"image": str(path), "width": 64, "height": 48} | whole | more
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
+from functools import cache
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from otx.frameworks.anomalib.quiet import quiet_import
 from otx.tasks.anomaly.entity import AnomalyBatchDataEntity
 from otx.tasks.anomaly.model import OTXAnomalyModel
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # anomalib warns about modules of its own that it imports itself
-    from anomalib.models.components import KCenterGreedy
-    from anomalib.models.components.dimensionality_reduction import SparseRandomProjection
-    from anomalib.models.image.padim.torch_model import PadimModel
-    from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 
 
 def ignore_light(network: nn.Module) -> None:
@@ -56,6 +50,9 @@ class Padim(MemoryModel):
 
     def create_model(self) -> nn.Module:
         """Build the network; its Gaussians are empty."""
+        with quiet_import():
+            from anomalib.models.image.padim.torch_model import PadimModel
+
         layers, features = self.options["layers"], self.options["features"]
         return self._frozen(PadimModel(self.arch, layers, pre_trained=False, n_features=features))
 
@@ -79,10 +76,14 @@ class Patchcore(MemoryModel):
 
     def create_model(self) -> nn.Module:
         """Build the network; its memory is empty."""
-        return self._frozen(FreeBatchPatchcore(self.options["layers"], self.arch, pre_trained=False, num_neighbors=1))
+        network = _free_batch_patchcore()
+        return self._frozen(network(self.options["layers"], self.arch, pre_trained=False, num_neighbors=1))
 
     def finish_epoch(self) -> None:
         """Choose the features to remember, such that each of this epoch has one near to it."""
+        from anomalib.models.components import KCenterGreedy
+        from anomalib.models.components.dimensionality_reduction import SparseRandomProjection
+
         network: Any = self.model
         features = torch.vstack(network.embedding_store)
         network.embedding_store.clear()
@@ -97,19 +98,26 @@ class Patchcore(MemoryModel):
         return distances
 
 
-class FreeBatchPatchcore(PatchcoreModel):
-    """PatchCore whose forward pass can be traced for any batch: anomalib's own counts patches in Python."""
+@cache
+def _free_batch_patchcore() -> Any:  # noqa: ANN401 - a class that exists only where anomalib is installed
+    with quiet_import():
+        from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 
-    def forward(self, input_tensor: Tensor) -> Tensor:
-        """(B, C, H, W) images -> features in training mode, else (B, 1, H, W) distances."""
-        if self.training:
-            return cast("Tensor", super().forward(input_tensor))
-        maps = {layer: self.feature_pooler(found) for layer, found in self.feature_extractor(input_tensor).items()}
-        embedding = self.generate_embedding(maps)
-        # Around their mean, or the digits of small distances are lost among those of large features.
-        centre = self.memory_bank.mean(dim=0)
-        features = self.reshape_embedding(embedding) - centre
-        distances = self.euclidean_dist(features, self.memory_bank - centre).amin(dim=1)
-        patches = distances.reshape(-1, 1, *embedding.shape[-2:])
-        smoothed: Tensor = self.anomaly_map_generator(patches, input_tensor.shape[-2:])
-        return smoothed
+    class FreeBatchPatchcore(PatchcoreModel):
+        """PatchCore whose forward pass can be traced for any batch: anomalib's own counts patches in Python."""
+
+        def forward(self, input_tensor: Tensor) -> Tensor:
+            """(B, C, H, W) images -> features in training mode, else (B, 1, H, W) distances."""
+            if self.training:
+                return cast("Tensor", super().forward(input_tensor))
+            maps = {layer: self.feature_pooler(found) for layer, found in self.feature_extractor(input_tensor).items()}
+            embedding = self.generate_embedding(maps)
+            # Around their mean, or the digits of small distances are lost among those of large features.
+            centre = self.memory_bank.mean(dim=0)
+            features = self.reshape_embedding(embedding) - centre
+            distances = self.euclidean_dist(features, self.memory_bank - centre).amin(dim=1)
+            patches = distances.reshape(-1, 1, *embedding.shape[-2:])
+            smoothed: Tensor = self.anomaly_map_generator(patches, input_tensor.shape[-2:])
+            return smoothed
+
+    return FreeBatchPatchcore

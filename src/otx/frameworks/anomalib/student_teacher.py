@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from otx.frameworks.anomalib.quiet import quiet_import
 from otx.tasks.anomaly.entity import AnomalyBatchDataEntity
 from otx.tasks.anomaly.model import OTXAnomalyModel
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # anomalib warns about modules of its own that it imports itself
-    from anomalib.models.components import TimmFeatureExtractor
-    from anomalib.models.image.efficient_ad.torch_model import EfficientAdModel
-    from anomalib.models.image.stfpm.anomaly_map import AnomalyMapGenerator
-    from anomalib.models.image.stfpm.loss import STFPMLoss
-    from anomalib.models.image.stfpm.torch_model import STFPMModel
 
 
 class Stfpm(OTXAnomalyModel):
@@ -31,8 +22,22 @@ class Stfpm(OTXAnomalyModel):
 
     def create_model(self) -> nn.Module:
         """Build both networks with random weights."""
-        network: nn.Module = RandomTeacherStfpm(self.options["layers"], self.arch)
-        return network
+        with quiet_import():
+            from anomalib.models.components import TimmFeatureExtractor
+            from anomalib.models.image.stfpm.anomaly_map import AnomalyMapGenerator
+            from anomalib.models.image.stfpm.torch_model import STFPMModel
+
+        # Not by its constructor, which downloads the teacher; weights come from `otx.frameworks.weights`.
+        network: Any = STFPMModel.__new__(STFPMModel)
+        nn.Module.__init__(network)
+        layers = self.options["layers"]
+        network.tiler = None
+        network.backbone = self.arch
+        network.teacher_model = TimmFeatureExtractor(self.arch, layers, pre_trained=False).requires_grad_(False)
+        network.student_model = TimmFeatureExtractor(self.arch, layers, pre_trained=False, requires_grad=True)
+        network.anomaly_map_generator = AnomalyMapGenerator()
+        built: nn.Module = network
+        return built
 
     def customize_inputs(self, batch: AnomalyBatchDataEntity) -> dict[str, Any]:
         """The normalised images."""
@@ -40,24 +45,14 @@ class Stfpm(OTXAnomalyModel):
 
     def losses(self, outputs: Any, batch: AnomalyBatchDataEntity) -> dict[str, Tensor]:  # noqa: ANN401
         """The distance of both pyramids, per image."""
+        from anomalib.models.image.stfpm.loss import STFPMLoss
+
         return {"distance": STFPMLoss()(*outputs) / batch.batch_size}
 
     def anomaly_map(self, outputs: Any) -> Tensor:  # noqa: ANN401
         """The product of the distances of all layers."""
         distances: Tensor = outputs.anomaly_map
         return distances
-
-
-class RandomTeacherStfpm(STFPMModel):
-    """STFPM without the download that anomalib's constructor makes; weights come from `otx.frameworks.weights`."""
-
-    def __init__(self, layers: Sequence[str], backbone: str) -> None:
-        nn.Module.__init__(self)
-        self.tiler = None
-        self.backbone = backbone
-        self.teacher_model = TimmFeatureExtractor(backbone, layers, pre_trained=False).requires_grad_(False)
-        self.student_model = TimmFeatureExtractor(backbone, layers, pre_trained=False, requires_grad=True)
-        self.anomaly_map_generator = AnomalyMapGenerator()
 
 
 class EfficientAd(OTXAnomalyModel):
@@ -70,6 +65,9 @@ class EfficientAd(OTXAnomalyModel):
 
     def create_model(self) -> nn.Module:
         """Build the networks with random weights."""
+        with quiet_import():
+            from anomalib.models.image.efficient_ad.torch_model import EfficientAdModel
+
         network = EfficientAdModel()
         for part in (network.teacher, network.mean_std, network.quantiles):
             part.requires_grad_(requires_grad=False)

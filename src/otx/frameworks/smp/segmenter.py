@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 
@@ -18,6 +17,8 @@ class SMPSegmenter(OTXSegmentationModel):
 
     def create_model(self) -> nn.Module:
         """Build the network with random weights."""
+        import segmentation_models_pytorch as smp
+
         network: nn.Module = smp.create_model(
             self.arch,
             encoder_weights=None,

@@ -115,7 +115,7 @@ def pool_boxes(
         torch.arange(boxes_BN4.shape[0], device=boxes_BN4.device).reshape(-1, 1, 1).expand_as(boxes_BN4[..., :1])
     )
     # A network that has diverged gives boxes that are no numbers, and roi_align would end the process over them.
-    rois_R5 = torch.cat([image_BN1.to(boxes_BN4), boxes_BN4.nan_to_num()], dim=-1).reshape(-1, 5)
+    rois_R5 = torch.cat([image_BN1.to(boxes_BN4), boxes_BN4.masked_fill(boxes_BN4.isnan(), 0.0)], dim=-1).reshape(-1, 5)
     sides_R2 = (rois_R5[:, 3:] - rois_R5[:, 1:3]).clamp_min(1e-3)
     finest, coarsest = (
         int(level).bit_length() - 1 for level in (height / maps[0].shape[-2], height / maps[-1].shape[-2])

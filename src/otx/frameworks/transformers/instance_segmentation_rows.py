@@ -37,7 +37,7 @@ ROWS = (
             "hidden_sizes": [64, 128, 256, 512],
             "layer_type": "basic",
         },
-        30_936_587,
+        30_957_147,
         size=320,
     ),
     _mask2former(
@@ -50,7 +50,7 @@ ROWS = (
             "window_size": 7,
             "drop_path_rate": 0.3,
         },
-        47_403_390,
+        47_425_749,
         size=384,
     ),
 )
