@@ -45,8 +45,8 @@ def _imagenet(hub: str) -> Weights:
 
 
 ROWS = (
-    # Learns from random weights on some hundred images in minutes: all channels of the ResNet are halved. A U-Net finds
-    # outlines as quickly, but takes twice the steps to tell classes apart.
+    # Learns from random weights on some hundred images in minutes: all channels of the ResNet are halved. In
+    # short runs on digits it was ahead of a U-Net of the same cost (docs/results.md).
     _row(
         "fpn_resnet18_slim",
         "fpn",

@@ -51,7 +51,7 @@ MOST_JITTER = 20.0
 FOCAL_WEIGHT = 20.0
 """Of the focal loss, as SAM was trained."""
 DICE_WEIGHT = 5.0
-"""SAM's 1 learns the same, but from random weights the masks stay empty for several times as many steps."""
+"""SAM's is 1; with 5, four images were learned by heart in fewer steps from random weights."""
 TEMPERATURE = 0.05
 """Of the softmax over cosines with the references."""
 OWN_GRID = 8
