@@ -134,3 +134,9 @@ def test_weights_of_coco_fill_everything_but_the_heads() -> None:
     report = transfer(model, model.convert_pretrained(state, row.weights.part), None, row.weights.part)
     assert report.coverage > 0.99
     assert {key.split("roi_heads.")[1].split(".")[0] for key in report.fresh} == {"box_predictor", "keypoint_predictor"}
+
+
+def test_an_empty_box_is_no_object() -> None:
+    boxes = torch.tensor([[[10.0, 10, 20, 20], [64, 10, 64, 20], [float("nan"), 0, 1, 1]]])
+    kept = suppressed(boxes, torch.tensor([[0.5, 0.9, 0.9]]), torch.zeros(1, 3, dtype=torch.long), 0.5)
+    assert kept.tolist() == [[0.5, 0.0, 0.0]]

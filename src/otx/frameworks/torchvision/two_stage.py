@@ -16,6 +16,9 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.rpn import concat_box_prediction_layers
 from torchvision.ops import MultiScaleRoIAlign, batched_nms, clip_boxes_to_image, roi_align
 
+MIN_SIDE = 1e-2
+"""Boxes with a shorter side, in pixels, are empty; those that the border has cut away all look alike."""
+
 
 class TwoStage(nn.Module):
     """A Faster R-CNN or what is built on it, from normalised images of the model's size.
@@ -94,7 +97,15 @@ class TwoStage(nn.Module):
 
 
 def suppressed(boxes_BN4: Tensor, scores_BN: Tensor, groups_BN: Tensor, iou: float) -> Tensor:
-    """The scores, with 0 for each box that overlaps with a better one of its group and image by more than `iou`."""
+    """The scores, with 0 for empty boxes, and for those that overlap with a better one of their group and image.
+
+    Args:
+        boxes_BN4: XYXY in pixels.
+        scores_BN: In [0, 1].
+        groups_BN: Class or level of each box.
+        iou: Overlap from which the weaker box goes.
+    """
+    scores_BN = scores_BN * ((boxes_BN4[..., 2:] - boxes_BN4[..., :2]).amin(dim=-1) >= MIN_SIDE)
     image_BN = torch.arange(boxes_BN4.shape[0], device=boxes_BN4.device).unsqueeze(1).expand_as(groups_BN)
     group_BN = image_BN * (groups_BN.max() + 1) + groups_BN
     kept = batched_nms(boxes_BN4.reshape(-1, 4), scores_BN.flatten(), group_BN.flatten(), iou)
