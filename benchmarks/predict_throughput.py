@@ -38,6 +38,7 @@ from PIL import Image
 
 from otx.core.input_spec import InputSpec
 from otx.core.label_info import LabelInfo
+from otx.core.task import OTXTaskType
 from otx.data.images import read_image
 from otx.deploy.export import export
 from otx.frameworks import catalog
@@ -95,7 +96,8 @@ def write_images(folder: Path, count: int) -> list[Path]:
 
 def time_model(name: str, images: list[Path], folder: Path, repeats: int, seconds: int) -> dict[str, Any]:
     """All parts for one model, in images per second."""
-    row = next(row for row in catalog() if row.name == name)
+    rows = [row for row in catalog() if row.name == name]
+    row = next((row for row in rows if row.task is OTXTaskType.MULTI_CLASS_CLS), rows[0])
     model, _ = build_model(row, LABELS, row.input_spec, pretrained=False)
     path = export(model, folder / name.replace("/", "-") / "model.xml", model_name=name)
     exported = load_exported(path, hint="THROUGHPUT")

@@ -11,7 +11,7 @@ import torch
 from otx.core.errors import UserError
 from otx.core.image_info import ImageInfo
 from otx.data.images import BrokenImageError, read_image
-from otx.runtime import stream, whole_image
+from otx.runtime import stream
 from otx.runtime.exported import load_exported
 from otx.runtime.stream import predict_files
 from otx.transforms.fit import fit_image
@@ -54,7 +54,7 @@ def test_memory_is_bounded(model, pictures):
     for _ in range(30):
         next(results)
     results.close()
-    assert next(asked) <= 30 + 2 * stream.AHEAD + 1
+    assert next(asked) <= 30 + (2 + 2) * stream.TOGETHER
 
 
 def test_threads_end_with_the_stream(model, pictures):
@@ -90,6 +90,6 @@ def test_other_failures_are_not_swallowed(model, pictures, monkeypatch):
     def fail(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(whole_image, "fit_alone", fail)
+    monkeypatch.setattr(stream, "fit_alone", fail)
     with pytest.raises(ZeroDivisionError):
         list(predict_files(model, pictures, on_broken=lambda *_: None))

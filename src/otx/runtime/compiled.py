@@ -75,7 +75,7 @@ class CompiledGraph(nn.Module):
         except RuntimeError as error:
             msg = f"OpenVINO cannot run the model on device {device!r}: {_last_line(error)}"
             raise UserError(msg) from error
-        self._dtype = self.compiled.input(0).get_element_type().to_dtype()
+        self._inputs = [port.any_name for port in self.compiled.inputs]
         self._request = self.compiled.create_infer_request()
 
     @property
@@ -93,10 +93,12 @@ class CompiledGraph(nn.Module):
             rows = range(len(inputs["images"]))
             outputs = [self.run({name: value[i : i + 1] for name, value in inputs.items()}, request) for i in rows]
             return {name: torch.cat([output[name] for output in outputs]) for name in outputs[0]}
-        pixels = inputs["images"].movedim(-3, -1).contiguous().numpy().astype(self._dtype, copy=False)
-        names = [port.any_name for port in self.compiled.inputs]
-        arrays = [inputs[name].contiguous().numpy() if name in inputs else pixels for name in names]
-        request.infer(arrays, share_inputs=True)
+        for name, tensor in zip(self._inputs, request.input_tensors, strict=True):
+            value = inputs[name] if name in inputs else inputs["images"].movedim(-3, -1)
+            if tuple(tensor.shape) != tuple(value.shape):
+                tensor.shape = tuple(value.shape)
+            tensor.data[:] = value.numpy()
+        request.infer()
         return {
             name: torch.from_numpy(tensor.data.copy())
             for name, tensor in zip(self._names, request.output_tensors, strict=True)
