@@ -21,7 +21,7 @@ from otx.core.metric import MetricResult
 from otx.training.checkpoint import read_meta, read_state
 from otx.training.evaluate import evaluate, predict
 from otx.training.fit import FitResult, InterruptedTrainingError, fit
-from otx.training.keeper import DivergedError
+from otx.training.module import DivergedError
 from otx.training.report import EpochReport
 from otx.training.settings import OptimizerSettings
 
@@ -112,19 +112,50 @@ def test_the_last_epoch_is_validated_whatever_the_interval(tmp_path: Path) -> No
 
 
 class Diverging(TinyClassifier):
+    """Its loss is no number, and weights that are none would end the process in validation."""
+
     def customize_outputs(self, outputs: Any, batch: Any) -> Any:
-        result = super().customize_outputs(outputs, batch)
-        return OTXBatchLossEntity({"nan": result.total * math.nan}) if self.training else result
+        assert self.training, "validated with weights that are no numbers"
+        return OTXBatchLossEntity({"nan": super().customize_outputs(outputs, batch).total * math.nan})
 
 
+class Refusing(Diverging):
+    """Fails over such weights in training, as an assignment of boxes does."""
+
+    def customize_inputs(self, batch: Any) -> dict[str, Any]:
+        if not torch.isfinite(next(self.parameters())).all():
+            msg = "matrix contains invalid numeric entries"
+            raise ValueError(msg)
+        return super().customize_inputs(batch)
+
+
+class Steep(Diverging):
+    """Its loss is a number, the gradient of it is not."""
+
+    def customize_outputs(self, outputs: Any, batch: Any) -> Any:
+        assert self.training, "validated with weights that are no numbers"
+        return OTXBatchLossEntity({"steep": (outputs.sum() * 0).nan_to_num().sqrt()})
+
+
+@pytest.mark.parametrize("kind", [Diverging, Refusing, Steep])
 @pytest.mark.parametrize("interval", [0.0, 30.0])
 def test_a_loss_that_is_not_a_number_ends_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interval: float
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interval: float, kind: type[TinyClassifier]
 ) -> None:
     monkeypatch.setattr("otx.training.progress.LOG_INTERVAL", interval)
     with pytest.raises(DivergedError, match=r"not a number in epoch 1 .*training\.optimizer\.lr"):
-        train(tmp_path, Diverging(tiny_model().label_info, tiny_model().input_spec))
+        train(tmp_path, kind())
     assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_a_model_that_fails_over_its_batch_says_so_itself(tmp_path: Path) -> None:
+    class Failing(TinyClassifier):
+        def customize_outputs(self, outputs: Any, batch: Any) -> Any:
+            msg = "out of luck"
+            raise ValueError(msg)
+
+    with pytest.raises(ValueError, match="out of luck"):
+        train(tmp_path, Failing())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

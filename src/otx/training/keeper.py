@@ -22,17 +22,6 @@ LAST = "last.safetensors"
 RESUME = "resume.safetensors"
 
 
-class DivergedError(OTXError):
-    """The loss is no longer a number."""
-
-    def __init__(self, epoch: int, lr: float) -> None:
-        super().__init__(
-            f"training diverged: the loss is not a number in epoch {epoch} (learning rate {lr:.1e}). What was kept "
-            "before stands. Try a lower --set training.optimizer.lr, shorter gradients "
-            "(--set training.optimizer.clip_norm=1.0), or --precision 32."
-        )
-
-
 class Keeper(Checkpoint):
     """Ends each epoch: scores it, writes what has to survive a kill, and tells the listeners.
 
@@ -114,8 +103,6 @@ class Keeper(Checkpoint):
         """Score the epoch, keep it, tell of it, and stop if it has been going nowhere."""
         assert isinstance(pl_module, TrainingModule)
         report = self._report(pl_module)
-        if not math.isfinite(report.loss):
-            raise DivergedError(report.epoch, report.lr)
         self.rows.append(report.row())
         self._keep(trainer, pl_module, report)
         write_metrics(self.folder / "metrics.csv", self.rows)
@@ -144,7 +131,7 @@ class Keeper(Checkpoint):
         return EpochReport(
             epoch=epoch,
             max_epochs=module.max_epochs,
-            losses=tally.mean_losses(),
+            losses=module.mean_losses(),
             metrics=metrics,
             lr=module.learning_rate(),
             images=tally.images,

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from otx.core.entity import OTXBatchDataEntity, OTXBatchLossEntity
-from otx.core.errors import UserError
+from otx.core.errors import OTXError, UserError
 from otx.core.metric import MetricResult, TaskMetric
 from otx.core.model import OTXModel
 from otx.training.average import WeightAverage
@@ -35,6 +35,7 @@ class EpochTally:
 
     Attributes:
         losses: Sum over the batches by name.
+        gradients: Sum of the lengths of the gradients, where they are measured.
         batches: Number of batches.
         images: Number of images.
         started: Clock at the start.
@@ -42,6 +43,7 @@ class EpochTally:
     """
 
     losses: dict[str, Tensor] = field(default_factory=dict)
+    gradients: Tensor | float = 0.0
     batches: int = 0
     images: int = 0
     started: float = field(default_factory=time.perf_counter)
@@ -62,6 +64,17 @@ class EpochTally:
     def mean_losses(self) -> dict[str, float]:
         """Mean over the batches by name; waits for the device."""
         return {name: float(value) / self.batches for name, value in self.losses.items()}
+
+
+class DivergedError(OTXError):
+    """The loss or its gradient is no longer a number."""
+
+    def __init__(self, epoch: int, lr: float) -> None:
+        super().__init__(
+            f"training diverged: the loss or its gradient is not a number in epoch {epoch} (learning rate {lr:.1e}). "
+            "What was kept before stands. Try a lower --set training.optimizer.lr, shorter gradients "
+            "(--set training.optimizer.clip_norm=1.0), or --precision 32."
+        )
 
 
 class TrainingModule(LightningModule):
@@ -130,6 +143,17 @@ class TrainingModule(LightningModule):
         """Of the parameter groups without a scale of their own, at the last step."""
         return self.settings.optimizer.lr * self.schedule.factor(max(0, self.steps_done - 1))
 
+    def mean_losses(self) -> dict[str, float]:
+        """Of the running epoch so far, by name; waits for the device.
+
+        Raises:
+            DivergedError: One of them, or a gradient, is not a number.
+        """
+        losses = self.tally.mean_losses()
+        if not all(map(math.isfinite, [*losses.values(), float(self.tally.gradients)])):
+            raise DivergedError(self.epoch_number, self.learning_rate())
+        return losses
+
     # Lightning's hooks, in the order in which they come.
 
     def configure_optimizers(self) -> Optimizer | None:
@@ -164,7 +188,11 @@ class TrainingModule(LightningModule):
 
     def training_step(self, batch: OTXBatchDataEntity[Any], batch_idx: int) -> Tensor | None:
         """The sum of the model's losses; None where it has none, then Lightning takes no step."""
-        losses = self.model(batch)
+        try:
+            losses = self.model(batch)
+        except Exception:
+            self.mean_losses()  # weights that are no numbers let models fail in many ways
+            raise
         assert isinstance(losses, OTXBatchLossEntity), "a model in training mode returns losses"
         self.tally.add(losses.losses, batch.batch_size)
         return losses.total if losses.losses else None
@@ -172,7 +200,8 @@ class TrainingModule(LightningModule):
     def configure_gradient_clipping(self, optimizer: Optimizer, *rest: Any, **more: Any) -> None:  # noqa: ANN401
         """Shorten long gradients; here, because Lightning refuses to where BF16 meets a fused optimiser."""
         if self.settings.optimizer.clip_norm:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.optimizer.clip_norm)
+            longest = self.settings.optimizer.clip_norm
+            self.tally.gradients += torch.nn.utils.clip_grad_norm_(self.model.parameters(), longest)
 
     def on_train_batch_end(self, outputs: Any, batch: OTXBatchDataEntity[Any], batch_idx: int) -> None:  # noqa: ANN401
         """Take the weights into the average after each optimiser step, and let the model finish its epoch."""
@@ -183,8 +212,9 @@ class TrainingModule(LightningModule):
             self._averaged_step = self.steps_done
 
     def on_validation_start(self) -> None:
-        """Validate with the weights that will be kept."""
+        """Validate with the weights that will be kept, if training has not spoilt them."""
         self.tally.stop()
+        self.mean_losses()
         if self.average:
             self.average.swap()
 

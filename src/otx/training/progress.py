@@ -11,7 +11,6 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from otx.training.keeper import DivergedError
 from otx.training.module import TrainingModule
 from otx.training.report import EpochReport
 
@@ -81,9 +80,7 @@ class ProgressReport(Callback):
             return
         assert isinstance(pl_module, TrainingModule)
         tally = pl_module.tally
-        loss = sum(tally.mean_losses().values())
-        if not math.isfinite(loss):
-            raise DivergedError(pl_module.epoch_number, pl_module.learning_rate())
+        loss = sum(pl_module.mean_losses().values())
         speed = tally.images / (time.perf_counter() - tally.started)
         facts = f"loss {loss:.4f}  lr {pl_module.learning_rate():.2e}  {speed:.1f} img/s"
         if self._bar is not None:

@@ -68,6 +68,20 @@ def test_losses_and_detections_are_torchvisions_own(name: str) -> None:
         assert ours.labels[index][0] == found["labels"][0] - first
 
 
+@pytest.mark.parametrize("name", ["fcos_resnet18_slim", "retinanet_resnet50_fpn_v2"])
+def test_bfloat16_moves_no_anchor(name: str) -> None:
+    """Above 256 it has every second number only."""
+    row = catalog().get(f"torchvision/{name}", DET)
+    model, _ = build_model(row, LABELS, row.input_spec.with_size(32, 320), pretrained=False)
+    images = torch.zeros(1, 3, 32, 320)
+    with torch.no_grad():
+        plain = model.eval().model(images)
+        with torch.autocast("cpu", torch.bfloat16):
+            rounded = model.model(images)
+    assert torch.equal(rounded["anchors"], plain["anchors"])
+    assert rounded["bbox_regression"].dtype is torch.float32
+
+
 def test_backbone_weights_fill_the_backbone(fill_hub) -> None:
     row = catalog().get("torchvision/fcos_resnet18", DET)
     timm_row = catalog().get("timm/resnet18", CLS)

@@ -31,8 +31,9 @@ class OneStage(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Any]:
         """(B, 3, H, W) -> the head's outputs, `anchors` (A, 4), and `levels`, the number of cells of each."""
-        features = list(self.detector.backbone(images).values())
-        outputs: dict[str, Any] = self.detector.head(features)
+        # Anchors and boxes come in the type of these; above 256, BF16 has every second pixel only.
+        features = [feature.float() for feature in self.detector.backbone(images).values()]
+        outputs: dict[str, Any] = {name: values.float() for name, values in self.detector.head(features).items()}
         # All images of a batch are of one size, so they share the anchors; the graph then holds them once.
         height, width = images.shape[-2:]
         outputs["anchors"] = self.detector.anchor_generator(ImageList(images, [(height, width)]), features)[0]

@@ -34,10 +34,14 @@ class TwoStage(nn.Module):
         self.detector = detector
         self.proposals = proposals
         self.detections = detections
+        heads: Any = detector.roi_heads
+        for head in (detector.rpn.head, heads.box_predictor):
+            cast("nn.Module", head).register_forward_hook(_in_float32)
 
     def forward(self, images: Tensor, targets: list[dict[str, Tensor]] | None = None) -> dict[str, Any]:
         """(B, C, H, W) -> in training mode the losses, else `boxes` (B, N, 5), `labels` (B, N) and `features`."""
-        features: dict[str, Tensor] = self.detector.backbone(images)
+        # Anchors come in the type of the features.
+        features: dict[str, Tensor] = {name: level.float() for name, level in self.detector.backbone(images).items()}
         size = (int(images.shape[-2]), int(images.shape[-1]))
         if self.training:
             return self._losses(images, features, targets or [], size)
@@ -139,6 +143,15 @@ def pool_boxes(
         for index, level in enumerate(maps)
     ]
     return torch.stack(pooled).sum(0)
+
+
+def _in_float32(module: nn.Module, inputs: Any, outputs: Any) -> tuple[Any, ...]:  # noqa: ANN401, ARG001 - a hook
+    """What a head gives, levels in lists or not, in a type that has every pixel.
+
+    Torchvision keeps boxes in the type of the offsets, and above 256 BF16 has every second number only: a box of less
+    than two pixels across loses its width there, the logarithm of which is a target of the loss.
+    """
+    return tuple([level.float() for level in part] if isinstance(part, list) else part.float() for part in outputs)
 
 
 def _decoded(coder: Any, deltas_BN4: Tensor, boxes_BN4: Tensor) -> Tensor:  # noqa: ANN401 - torchvision's BoxCoder
