@@ -92,7 +92,7 @@ def test_several_labels_each_from_its_own_threshold_on(tmp_path, images_of_colou
     model = ColoursPresent(COLOURS, SPEC).eval()
     model.thresholds.copy_(torch.tensor([0.3, 0.7, 0.05]))
     theirs = opened(export(model, tmp_path / name))
-    batch = model.without_truth(images_of_colours.images)
+    batch = model.batch_type.of_images(images_of_colours.images)
     batch.imgs_info = images_of_colours.imgs_info
     records = model(batch).records(model.label_info, model.threshold)
     assert len({len(record["labels"]) for record in records}) > 1
@@ -108,7 +108,7 @@ def test_paths_through_a_tree(tmp_path, images_of_colours, name):
     model = ColourTree(TREE, SPEC).eval()
     torch.nn.init.normal_(model.model[1].weight)
     theirs = opened(export(model, tmp_path / name))
-    batch = model.without_truth(images_of_colours.images)
+    batch = model.batch_type.of_images(images_of_colours.images)
     batch.imgs_info = images_of_colours.imgs_info
     records = model(batch).records(TREE, 0.0)
     assert len({tuple(entry["label"] for entry in record["labels"]) for record in records}) > 1

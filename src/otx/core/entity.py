@@ -60,7 +60,10 @@ class OTXBatchDataEntity(ABC, Generic[SampleT]):
     Attributes:
         images: (B, C, H, W) pixels, not normalised; (B K, T, C, H, W) where each sample has K clips.
         imgs_info: One per sample.
+        stacked: Names of the fields that are one tensor with a row per sample; other fields are lists.
     """
+
+    stacked: ClassVar[tuple[str, ...]] = ()
 
     images: Tensor
     imgs_info: list[ImageInfo]
@@ -71,9 +74,32 @@ class OTXBatchDataEntity(ABC, Generic[SampleT]):
         return len(self.imgs_info)
 
     @classmethod
-    @abstractmethod
     def collate(cls, samples: Sequence[SampleT]) -> Self:
-        """Put samples together; an image without annotations is a legal sample."""
+        """Put samples together; an image without annotations is a legal sample.
+
+        A field of the batch is made of that of the samples, whose name may lack the plural's `s`.
+        """
+        columns: dict[str, Any] = {}
+        for name in cls._truth_fields():
+            column = [getattr(sample, name if hasattr(sample, name) else name[:-1]) for sample in samples]
+            columns[name] = torch.stack(column) if name in cls.stacked else column
+        images = cls.join_images([sample.image.as_subclass(Tensor) for sample in samples])
+        return cls(images=images, imgs_info=[sample.img_info for sample in samples], **columns)
+
+    @classmethod
+    def join_images(cls, images: list[Tensor]) -> Tensor:
+        """The `images` of a batch from those of its samples."""
+        return torch.stack(images)
+
+    @classmethod
+    def of_images(cls, images: Tensor) -> Self:
+        """A batch of (B, C, H, W) images of which nothing else is known, not even where they come from."""
+        nothing: dict[str, Any] = {name: torch.empty(0) if name in cls.stacked else [] for name in cls._truth_fields()}
+        return cls(images=images, imgs_info=[], **nothing)
+
+    @classmethod
+    def _truth_fields(cls) -> list[str]:
+        return [field.name for field in fields(cls) if field.name not in ("images", "imgs_info")]
 
     @abstractmethod
     def truth_records(self, labels: LabelInfo) -> list[dict[str, Any]]:

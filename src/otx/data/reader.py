@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from otx.core.image_info import ImageInfo
@@ -53,6 +53,52 @@ class TaskReader(Protocol[SampleT_co]):
 
     def entity(self, image: tv_tensors.Image | tv_tensors.Video, info: ImageInfo, annotation: Any) -> SampleT_co:  # noqa: ANN401
         """The sample that the transforms and the model get; `annotation` must not be changed."""
+
+
+class NamesReader:
+    """The part of a reader that is the same for all tasks whose labels are plain names."""
+
+    def label_info(self, categories: dm.CategoriesInfo) -> LabelInfo:
+        """The classes in the order of the data set."""
+        return LabelInfo(label_names(categories))
+
+
+class ObjectsReader(NamesReader):
+    """The like for tasks with objects, whose compact form has `labels`, (N,) class indices."""
+
+    def label_ids(self, annotation: Any) -> Sequence[int]:  # noqa: ANN401 - each task has its own
+        """Class index of each object."""
+        return [int(label) for label in annotation.labels]
+
+    def label_of(self, parts: Sequence[Any], labels: LabelInfo, report: Callable[[str], None]) -> int | None:
+        """The class of an object; None, with a report, where it has none."""
+        label = parts[0].label
+        if label is None or not 0 <= label < len(labels):
+            report("object without a label left out")
+            return None
+        return int(label)
+
+
+def parts_of_objects(
+    annotations: Sequence[Any], kinds: Collection[str], missing: str, report: Callable[[str], None]
+) -> list[list[Any]]:
+    """The annotations of each object: its parts share a group; group 0 means that an annotation stands alone.
+
+    Args:
+        annotations: All of an image.
+        kinds: Names of Datumaro's types that say something of an object.
+        missing: What the others lack, in words.
+        report: Called with each annotation that is left out.
+    """
+    found: dict[int, list[Any]] = {}
+    for position, annotation in enumerate(annotations):
+        if annotation.attributes.get("is_crowd"):
+            report("crowd region left out")
+        elif annotation.type.name in kinds:
+            found.setdefault(annotation.group or -1 - position, []).append(annotation)
+        else:
+            report(f"annotation without {missing} ignored: {annotation.type.name}")
+    return list(found.values())
 
 
 def label_names(categories: dm.CategoriesInfo) -> tuple[str, ...]:

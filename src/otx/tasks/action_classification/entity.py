@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 from torch import Tensor
@@ -33,13 +31,9 @@ class ActionClsBatchDataEntity(MultiClassClsBatchDataEntity):
     """A batch of videos with their labels; `images` is (B K, T, C, H, W), the clips of the first video first."""
 
     @classmethod
-    def collate(cls, samples: Sequence[MultiClassClsDataEntity]) -> Self:
-        """Put the clips of all videos in a row; each video has as many."""
-        return cls(
-            images=torch.cat([sample.image.as_subclass(Tensor) for sample in samples]),
-            imgs_info=[sample.img_info for sample in samples],
-            labels=torch.stack([sample.label for sample in samples]),
-        )
+    def join_images(cls, images: list[Tensor]) -> Tensor:
+        """The clips of all videos in a row; each video has as many."""
+        return torch.cat(images)
 
 
 @dataclass

@@ -6,12 +6,12 @@ An adapter writes what one of `otx.tasks.multi_class_classification.model` write
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 from torch.nn import functional as F
 
-from otx.core.entity import OTXBatchLossEntity
 from otx.core.task import OTXTaskType
 from otx.tasks.action_classification.decode import decode
 from otx.tasks.action_classification.entity import ActionClsBatchPredEntity
@@ -30,12 +30,6 @@ class OTXActionClsModel(OTXMultiClassClsModel):
         labels = batch.labels.repeat_interleave(len(logits) // len(batch.labels))
         return {"cross_entropy": F.cross_entropy(logits.float(), labels, label_smoothing=self.label_smoothing)}
 
-    def customize_outputs(
-        self,
-        outputs: Any,  # noqa: ANN401
-        batch: MultiClassClsBatchDataEntity,
-    ) -> ActionClsBatchPredEntity | OTXBatchLossEntity:
-        """The loss in training mode, else probabilities of the videos."""
-        if self.training:
-            return OTXBatchLossEntity(self.losses(outputs, batch))
-        return decode(self.raw_outputs(outputs, batch.images), batch.images, batch.imgs_info, **self.decode_settings())
+    def predictions(self, raw: Mapping[str, Tensor], batch: MultiClassClsBatchDataEntity) -> ActionClsBatchPredEntity:
+        """Probabilities of the videos."""
+        return decode(raw, batch.images, batch.imgs_info, **self.decode_settings())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -17,6 +16,7 @@ from otx.core.entity import OTXBatchDataEntity, OTXBatchPredEntity, OTXDataEntit
 from otx.core.frames import to_original
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
+from otx.core.records import image_record, object_entries
 
 LABELS = LabelInfo(("Normal", "Anomalous"))
 NORMAL, ANOMALOUS = range(2)
@@ -55,20 +55,11 @@ class AnomalyBatchDataEntity(OTXBatchDataEntity[AnomalyDataEntity]):
         defects: Kind of the defect of each image; empty for normal ones.
     """
 
+    stacked: ClassVar[tuple[str, ...]] = ("labels", "masks")
+
     labels: Tensor
     masks: Tensor
     defects: list[str]
-
-    @classmethod
-    def collate(cls, samples: Sequence[AnomalyDataEntity]) -> Self:
-        """Stack images, labels and masks."""
-        return cls(
-            images=torch.stack([sample.image.as_subclass(Tensor) for sample in samples]),
-            imgs_info=[sample.img_info for sample in samples],
-            labels=torch.stack([sample.label for sample in samples]),
-            masks=torch.stack([sample.mask.as_subclass(Tensor) for sample in samples]),
-            defects=[sample.defect for sample in samples],
-        )
 
     def truth_records(self, labels: LabelInfo) -> list[dict[str, Any]]:
         """Label and defect of each image in the form of `predictions.json`; the map is 255 inside the mask."""
@@ -158,17 +149,12 @@ def boxes_of(mask_HW: Tensor, heat_HW: Tensor | None = None) -> tuple[Tensor, Te
 
 
 def _objects(boxes: Tensor, labels: LabelInfo, scores: Tensor | None = None) -> list[dict[str, Any]]:
-    objects: list[dict[str, Any]] = [
-        {"label": labels.names[ANOMALOUS], "bbox": [round(value, 2) for value in box]} for box in boxes.tolist()
-    ]
-    if scores is not None:
-        objects = [entry | {"score": round(score, 5)} for entry, score in zip(objects, scores.tolist(), strict=True)]
-    return objects
+    return object_entries(labels, torch.full((len(boxes),), ANOMALOUS), boxes, scores)
 
 
 def _record(info: ImageInfo, labels: list[dict[str, Any]], map_HW: Tensor) -> dict[str, Any]:
     heat = _in_original(map_HW.detach().float().numpy(), info)
-    return {"image": info.path, "width": info.width, "height": info.height, "labels": labels, "anomaly_map": heat}
+    return image_record(info, labels=labels, anomaly_map=heat)
 
 
 def _in_original(map_HW: npt.NDArray[np.float32], info: ImageInfo) -> npt.NDArray[np.uint8]:

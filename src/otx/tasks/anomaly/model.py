@@ -16,20 +16,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from otx.core.entity import OTXBatchLossEntity
+from otx.core.decoded_model import OTXDecodedModel
 from otx.core.input_spec import InputSpec
 from otx.core.label_info import LabelInfo
 from otx.core.metric import MetricResult
-from otx.core.model import OTXModel
-from otx.core.raw_graph import RawGraph
 from otx.core.task import OTXTaskType
 from otx.tasks.anomaly.decode import decode, decode_boxes
 from otx.tasks.anomaly.entity import AnomalyBatchDataEntity, AnomalyBatchPredEntity
 
 
-class OTXAnomalyModel(OTXModel[AnomalyBatchDataEntity, AnomalyBatchPredEntity]):
+class OTXAnomalyModel(OTXDecodedModel[AnomalyBatchDataEntity, AnomalyBatchPredEntity]):
     """An anomaly model of any framework.
 
     Args:
@@ -45,6 +43,7 @@ class OTXAnomalyModel(OTXModel[AnomalyBatchDataEntity, AnomalyBatchPredEntity]):
     """
 
     task: str = OTXTaskType.ANOMALY_SEGMENTATION
+    batch_type = AnomalyBatchDataEntity
     image_threshold: Tensor
     pixel_threshold: Tensor
     normalization_scale: Tensor
@@ -66,25 +65,14 @@ class OTXAnomalyModel(OTXModel[AnomalyBatchDataEntity, AnomalyBatchPredEntity]):
         """Named scalar losses, already weighted; none for networks that only look at training images."""
         return {}
 
-    def customize_outputs(
-        self,
-        outputs: Any,  # noqa: ANN401
-        batch: AnomalyBatchDataEntity,
-    ) -> AnomalyBatchPredEntity | OTXBatchLossEntity:
-        """Losses in training mode, else scores and maps, and boxes for anomaly detection."""
-        if self.training:
-            return OTXBatchLossEntity(self.losses(outputs, batch))
+    def raw_outputs(self, outputs: Any, images: Tensor) -> dict[str, Tensor]:  # noqa: ANN401
+        """What the network returned in eval mode as the map that `decode` reads."""
+        return {"anomaly_map": self.anomaly_map(outputs)}
+
+    def predictions(self, raw: Mapping[str, Tensor], batch: AnomalyBatchDataEntity) -> AnomalyBatchPredEntity:
+        """Scores and maps, and boxes for anomaly detection."""
         read = decode_boxes if self.task == OTXTaskType.ANOMALY_DETECTION else decode
-        return read({"anomaly_map": self.anomaly_map(outputs)}, batch.images, batch.imgs_info, **self.decode_settings())
-
-    def export_graph(self) -> nn.Module:
-        """The network from pixels to `anomaly_map`, by the same code as predictions in eval mode."""
-        return RawGraph(self, self._raw_from_images)
-
-    def _raw_from_images(self, images: Tensor) -> dict[str, Tensor]:
-        none = torch.empty(0)
-        batch = AnomalyBatchDataEntity(images=images, imgs_info=[], labels=none, masks=none, defects=[])
-        return {"anomaly_map": self.anomaly_map(self.model(**self.customize_inputs(batch)))}
+        return read(raw, batch.images, batch.imgs_info, **self.decode_settings())
 
     def decode_settings(self) -> dict[str, Any]:
         """What validation has found: both thresholds, and the scale that scores are brought to."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 from torchvision import tv_tensors
 
 from otx.core.entity import OTXBatchDataEntity, OTXBatchPredEntity, OTXDataEntity
 from otx.core.frames import to_original
-from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
+from otx.core.records import image_record, object_entries
 
 
 @dataclass
@@ -51,20 +49,10 @@ class DetBatchDataEntity(OTXBatchDataEntity[DetDataEntity]):
     bboxes: list[tv_tensors.BoundingBoxes]
     labels: list[Tensor]
 
-    @classmethod
-    def collate(cls, samples: Sequence[DetDataEntity]) -> Self:
-        """Stack the images and list the boxes."""
-        return cls(
-            images=torch.stack([sample.image.as_subclass(Tensor) for sample in samples]),
-            imgs_info=[sample.img_info for sample in samples],
-            bboxes=[sample.bboxes for sample in samples],
-            labels=[sample.labels for sample in samples],
-        )
-
     def truth_records(self, labels: LabelInfo) -> list[dict[str, Any]]:
         """The boxes of each image in the form of `predictions.json`, in pixels of the original image."""
         return [
-            _record(info, to_original(boxes.as_subclass(Tensor), info), ids, labels)
+            image_record(info, objects=object_entries(labels, ids, to_original(boxes.as_subclass(Tensor), info)))
             for info, boxes, ids in zip(self.imgs_info, self.bboxes, self.labels, strict=True)
         ]
 
@@ -84,18 +72,6 @@ class DetBatchPredEntity(DetBatchDataEntity, OTXBatchPredEntity[DetDataEntity]):
         records = []
         for info, boxes, ids, scores in zip(self.imgs_info, self.bboxes, self.labels, self.scores, strict=True):
             keep = scores >= threshold
-            plain = boxes.as_subclass(Tensor)[keep]
-            records.append(_record(info, plain, ids[keep], labels, scores[keep]))
+            found = object_entries(labels, ids[keep], boxes.as_subclass(Tensor)[keep], scores[keep])
+            records.append(image_record(info, objects=found))
         return records
-
-
-def _record(
-    info: ImageInfo, boxes: Tensor, ids: Tensor, labels: LabelInfo, scores: Tensor | None = None
-) -> dict[str, Any]:
-    objects: list[dict[str, Any]] = [
-        {"label": labels.names[label], "bbox": [round(value, 2) for value in box]}
-        for box, label in zip(boxes.tolist(), ids.tolist(), strict=True)
-    ]
-    if scores is not None:
-        objects = [entry | {"score": round(score, 5)} for entry, score in zip(objects, scores.tolist(), strict=True)]
-    return {"image": info.path, "width": info.width, "height": info.height, "objects": objects}

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.core.tiles import Window, cut_boxes, sides_of
-from otx.data.reader import label_names
+from otx.data.reader import ObjectsReader
 
 if TYPE_CHECKING:
     import datumaro as dm
@@ -38,12 +38,8 @@ class DetAnnotation(NamedTuple):
     labels: npt.NDArray[np.int64]
 
 
-class DetectionReader:
+class DetectionReader(ObjectsReader):
     """Reads boxes, and the bounding boxes of outlines that have none."""
-
-    def label_info(self, categories: dm.CategoriesInfo) -> LabelInfo:
-        """The classes in the order of the data set."""
-        return LabelInfo(label_names(categories))
 
     def annotation(
         self, item: dm.DatasetItem, labels: LabelInfo, size: tuple[int, int], report: Callable[[str], None]
@@ -67,10 +63,6 @@ class DetectionReader:
                 boxes.append(clipped)
                 ids.append(label)
         return DetAnnotation(np.array(boxes, np.float32).reshape(-1, 4), np.array(ids, np.int64))
-
-    def label_ids(self, annotation: DetAnnotation) -> Sequence[int]:
-        """Class index of each box."""
-        return [int(label) for label in annotation.labels]
 
     def cut(self, annotation: DetAnnotation, window: Window) -> DetAnnotation:
         """The boxes of a tile, clipped to it; those of which it shows too little are left out."""

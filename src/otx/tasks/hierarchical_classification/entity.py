@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from otx.core.entity import OTXBatchDataEntity, OTXBatchPredEntity, OTXDataEntity
-from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
+from otx.core.records import image_record
 
 
 @dataclass
@@ -40,21 +39,14 @@ class HLabelClsBatchDataEntity(OTXBatchDataEntity[HLabelClsDataEntity]):
         labels: (B, C) bool, as in a sample.
     """
 
-    labels: Tensor
+    stacked: ClassVar[tuple[str, ...]] = ("labels",)
 
-    @classmethod
-    def collate(cls, samples: Sequence[HLabelClsDataEntity]) -> Self:
-        """Stack images and labels."""
-        return cls(
-            images=torch.stack([sample.image.as_subclass(Tensor) for sample in samples]),
-            imgs_info=[sample.img_info for sample in samples],
-            labels=torch.stack([sample.labels for sample in samples]),
-        )
+    labels: Tensor
 
     def truth_records(self, labels: LabelInfo) -> list[dict[str, Any]]:
         """The labels of each image in the form of `predictions.json`, parents before their children."""
         return [
-            _record(info, [{"label": labels.names[index]} for index in _path_order(row, labels)])
+            image_record(info, labels=[{"label": labels.names[index]} for index in _path_order(row, labels)])
             for info, row in zip(self.imgs_info, self.labels, strict=True)
         ]
 
@@ -84,7 +76,8 @@ class HLabelClsBatchPredEntity(HLabelClsBatchDataEntity, OTXBatchPredEntity[HLab
                 above = labels.parents.get(name, "")
                 if scores[index] >= threshold and (not above or above in shown):
                     shown[name] = round(scores[index], 5)
-            records.append(_record(info, [{"label": name, "score": score} for name, score in shown.items()]))
+            entries = [{"label": name, "score": score} for name, score in shown.items()]
+            records.append(image_record(info, labels=entries))
         return records
 
 
@@ -94,7 +87,3 @@ def _path_order(row: Tensor, labels: LabelInfo) -> list[int]:
         row.nonzero().flatten().tolist(),
         key=lambda index: [labels.names.index(name) for name in labels.path(labels.names[index])],
     )
-
-
-def _record(info: ImageInfo, labels: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"image": info.path, "width": info.width, "height": info.height, "labels": labels}

@@ -23,6 +23,7 @@ class OTXHLabelClsModel(OTXClassifier[HLabelClsBatchDataEntity, HLabelClsBatchPr
     """
 
     task = OTXTaskType.H_LABEL_CLS
+    batch_type = HLabelClsBatchDataEntity
     label_smoothing: float = 0.1
 
     def losses(self, outputs: Any, batch: HLabelClsBatchDataEntity) -> dict[str, Tensor]:  # noqa: ANN401
@@ -54,10 +55,6 @@ class OTXHLabelClsModel(OTXClassifier[HLabelClsBatchDataEntity, HLabelClsBatchPr
     def predictions(self, raw: Mapping[str, Tensor], batch: HLabelClsBatchDataEntity) -> HLabelClsBatchPredEntity:
         """Scores and the path through the tree."""
         return decode(raw, batch.images, batch.imgs_info, **self.decode_settings())
-
-    def without_truth(self, images: Tensor) -> HLabelClsBatchDataEntity:
-        """A batch without labels."""
-        return HLabelClsBatchDataEntity(images=images, imgs_info=[], labels=torch.empty(0, dtype=torch.bool))
 
     def decode_settings(self) -> dict[str, Any]:
         """The tree by class indices."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
-import torch
 from torch import Tensor
 from torchvision import tv_tensors
 
@@ -17,6 +15,7 @@ from otx.core.frames import to_original
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.core.masks import Rle, from_pixels, to_json
+from otx.core.records import image_record, object_entries
 
 
 @dataclass
@@ -64,25 +63,13 @@ class InstanceSegBatchDataEntity(OTXBatchDataEntity[InstanceSegDataEntity]):
     masks: list[tv_tensors.Mask]
     rles: list[list[Rle]]
 
-    @classmethod
-    def collate(cls, samples: Sequence[InstanceSegDataEntity]) -> Self:
-        """Stack the images and list the rest."""
-        return cls(
-            images=torch.stack([sample.image.as_subclass(Tensor) for sample in samples]),
-            imgs_info=[sample.img_info for sample in samples],
-            bboxes=[sample.bboxes for sample in samples],
-            labels=[sample.labels for sample in samples],
-            masks=[sample.masks for sample in samples],
-            rles=[sample.rles for sample in samples],
-        )
-
     def truth_records(self, labels: LabelInfo) -> list[dict[str, Any]]:
         """The objects of each image in the form of `predictions.json`, in pixels of the original image."""
         records = []
         for info, boxes, ids, masks in zip(self.imgs_info, self.bboxes, self.labels, self.masks, strict=True):
-            rles = [_to_original(mask, info) for mask in masks.as_subclass(Tensor).cpu().numpy()]
-            names = [labels.names[label] for label in ids.tolist()]
-            records.append(_record(info, names, to_original(boxes.as_subclass(Tensor), info), rles))
+            outlines = [to_json(_to_original(mask, info)) for mask in masks.as_subclass(Tensor).cpu().numpy()]
+            found = object_entries(labels, ids, to_original(boxes.as_subclass(Tensor), info), mask=outlines)
+            records.append(image_record(info, objects=found))
         return records
 
 
@@ -102,11 +89,10 @@ class InstanceSegBatchPredEntity(InstanceSegBatchDataEntity, OTXBatchPredEntity[
         """The objects of each image with at least that score, in the form of `predictions.json`."""
         records = []
         for index, info in enumerate(self.imgs_info):
-            scores = self.scores[index]
-            count = int((scores >= threshold).sum())  # the best come first
-            boxes = self.bboxes[index].as_subclass(Tensor)[:count]
-            names = [labels.names[label] for label in self.labels[index][:count].tolist()]
-            records.append(_record(info, names, boxes, self.rles[index][:count], scores[:count]))
+            best = slice(int((self.scores[index] >= threshold).sum()))  # the best come first
+            boxes, outlines = self.bboxes[index].as_subclass(Tensor)[best], map(to_json, self.rles[index][best])
+            ids, scores = self.labels[index][best], self.scores[index][best]
+            records.append(image_record(info, objects=object_entries(labels, ids, boxes, scores, mask=list(outlines))))
         return records
 
 
@@ -116,15 +102,3 @@ def _to_original(mask_HW: Any, info: ImageInfo) -> Rle:  # noqa: ANN401 - an arr
     to_cell = np.array([[across, 0, across / 2 + left - 0.5], [0, down, down / 2 + top - 0.5]])
     flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
     return from_pixels(cv2.warpAffine(mask_HW, to_cell, (info.width, info.height), flags=flags))
-
-
-def _record(
-    info: ImageInfo, names: list[str], boxes: Tensor, rles: Sequence[Rle], scores: Tensor | None = None
-) -> dict[str, Any]:
-    objects: list[dict[str, Any]] = [
-        {"label": name, "bbox": [round(value, 2) for value in box], "mask": to_json(rle)}
-        for name, box, rle in zip(names, boxes.tolist(), rles, strict=True)
-    ]
-    if scores is not None:
-        objects = [entry | {"score": round(score, 5)} for entry, score in zip(objects, scores.tolist(), strict=True)]
-    return {"image": info.path, "width": info.width, "height": info.height, "objects": objects}

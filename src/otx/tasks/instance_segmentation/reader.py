@@ -12,7 +12,7 @@ from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.core.masks import Rle, boxes_of, cropped, from_pixels, from_polygons, from_runs, to_pixels, union
 from otx.core.tiles import Window, cut_boxes, sides_of
-from otx.data.reader import label_names
+from otx.data.reader import ObjectsReader, parts_of_objects
 
 if TYPE_CHECKING:
     import datumaro as dm
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _POLYGONS = {"polygon": lambda one: one.points, "rotated_bbox": lambda one: one.as_polygon(),
              "ellipse": lambda one: one.as_polygon()}  # fmt: skip
+_KINDS = {"bbox", "mask", *_POLYGONS}
 MIN_SIDE = 1.0
 """Objects whose box has a side shorter than this many pixels, within the image, are dropped."""
 
@@ -40,12 +41,8 @@ class InstanceSegAnnotation(NamedTuple):
     rles: tuple[Rle, ...]
 
 
-class InstanceSegReader:
+class InstanceSegReader(ObjectsReader):
     """Reads polygons, masks and run lengths; the parts of an object are joined."""
-
-    def label_info(self, categories: dm.CategoriesInfo) -> LabelInfo:
-        """The classes in the order of the data set."""
-        return LabelInfo(label_names(categories))
 
     def annotation(
         self, item: dm.DatasetItem, labels: LabelInfo, size: tuple[int, int], report: Callable[[str], None]
@@ -61,14 +58,13 @@ class InstanceSegReader:
         boxes: list[npt.NDArray[np.float64]] = []
         ids: list[int] = []
         rles: list[Rle] = []
-        for parts in _objects(item.annotations, report):
+        for parts in parts_of_objects(item.annotations, _KINDS, "an outline", report):
             outlines = [rle for part in parts if (rle := _outline(part, size, report)) is not None]
             if not outlines:
                 report("object without an outline left out")
                 continue
-            label = parts[0].label
-            if label is None or not 0 <= label < len(labels):
-                report("object without a label left out")
+            label = self.label_of(parts, labels, report)
+            if label is None:
                 continue
             rle = union(outlines)
             box = _box(parts, rle, size)
@@ -79,10 +75,6 @@ class InstanceSegReader:
             ids.append(label)
             rles.append(rle)
         return InstanceSegAnnotation(np.array(boxes, np.float32).reshape(-1, 4), np.array(ids, np.int64), tuple(rles))
-
-    def label_ids(self, annotation: InstanceSegAnnotation) -> Sequence[int]:
-        """Class index of each object."""
-        return [int(label) for label in annotation.labels]
 
     def cut(self, annotation: InstanceSegAnnotation, window: Window) -> InstanceSegAnnotation:
         """The objects of a tile, cut to it; those of which it shows too little are left out."""
@@ -115,20 +107,6 @@ class InstanceSegReader:
             masks=tv_tensors.Mask(torch.from_numpy(to_pixels(annotation.rles, (height, width)))),
             rles=list(annotation.rles),
         )
-
-
-def _objects(annotations: Sequence[Any], report: Callable[[str], None]) -> list[list[Any]]:
-    """The annotations of each object: parts share a group; group 0 means that an annotation stands alone."""
-    found: dict[int, list[Any]] = {}
-    for position, annotation in enumerate(annotations):
-        kind = annotation.type.name
-        if annotation.attributes.get("is_crowd"):
-            report("crowd region left out")
-        elif kind in {"bbox", "mask", *_POLYGONS}:
-            found.setdefault(annotation.group or -1 - position, []).append(annotation)
-        else:
-            report(f"annotation without an outline ignored: {kind}")
-    return list(found.values())
 
 
 def _outline(part: Any, size: tuple[int, int], report: Callable[[str], None]) -> Rle | None:  # noqa: ANN401

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-import torch
 from torch import Tensor
 from torchvision import tv_tensors
 
 from otx.core.entity import OTXBatchDataEntity, OTXBatchPredEntity, OTXDataEntity
 from otx.core.frames import to_original
-from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
+from otx.core.records import image_record, object_entries
 
 
 @dataclass
@@ -72,25 +70,14 @@ class KeypointBatchDataEntity(OTXBatchDataEntity[KeypointDataEntity]):
     keypoints: list[tv_tensors.KeyPoints]
     visible: list[Tensor]
 
-    @classmethod
-    def collate(cls, samples: Sequence[KeypointDataEntity]) -> Self:
-        """Stack the images and list the objects."""
-        return cls(
-            images=torch.stack([sample.image.as_subclass(Tensor) for sample in samples]),
-            imgs_info=[sample.img_info for sample in samples],
-            bboxes=[sample.bboxes for sample in samples],
-            labels=[sample.labels for sample in samples],
-            keypoints=[sample.keypoints for sample in samples],
-            visible=[sample.visible for sample in samples],
-        )
-
     def truth_records(self, labels: LabelInfo) -> list[dict[str, Any]]:
         """The objects of each image in the form of `predictions.json`, in pixels of the original image."""
         records = []
         rows = zip(self.imgs_info, self.bboxes, self.labels, self.keypoints, self.visible, strict=True)
         for info, boxes, ids, points, visible in rows:
-            places = to_original(_plain(boxes), info), to_original(_plain(points), info)
-            records.append(_record(info, _objects(*places, ids, visible, labels)))
+            places = _marked(to_original(_plain(points), info), visible)
+            found = object_entries(labels, ids, to_original(_plain(boxes), info), keypoints=places)
+            records.append(image_record(info, objects=found))
         return records
 
 
@@ -112,10 +99,9 @@ class KeypointBatchPredEntity(KeypointBatchDataEntity, OTXBatchPredEntity[Keypoi
         rows = zip(self.imgs_info, self.bboxes, self.labels, self.keypoints, self.keypoint_scores, strict=True)
         for scores, (info, boxes, ids, points, confidence) in zip(self.scores, rows, strict=True):
             keep = scores >= threshold
-            found = _objects(_plain(boxes)[keep], _plain(points)[keep], ids[keep], confidence[keep], labels)
-            kept = scores[keep].tolist()
-            scored = [entry | {"score": round(score, 5)} for entry, score in zip(found, kept, strict=True)]
-            records.append(_record(info, scored))
+            places = _marked(_plain(points)[keep], confidence[keep])
+            found = object_entries(labels, ids[keep], _plain(boxes)[keep], scores[keep], keypoints=places)
+            records.append(image_record(info, objects=found))
         return records
 
 
@@ -123,18 +109,9 @@ def _plain(value: Tensor) -> Tensor:
     return value.as_subclass(Tensor)
 
 
-def _record(info: ImageInfo, objects: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"image": info.path, "width": info.width, "height": info.height, "objects": objects}
-
-
-def _objects(boxes: Tensor, points: Tensor, ids: Tensor, marks: Tensor, labels: LabelInfo) -> list[dict[str, Any]]:
-    """Objects whose keypoints are x, y and a mark: the score of a prediction, the visibility of the truth."""
-    rows = zip(boxes.tolist(), points.tolist(), ids.tolist(), marks.tolist(), strict=True)
+def _marked(points_NK2: Tensor, marks_NK: Tensor) -> list[list[list[float]]]:
+    """Per object the x, y and mark of each keypoint: the score of a prediction, the visibility of the truth."""
     return [
-        {
-            "label": labels.names[label],
-            "bbox": [round(value, 2) for value in box],
-            "keypoints": [[round(x, 2), round(y, 2), round(mark, 5)] for (x, y), mark in zip(places, row, strict=True)],
-        }
-        for box, places, label, row in rows
+        [[round(x, 2), round(y, 2), round(mark, 5)] for (x, y), mark in zip(places, marks, strict=True)]
+        for places, marks in zip(points_NK2.tolist(), marks_NK.tolist(), strict=True)
     ]

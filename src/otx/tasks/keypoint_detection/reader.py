@@ -12,7 +12,7 @@ from otx.core.errors import UserError
 from otx.core.image_info import ImageInfo
 from otx.core.keypoints import Skeleton
 from otx.core.label_info import LabelInfo
-from otx.data.reader import label_names
+from otx.data.reader import ObjectsReader, label_names, parts_of_objects
 from otx.tasks.detection.reader import clip_box, corners
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from otx.tasks.keypoint_detection.entity import KeypointDataEntity
 
 Floats = npt.NDArray[np.float32]
+_KINDS = ("points", "bbox", "polygon", "mask")
 
 
 class KeypointAnnotation(NamedTuple):
@@ -40,7 +41,7 @@ class KeypointAnnotation(NamedTuple):
     flip_order: tuple[int, ...]
 
 
-class KeypointReader:
+class KeypointReader(ObjectsReader):
     """Reads boxes with keypoints; a box that is missing is what spans the keypoints or the outline."""
 
     def label_info(self, categories: dm.CategoriesInfo) -> LabelInfo:
@@ -82,15 +83,12 @@ class KeypointReader:
         boxes: list[list[float]] = []
         ids: list[int] = []
         keypoints: list[Floats] = []
-        for parts in _objects(item.annotations, report):
+        for parts in parts_of_objects(item.annotations, _KINDS, "a box or keypoints", report):
             points_K3 = _points(parts, len(labels.keypoints), size, report)
             box = None if points_K3 is None else _box(parts, points_K3, report)
             clipped = None if box is None else clip_box(box, size, report)
-            label = parts[0].label
-            if points_K3 is None or clipped is None:
-                continue
-            if label is None or not 0 <= label < len(labels):
-                report("object without a label left out")
+            label = None if points_K3 is None or clipped is None else self.label_of(parts, labels, report)
+            if points_K3 is None or clipped is None or label is None:
                 continue
             boxes.append(clipped)
             ids.append(label)
@@ -101,10 +99,6 @@ class KeypointReader:
             np.array(keypoints, np.float32).reshape(-1, len(labels.keypoints), 3),
             labels.keypoints.flip_order,
         )
-
-    def label_ids(self, annotation: KeypointAnnotation) -> Sequence[int]:
-        """Class index of each object."""
-        return [int(label) for label in annotation.labels]
 
     def objects(self, annotation: KeypointAnnotation) -> Iterator[tuple[Floats, KeypointAnnotation]]:
         """Each object with its box, for models that look at one at a time; those without a keypoint teach nothing."""
@@ -137,19 +131,6 @@ def _skeleton(category: Any) -> Skeleton:  # noqa: ANN401 - Datumaro's PointsCat
     count = len(category.labels)
     edges = sorted((one - 1, other - 1) for one, other in category.joints)
     return Skeleton(tuple(category.labels), tuple(edge for edge in edges if all(0 <= end < count for end in edge)))
-
-
-def _objects(annotations: Sequence[Any], report: Callable[[str], None]) -> list[list[Any]]:
-    """The annotations of each object: those of a group, or one that stands alone (group 0)."""
-    objects: dict[int, list[Any]] = {}
-    for position, annotation in enumerate(annotations):
-        if annotation.attributes.get("is_crowd"):
-            report("crowd region left out")
-        elif annotation.type.name in ("points", "bbox", "polygon", "mask"):
-            objects.setdefault(annotation.group or -1 - position, []).append(annotation)
-        else:
-            report(f"annotation without a box or keypoints ignored: {annotation.type.name}")
-    return list(objects.values())
 
 
 def _points(parts: Sequence[Any], count: int, size: tuple[int, int], report: Callable[[str], None]) -> Floats | None:

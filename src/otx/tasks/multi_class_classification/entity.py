@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 
 from otx.core.entity import OTXBatchDataEntity, OTXBatchPredEntity, OTXDataEntity
-from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
+from otx.core.records import image_record
 
 
 @dataclass
@@ -38,21 +36,14 @@ class MultiClassClsBatchDataEntity(OTXBatchDataEntity[MultiClassClsDataEntity]):
         labels: (B,) int64 class indices.
     """
 
-    labels: Tensor
+    stacked: ClassVar[tuple[str, ...]] = ("labels",)
 
-    @classmethod
-    def collate(cls, samples: Sequence[MultiClassClsDataEntity]) -> Self:
-        """Stack images and labels."""
-        return cls(
-            images=torch.stack([sample.image.as_subclass(Tensor) for sample in samples]),
-            imgs_info=[sample.img_info for sample in samples],
-            labels=torch.stack([sample.label for sample in samples]),
-        )
+    labels: Tensor
 
     def truth_records(self, labels: LabelInfo) -> list[dict[str, Any]]:
         """The label of each image in the form of `predictions.json`."""
         return [
-            _record(info, [{"label": labels.names[index]}])
+            image_record(info, labels=[{"label": labels.names[index]}])
             for info, index in zip(self.imgs_info, self.labels.tolist(), strict=True)
         ]
 
@@ -70,11 +61,8 @@ class MultiClassClsBatchPredEntity(MultiClassClsBatchDataEntity, OTXBatchPredEnt
     def records(self, labels: LabelInfo, threshold: float) -> list[dict[str, Any]]:
         """The five best labels of each image, best first, in the form of `predictions.json`; no threshold applies."""
         best = self.scores.topk(min(5, self.scores.shape[1]), dim=1)
-        return [
-            _record(info, [{"label": labels.names[i], "score": round(s, 5)} for i, s in zip(ids, scores, strict=True)])
-            for info, ids, scores in zip(self.imgs_info, best.indices.tolist(), best.values.tolist(), strict=True)
-        ]
-
-
-def _record(info: ImageInfo, labels: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"image": info.path, "width": info.width, "height": info.height, "labels": labels}
+        records = []
+        for info, ids, scores in zip(self.imgs_info, best.indices.tolist(), best.values.tolist(), strict=True):
+            found = [{"label": labels.names[i], "score": round(s, 5)} for i, s in zip(ids, scores, strict=True)]
+            records.append(image_record(info, labels=found))
+        return records

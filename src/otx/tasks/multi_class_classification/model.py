@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -23,6 +22,7 @@ class OTXMultiClassClsModel(OTXClassifier[MultiClassClsBatchDataEntity, MultiCla
     """
 
     task = OTXTaskType.MULTI_CLASS_CLS
+    batch_type = MultiClassClsBatchDataEntity
     label_smoothing: float = 0.1
 
     def losses(self, outputs: Any, batch: MultiClassClsBatchDataEntity) -> dict[str, Tensor]:  # noqa: ANN401
@@ -35,7 +35,3 @@ class OTXMultiClassClsModel(OTXClassifier[MultiClassClsBatchDataEntity, MultiCla
     ) -> MultiClassClsBatchPredEntity:
         """Probabilities and the best class."""
         return decode(raw, batch.images, batch.imgs_info, **self.decode_settings())
-
-    def without_truth(self, images: Tensor) -> MultiClassClsBatchDataEntity:
-        """A batch without labels."""
-        return MultiClassClsBatchDataEntity(images=images, imgs_info=[], labels=torch.empty(0, dtype=torch.long))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
-from otx.data.reader import label_names
+from otx.data.reader import NamesReader
 
 if TYPE_CHECKING:
     import datumaro as dm
@@ -16,12 +16,8 @@ if TYPE_CHECKING:
     from otx.tasks.multi_class_classification.entity import MultiClassClsDataEntity
 
 
-class MultiClassClsReader:
+class MultiClassClsReader(NamesReader):
     """Reads exactly one label per image; an image's compact annotation is its class index."""
-
-    def label_info(self, categories: dm.CategoriesInfo) -> LabelInfo:
-        """The classes in the order of the data set."""
-        return LabelInfo(label_names(categories))
 
     def annotation(
         self,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from otx.core.entity import OTXBatchDataEntity, OTXBatchPredEntity, OTXDataEntity
-from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
+from otx.core.records import image_record
 
 
 @dataclass
@@ -39,21 +38,14 @@ class MultiLabelClsBatchDataEntity(OTXBatchDataEntity[MultiLabelClsDataEntity]):
         labels: (B, C) bool.
     """
 
-    labels: Tensor
+    stacked: ClassVar[tuple[str, ...]] = ("labels",)
 
-    @classmethod
-    def collate(cls, samples: Sequence[MultiLabelClsDataEntity]) -> Self:
-        """Stack images and labels."""
-        return cls(
-            images=torch.stack([sample.image.as_subclass(Tensor) for sample in samples]),
-            imgs_info=[sample.img_info for sample in samples],
-            labels=torch.stack([sample.labels for sample in samples]),
-        )
+    labels: Tensor
 
     def truth_records(self, labels: LabelInfo) -> list[dict[str, Any]]:
         """The labels of each image in the form of `predictions.json`."""
         return [
-            _record(info, [{"label": labels.names[index]} for index in row.nonzero().flatten().tolist()])
+            image_record(info, labels=[{"label": labels.names[index]} for index in row.nonzero().flatten().tolist()])
             for info, row in zip(self.imgs_info, self.labels, strict=True)
         ]
 
@@ -75,9 +67,5 @@ class MultiLabelClsBatchPredEntity(MultiLabelClsBatchDataEntity, OTXBatchPredEnt
             best = scores.sort(descending=True, stable=True)
             found = zip(best.indices.tolist(), best.values.tolist(), strict=True)
             entries = [{"label": labels.names[i], "score": round(score, 5)} for i, score in found if score >= threshold]
-            records.append(_record(info, entries))
+            records.append(image_record(info, labels=entries))
         return records
-
-
-def _record(info: ImageInfo, labels: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"image": info.path, "width": info.width, "height": info.height, "labels": labels}

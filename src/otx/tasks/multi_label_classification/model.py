@@ -37,6 +37,7 @@ class OTXMultiLabelClsModel(OTXClassifier[MultiLabelClsBatchDataEntity, MultiLab
     """
 
     task = OTXTaskType.MULTI_LABEL_CLS
+    batch_type = MultiLabelClsBatchDataEntity
     focus: float = 4.0
     margin: float = 0.05
     thresholds: Tensor
@@ -61,10 +62,6 @@ class OTXMultiLabelClsModel(OTXClassifier[MultiLabelClsBatchDataEntity, MultiLab
     ) -> MultiLabelClsBatchPredEntity:
         """Scores, and the labels that reach their threshold."""
         return decode(raw, batch.images, batch.imgs_info, **self.decode_settings())
-
-    def without_truth(self, images: Tensor) -> MultiLabelClsBatchDataEntity:
-        """A batch without labels."""
-        return MultiLabelClsBatchDataEntity(images=images, imgs_info=[], labels=torch.empty(0, dtype=torch.bool))
 
     def label_rows(self, labels: int) -> Mapping[str, Tensor]:
         """One threshold per label; adapters add the rows of the head."""

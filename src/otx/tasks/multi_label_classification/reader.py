@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
-from otx.data.reader import label_names
+from otx.data.reader import NamesReader
 
 if TYPE_CHECKING:
     import datumaro as dm
@@ -21,12 +21,8 @@ if TYPE_CHECKING:
 Flags = npt.NDArray[np.bool_]
 
 
-class MultiLabelClsReader:
+class MultiLabelClsReader(NamesReader):
     """Reads which labels occur, as labels of the image or of objects in it; the compact annotation is (C,) bool."""
-
-    def label_info(self, categories: dm.CategoriesInfo) -> LabelInfo:
-        """The classes in the order of the data set."""
-        return LabelInfo(label_names(categories))
 
     def annotation(
         self, item: dm.DatasetItem, labels: LabelInfo, size: tuple[int, int], report: Callable[[str], None]

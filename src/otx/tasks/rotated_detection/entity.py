@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -12,9 +11,9 @@ from torchvision import tv_tensors
 
 from otx.core.entity import OTXBatchDataEntity, OTXBatchPredEntity, OTXDataEntity
 from otx.core.frames import to_original
-from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.core.masks import from_polygons, to_pixels
+from otx.core.records import image_record, object_entries, rounded
 from otx.tasks.instance_segmentation.entity import InstanceSegBatchDataEntity
 
 
@@ -58,17 +57,6 @@ class RotatedDetBatchDataEntity(OTXBatchDataEntity[RotatedDetDataEntity]):
     corners: list[tv_tensors.KeyPoints]
     labels: list[Tensor]
 
-    @classmethod
-    def collate(cls, samples: Sequence[RotatedDetDataEntity]) -> Self:
-        """Stack the images and list the rest."""
-        return cls(
-            images=torch.stack([sample.image.as_subclass(Tensor) for sample in samples]),
-            imgs_info=[sample.img_info for sample in samples],
-            bboxes=[sample.bboxes for sample in samples],
-            corners=[sample.corners for sample in samples],
-            labels=[sample.labels for sample in samples],
-        )
-
     def with_masks(self) -> InstanceSegBatchDataEntity:
         """The batch as instance segmentation learns from it: each box drawn as a mask."""
         size = (int(self.images.shape[-2]), int(self.images.shape[-1]))
@@ -90,10 +78,9 @@ class RotatedDetBatchDataEntity(OTXBatchDataEntity[RotatedDetDataEntity]):
         """The boxes of each image in the form of `predictions.json`, in pixels of the original image."""
         records = []
         for info, boxes, corners, ids in zip(self.imgs_info, self.bboxes, self.corners, self.labels, strict=True):
-            names = [labels.names[label] for label in ids.tolist()]
             upright = to_original(boxes.as_subclass(Tensor), info)
             quads = to_original(corners.as_subclass(Tensor).flatten(1), info, clip=False)
-            records.append(_record(info, names, upright, quads))
+            records.append(image_record(info, objects=object_entries(labels, ids, upright, polygon=rounded(quads))))
         return records
 
 
@@ -111,22 +98,9 @@ class RotatedDetBatchPredEntity(RotatedDetBatchDataEntity, OTXBatchPredEntity[Ro
         """The boxes of each image with at least that score, in the form of `predictions.json`."""
         records = []
         for index, info in enumerate(self.imgs_info):
-            scores = self.scores[index]
-            count = int((scores >= threshold).sum())  # the best come first
-            names = [labels.names[label] for label in self.labels[index][:count].tolist()]
-            upright = self.bboxes[index].as_subclass(Tensor)[:count]
-            quads = self.corners[index].as_subclass(Tensor).flatten(1)[:count]
-            records.append(_record(info, names, upright, quads, scores[:count]))
+            best = slice(int((self.scores[index] >= threshold).sum()))  # the best come first
+            upright, quads = (field[index].as_subclass(Tensor)[best] for field in (self.bboxes, self.corners))
+            ids, scores = self.labels[index][best], self.scores[index][best]
+            found = object_entries(labels, ids, upright, scores, polygon=rounded(quads.flatten(1)))
+            records.append(image_record(info, objects=found))
         return records
-
-
-def _record(
-    info: ImageInfo, names: list[str], boxes: Tensor, quads: Tensor, scores: Tensor | None = None
-) -> dict[str, Any]:
-    objects: list[dict[str, Any]] = [
-        {"label": name, "bbox": [round(v, 2) for v in box], "polygon": [round(v, 2) for v in quad]}
-        for name, box, quad in zip(names, boxes.tolist(), quads.tolist(), strict=True)
-    ]
-    if scores is not None:
-        objects = [entry | {"score": round(score, 5)} for entry, score in zip(objects, scores.tolist(), strict=True)]
-    return {"image": info.path, "width": info.width, "height": info.height, "objects": objects}

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-import torch
 from torch import Tensor, nn
 
 from otx.core.entity import OTXBatchLossEntity
 from otx.core.input_spec import InputSpec
 from otx.core.label_info import LabelInfo
-from otx.core.metric import MetricResult
-from otx.core.model import OTXModel
-from otx.core.raw_graph import RawGraph
+from otx.core.object_model import OTXObjectModel
 from otx.core.refs import resolve
 from otx.core.task import OTXTaskType
 from otx.tasks.instance_segmentation.model import OTXInstanceSegModel
@@ -21,7 +18,7 @@ from otx.tasks.rotated_detection.decode import decode
 from otx.tasks.rotated_detection.entity import RotatedDetBatchDataEntity, RotatedDetBatchPredEntity
 
 
-class OTXRotatedDetModel(OTXModel[RotatedDetBatchDataEntity, RotatedDetBatchPredEntity]):
+class OTXRotatedDetModel(OTXObjectModel[RotatedDetBatchDataEntity, RotatedDetBatchPredEntity]):
     """An instance-segmentation model that learns rotated boxes as masks.
 
     Args:
@@ -32,19 +29,18 @@ class OTXRotatedDetModel(OTXModel[RotatedDetBatchDataEntity, RotatedDetBatchPred
 
     Attributes:
         rotated_nms_iou: Overlap above which the weaker of two rotated boxes of a class is dropped.
-        score_threshold: Buffer: the confidence at which validation had its best F1.
     """
 
     task = OTXTaskType.ROTATED_DETECTION
+    batch_type = RotatedDetBatchDataEntity
     rotated_nms_iou: float = 0.3
-    score_threshold: Tensor
 
     def __init__(
         self, label_info: LabelInfo, input_spec: InputSpec, arch: str = "", options: Mapping[str, Any] | None = None
     ) -> None:
         super().__init__(label_info, input_spec, arch, options)
         self.exports_batch_of_one = self._instances.exports_batch_of_one
-        self.register_buffer("score_threshold", torch.tensor(0.5))
+        self.max_detections = self._instances.max_detections
 
     def create_model(self) -> nn.Module:
         """Build the instance-segmentation model."""
@@ -61,41 +57,31 @@ class OTXRotatedDetModel(OTXModel[RotatedDetBatchDataEntity, RotatedDetBatchPred
         """Losses of the boxes drawn as masks in training mode, rotated boxes in eval mode."""
         if self.training:
             return cast("OTXBatchLossEntity", self._instances(batch.with_masks()))
-        raw = self._instances.raw_from_images(batch.images)
-        return decode(raw, batch.images, batch.imgs_info, **self.decode_settings())
+        return self.predictions(self.raw_from_images(batch.images), batch)
 
     def customize_inputs(self, batch: RotatedDetBatchDataEntity) -> dict[str, Any]:
         """What the network inside the instance-segmentation model is fed."""
         return self._instances.customize_inputs(batch.with_masks())
 
-    def customize_outputs(
-        self,
-        outputs: Any,  # noqa: ANN401
-        batch: RotatedDetBatchDataEntity,
-    ) -> RotatedDetBatchPredEntity | OTXBatchLossEntity:
-        """What that network returned as losses or rotated boxes."""
-        if self.training:
-            return OTXBatchLossEntity(self._instances.losses(outputs, batch.with_masks()))
-        raw = self._instances.raw_outputs(outputs, batch.images)
-        return decode(raw, batch.images, batch.imgs_info, **self.decode_settings())
+    def losses(self, outputs: Any, batch: RotatedDetBatchDataEntity) -> dict[str, Tensor]:  # noqa: ANN401
+        """What that network returned as losses of the masks."""
+        return self._instances.losses(outputs, batch.with_masks())
 
-    def export_graph(self) -> nn.Module:
-        """The graph of the instance-segmentation model."""
-        return RawGraph(self, self._instances.raw_from_images)
+    def raw_outputs(self, outputs: Any, images: Tensor) -> dict[str, Tensor]:  # noqa: ANN401
+        """What that network returned as objects with masks."""
+        return self._instances.raw_outputs(outputs, images)
+
+    def raw_from_images(self, images: Tensor) -> dict[str, Tensor]:
+        """(B, C, H, W) pixels -> objects with masks."""
+        return self._instances.raw_from_images(images)
+
+    def predictions(self, raw: Mapping[str, Tensor], batch: RotatedDetBatchDataEntity) -> RotatedDetBatchPredEntity:
+        """Rotated boxes around the masks, in pixels of the original images."""
+        return decode(raw, batch.images, batch.imgs_info, **self.decode_settings())
 
     def decode_settings(self) -> dict[str, Any]:
         """Overlap for suppression and the number of boxes to keep."""
-        return {"rotated_nms_iou": self.rotated_nms_iou, "max_detections": self._instances.max_detections}
-
-    @property
-    def threshold(self) -> float:
-        """The confidence at which validation had its best F1."""
-        return float(self.score_threshold)
-
-    def adopt_validation(self, result: MetricResult) -> None:
-        """Keep the score threshold of the best F1."""
-        if "f1_threshold" in result.values:
-            self.score_threshold.fill_(result.values["f1_threshold"])
+        return {"rotated_nms_iou": self.rotated_nms_iou, **super().decode_settings()}
 
     def label_rows(self, labels: int) -> Mapping[str, Tensor]:
         """Those of the instance-segmentation model."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
@@ -13,7 +13,7 @@ from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.core.rotated_boxes import around
 from otx.core.tiles import Window, cut_boxes, sides_of
-from otx.data.reader import label_names
+from otx.data.reader import ObjectsReader, parts_of_objects
 
 if TYPE_CHECKING:
     import datumaro as dm
@@ -38,12 +38,8 @@ class RotatedDetAnnotation(NamedTuple):
     labels: npt.NDArray[np.int64]
 
 
-class RotatedDetReader:
+class RotatedDetReader(ObjectsReader):
     """Reads rotated boxes, and the rectangle of least area around any other outline."""
-
-    def label_info(self, categories: dm.CategoriesInfo) -> LabelInfo:
-        """The classes in the order of the data set."""
-        return LabelInfo(label_names(categories))
 
     def annotation(
         self, item: dm.DatasetItem, labels: LabelInfo, size: tuple[int, int], report: Callable[[str], None]
@@ -58,12 +54,13 @@ class RotatedDetReader:
         """
         corners: list[npt.NDArray[np.float32]] = []
         ids: list[int] = []
-        for parts in _objects(item.annotations, report):
-            points = np.concatenate([_points(part) for part in parts]).reshape(-1, 2)
-            label = parts[0].label
-            if label is None or not 0 <= label < len(labels):
-                report("object without a label left out")
-            elif not np.isfinite(points).all():
+        for parts in parts_of_objects(item.annotations, _KINDS, "a box", report):
+            outlines = _outlines(parts, report)
+            points = np.concatenate([_points(part) for part in outlines]).reshape(-1, 2)
+            label = self.label_of(outlines, labels, report)
+            if label is None:
+                continue
+            if not np.isfinite(points).all():
                 report("box with a coordinate that is no number dropped")
             elif not len(points) or min(_visible(points, size)) < MIN_SIDE:
                 report("empty box dropped")
@@ -71,10 +68,6 @@ class RotatedDetReader:
                 corners.append(around(points))
                 ids.append(label)
         return RotatedDetAnnotation(np.array(corners, np.float32).reshape(-1, 4, 2), np.array(ids, np.int64))
-
-    def label_ids(self, annotation: RotatedDetAnnotation) -> Sequence[int]:
-        """Class index of each box."""
-        return [int(label) for label in annotation.labels]
 
     def cut(self, annotation: RotatedDetAnnotation, window: Window) -> RotatedDetAnnotation:
         """The boxes of a tile, whole; those of which it shows too little are left out."""
@@ -115,24 +108,12 @@ def _upright(annotation: RotatedDetAnnotation) -> npt.NDArray[np.float32]:
     return boxes
 
 
-def _objects(annotations: Sequence[Any], report: Callable[[str], None]) -> list[list[Any]]:
-    """The outline of each object in its parts, which share a group, or its upright box where there is nothing else."""
-    found: dict[int, list[Any]] = {}
-    for position, annotation in enumerate(annotations):
-        kind = annotation.type.name
-        if annotation.attributes.get("is_crowd"):
-            report("crowd region left out")
-        elif kind in _KINDS:
-            found.setdefault(annotation.group or -1 - position, []).append(annotation)
-        else:
-            report(f"annotation without a box ignored: {kind}")
-    objects = []
-    for parts in found.values():
-        outlines = [part for part in parts if part.type.name != "bbox"]
-        if not outlines:
-            report("upright box read as a rotated one")
-        objects.append(outlines or parts[:1])
-    return objects
+def _outlines(parts: list[Any], report: Callable[[str], None]) -> list[Any]:
+    """The outline of an object in its parts, or its upright box where there is nothing else."""
+    outlines = [part for part in parts if part.type.name != "bbox"]
+    if not outlines:
+        report("upright box read as a rotated one")
+    return outlines or parts[:1]
 
 
 def _points(part: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401 - Datumaro's annotations have no common type

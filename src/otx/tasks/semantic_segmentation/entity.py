@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from otx.core.entity import OTXBatchDataEntity, OTXBatchPredEntity, OTXDataEntit
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.core.masks import IGNORED, encode_rle
+from otx.core.records import image_record
 
 
 @dataclass
@@ -50,15 +50,6 @@ class SegBatchDataEntity(OTXBatchDataEntity[SegDataEntity]):
 
     masks: list[tv_tensors.Mask]
 
-    @classmethod
-    def collate(cls, samples: Sequence[SegDataEntity]) -> Self:
-        """Stack the images and list the masks."""
-        return cls(
-            images=torch.stack([sample.image.as_subclass(Tensor) for sample in samples]),
-            imgs_info=[sample.img_info for sample in samples],
-            masks=[sample.mask for sample in samples],
-        )
-
     def truth_records(self, labels: LabelInfo) -> list[dict[str, Any]]:
         """The region of each class in each image, in the form of `predictions.json`, the largest first."""
         return [_record(info, mask, labels) for info, mask in zip(self.imgs_info, self.masks, strict=True)]
@@ -78,7 +69,7 @@ def _record(info: ImageInfo, mask: Tensor, labels: LabelInfo) -> dict[str, Any]:
     areas = np.bincount(pixels.ravel(), minlength=IGNORED + 1)[: len(labels)]
     present = [int(label) for label in np.argsort(-areas, kind="stable") if areas[label]]
     objects = [_region(labels.names[label], pixels == label, int(areas[label])) for label in present]
-    return {"image": info.path, "width": info.width, "height": info.height, "objects": objects}
+    return image_record(info, objects=objects)
 
 
 def _region(name: str, inside: np.ndarray, area: int) -> dict[str, Any]:

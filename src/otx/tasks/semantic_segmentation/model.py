@@ -7,25 +7,25 @@ not what it wants; and `label_rows`, where rows of the head can be kept for anot
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from otx.core.entity import OTXBatchLossEntity
+from otx.core.decoded_model import OTXDecodedModel
 from otx.core.masks import IGNORED
-from otx.core.model import OTXModel
-from otx.core.raw_graph import RawGraph
 from otx.core.task import OTXTaskType
 from otx.tasks.semantic_segmentation.decode import decode
 from otx.tasks.semantic_segmentation.entity import SegBatchDataEntity, SegBatchPredEntity
 
 
-class OTXSegmentationModel(OTXModel[SegBatchDataEntity, SegBatchPredEntity]):
+class OTXSegmentationModel(OTXDecodedModel[SegBatchDataEntity, SegBatchPredEntity]):
     """A semantic segmenter of any framework."""
 
     task = OTXTaskType.SEMANTIC_SEGMENTATION
+    batch_type = SegBatchDataEntity
 
     def losses(self, outputs: Any, batch: SegBatchDataEntity) -> dict[str, Tensor]:  # noqa: ANN401
         """Cross-entropy and Dice of what the network returned in training mode; ignored pixels count in neither.
@@ -54,19 +54,9 @@ class OTXSegmentationModel(OTXModel[SegBatchDataEntity, SegBatchPredEntity]):
             outputs = F.interpolate(outputs, size=size, mode="bilinear", align_corners=False)
         return {"logits": outputs}
 
-    def customize_outputs(self, outputs: Any, batch: SegBatchDataEntity) -> SegBatchPredEntity | OTXBatchLossEntity:  # noqa: ANN401
-        """Losses in training mode, else masks of the size of the original images."""
-        if self.training:
-            return OTXBatchLossEntity(self.losses(outputs, batch))
-        return decode(self.raw_outputs(outputs, batch.images), batch.images, batch.imgs_info, **self.decode_settings())
-
-    def export_graph(self) -> nn.Module:
-        """The network from pixels to `logits`, by the same code as predictions in eval mode."""
-        return RawGraph(self, self._raw_from_images)
-
-    def _raw_from_images(self, images: Tensor) -> dict[str, Tensor]:
-        batch = SegBatchDataEntity(images=images, imgs_info=[], masks=[])
-        return self.raw_outputs(self.model(**self.customize_inputs(batch)), images)
+    def predictions(self, raw: Mapping[str, Tensor], batch: SegBatchDataEntity) -> SegBatchPredEntity:
+        """Masks of the size of the original images."""
+        return decode(raw, batch.images, batch.imgs_info, **self.decode_settings())
 
 
 def dice_loss(logits_BCHW: Tensor, truth_BHW: Tensor, known_BHW: Tensor) -> Tensor:
