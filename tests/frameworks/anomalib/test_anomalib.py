@@ -11,6 +11,7 @@ from otx.core.errors import UserError
 from otx.core.image_info import ImageInfo
 from otx.frameworks import catalog
 from otx.frameworks.anomalib.catalog import ROWS, TASKS
+from otx.frameworks.anomalib.memory import far_apart
 from otx.frameworks.build import build_model
 from otx.tasks.anomaly.entity import LABELS, AnomalyBatchDataEntity
 
@@ -83,6 +84,13 @@ def test_memory_is_bounded_and_starts_anew_each_epoch():
     model.train()(batch_of())
     model.finish_epoch()
     assert len(model.model.memory_bank) == 20
+
+
+def test_remembered_features_leave_no_kind_out():
+    kinds = torch.arange(500) % 5
+    features = torch.randn(5, 16, generator=torch.Generator().manual_seed(0))[kinds] * 9 + torch.randn(500, 16)
+    assert sorted(kinds[far_apart(features, 5)].tolist()) == [0, 1, 2, 3, 4]
+    assert len(set(far_apart(features, 100).tolist())) == 100
 
 
 def test_patchcore_for_any_batch_is_anomalibs_own():

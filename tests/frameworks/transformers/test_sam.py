@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from otx.core.catalog import ModelRow
 from otx.core.label_info import LabelInfo
 from otx.frameworks.build import build_model
 from otx.frameworks.transformers.prompting_rows import ROWS
+from otx.frameworks.transformers.sam import drawn
 from otx.tasks.visual_prompting.entity import box_prompts, point_prompts
 
 LABELS = LabelInfo(("a", "b"))
@@ -38,7 +40,11 @@ def published(row: ModelRow, folder: Path) -> tuple[Any, Path]:
     return network.eval(), folder / "model.safetensors"
 
 
-def test_boxes_and_points_of_one_batch_are_answered_as_by_the_library(row: ModelRow, tmp_path: Path) -> None:
+@pytest.mark.parametrize("draws", [False, True])
+def test_boxes_and_points_of_one_batch_are_answered_as_by_the_library(
+    row: ModelRow, tmp_path: Path, *, draws: bool
+) -> None:
+    row = dataclasses.replace(row, options={**row.options, "draws": draws})
     network, file = published(row, tmp_path)
     model, report = build_model(row, LABELS, row.input_spec.with_size(SIDE, SIDE), file)
     assert report is not None
@@ -51,14 +57,29 @@ def test_boxes_and_points_of_one_batch_are_answered_as_by_the_library(row: Model
     prompts = torch.cat([box_prompts(box + 0.5), point_prompts(point + 0.5)])[None]
     with torch.no_grad():
         found: Any = model.model(model.model.encoder(pixels), prompts)
-        by_box = network(pixels, input_boxes=box[None], multimask_output=False)
+        drawings = drawn(prompts[0, ..., :2], prompts[0, ..., 2], SIDE // 16, SIDE // 16)
+        rough: list[dict[str, Any]] = [{"input_masks": each[None]} if draws else {} for each in drawings]
+        by_box = network(pixels, input_boxes=box[None], multimask_output=False, **rough[0])
         labels = torch.ones(1, 1, 1, dtype=torch.int)
-        by_point = network(pixels, input_points=point[None, None], input_labels=labels, multimask_output=False)
+        asked = {"input_points": point[None, None], "input_labels": labels}
+        by_point = network(pixels, multimask_output=False, **asked, **rough[1])
     for i, expected in enumerate((by_box, by_point)):
         # Filling, where SAM 2 has none, is one token more for the softmax; it is close to nothing, not nothing.
         scale = expected.pred_masks.abs().max()
         assert (found.masks[0, i] - expected.pred_masks[0, 0, 0]).abs().max() < 1e-3 * scale
         assert found.scores[0, i].item() == pytest.approx(expected.iou_scores.item(), rel=1e-3)
+
+
+def test_a_prompt_is_drawn_where_it_points() -> None:
+    prompts = torch.cat(
+        [box_prompts(torch.tensor([[16.0, 32.0, 48.0, 80.0]])), point_prompts(torch.tensor([[70.0, 10.0]]))]
+    )
+    box, point = drawn(prompts[..., :2], prompts[..., 2], 6, 6).squeeze(1)
+    assert box.shape == (24, 24)
+    assert (box == 1).nonzero().amin(0).tolist() == [8, 4]
+    assert (box == 1).sum() == 8 * 12
+    assert divmod(int(point.argmax()), 24) == (2, 17)
+    assert point[2, 0] < 0.1 < point[2, 10] < point[2, 14]
 
 
 def test_a_frozen_encoder_runs_once_per_image(row: ModelRow) -> None:

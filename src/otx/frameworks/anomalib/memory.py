@@ -24,6 +24,21 @@ def ignore_light(network: nn.Module) -> None:
                 setattr(module, name, nn.InstanceNorm2d(child.num_features))
 
 
+def far_apart(features_ND: Tensor, count: int) -> Tensor:
+    """Indices of features that lie around all others: each is the one farthest from those before (k-center greedy).
+
+    anomalib's own (2.7.0) took 12 GB for 28 images: what it keeps of each step scatters the blocks of freed memory.
+    """
+    chosen = torch.randint(len(features_ND), (max(1, count),), device=features_ND.device)
+    lengths = features_ND.square().sum(dim=1)
+    nearest = torch.full_like(lengths, torch.inf)
+    for i in range(1, len(chosen)):
+        last = features_ND[chosen[i - 1]]
+        torch.minimum(nearest, torch.addmv(lengths, features_ND, last, alpha=-2) + last.dot(last), out=nearest)
+        chosen[i] = nearest.argmax()
+    return chosen
+
+
 class MemoryModel(OTXAnomalyModel):
     """What both networks have in common.
 
@@ -81,16 +96,11 @@ class Patchcore(MemoryModel):
 
     def finish_epoch(self) -> None:
         """Choose the features to remember, such that each of this epoch has one near to it."""
-        from anomalib.models.components import KCenterGreedy
-        from anomalib.models.components.dimensionality_reduction import SparseRandomProjection
-
         network: Any = self.model
         features = torch.vstack(network.embedding_store)
         network.embedding_store.clear()
-        chooser = KCenterGreedy(features, min(self.options["share"], self.options["most"] / len(features)))
-        # anomalib takes NumPy's global generator, which no seed of a run reaches.
-        chooser.model = SparseRandomProjection(eps=0.9, random_state=int(torch.randint(2**31, (1,))))
-        network.memory_bank = chooser.sample_coreset()
+        count = min(int(self.options["share"] * len(features)), self.options["most"])
+        network.memory_bank = features[far_apart(features, count)]
 
     def anomaly_map(self, outputs: Any) -> Tensor:  # noqa: ANN401
         """The distance of each place to its nearest neighbour in memory, smoothed."""

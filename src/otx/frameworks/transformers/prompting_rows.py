@@ -46,6 +46,7 @@ def _timm(architecture: str, levels: tuple[int, ...] = (0, 1, 2, 3), **more: str
 
 
 _SLIM: dict[str, Any] = {
+    "draws": True,
     "vision_config": {
         # Without batch statistics four images were learned by heart in fewer steps.
         "backbone_config": _timm("resnet10t", (1, 2, 3, 4), norm_layer="groupnorm1"),
@@ -58,6 +59,7 @@ _SLIM: dict[str, Any] = {
 _EDGETAM: dict[str, Any] = {"vision_config": {"backbone_config": _timm("repvit_m1")}}
 _ZERO_SHOT: dict[str, Any] = {"zero_shot": True}
 _TINY_VIT: dict[str, Any] = {
+    "draws": True,
     "vision_config": {
         "hidden_size": 96,
         "num_hidden_layers": 3,

@@ -17,6 +17,8 @@ from otx.tasks.visual_prompting.model import OTXVisualPromptingModel, PromptNetw
 
 STRIDE = 16
 """Of the cells that the decoder looks at."""
+FINER = 4
+"""Cells of the finest level, and of the masks, to a side of one of these."""
 
 
 class SamNetwork(PromptNetwork):
@@ -24,10 +26,13 @@ class SamNetwork(PromptNetwork):
 
     Args:
         network: `SamModel` of transformers.
+        draws: Whether each prompt is drawn, too, and given as the rough mask that SAM takes. Published weights do
+            not know such drawings; from random weights they spare learning where a point is.
     """
 
-    def __init__(self, network: Any) -> None:  # noqa: ANN401 - a class per architecture
+    def __init__(self, network: Any, *, draws: bool) -> None:  # noqa: ANN401 - a class per architecture
         super().__init__()
+        self.draws = draws
         self.encoder: nn.Module = SamEncoder(network)
         self.prompt_encoder = network.prompt_encoder
         self.mask_decoder = network.mask_decoder
@@ -35,20 +40,21 @@ class SamNetwork(PromptNetwork):
 
     def segment(self, features: Features, points: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:
         """One mask per prompt."""
+        images, prompts = points.shape[:2]
         height, width = features[-1].shape[-2:]
-        places = self._places(height, width, features[-1])
+        dense = self.prompt_encoder.no_mask_embed.weight.view(1, -1, 1, 1)
+        if self.draws:
+            dense = self.prompt_encoder.mask_embed(drawn(points.flatten(0, 1), kinds.flatten(0, 1), height, width))
+        *fine, last = (level.repeat_interleave(prompts, 0) for level in features)
         masks, scores, *_ = self.mask_decoder(
-            image_embeddings=features[-1],
-            image_positional_embeddings=places.expand(features[-1].shape[0], -1, -1, -1),
-            sparse_prompt_embeddings=self._embed(points, kinds),
-            dense_prompt_embeddings=self.prompt_encoder.no_mask_embed.weight.view(1, -1, 1, 1),
+            image_embeddings=last,
+            image_positional_embeddings=self._places(height, width, last).expand(images * prompts, -1, -1, -1),
+            sparse_prompt_embeddings=self._embed(points, kinds).flatten(0, 1).unsqueeze(1),
+            dense_prompt_embeddings=dense,
             multimask_output=False,
-            **self._fine(features),
+            **({"high_resolution_features": fine} if fine else {}),
         )
-        return masks.squeeze(2), scores.squeeze(2)
-
-    def _fine(self, features: Features) -> dict[str, Any]:
-        return {}
+        return masks.reshape(images, prompts, *masks.shape[-2:]), scores.reshape(images, prompts)
 
     def _places(self, height: int, width: int, like: Tensor) -> Tensor:
         """(1, D, h, w) embeddings of the cells' centres, by the same code as those of the points."""
@@ -71,6 +77,18 @@ class SamNetwork(PromptNetwork):
         return [embedding.weight for embedding in self.prompt_encoder.point_embed]
 
 
+def drawn(points_N22: Tensor, kinds_N2: Tensor, height: int, width: int) -> Tensor:
+    """(N, 1, 4 height, 4 width) rough masks: 1 within a box or on a point, and less with the distance from it."""
+    first, second = points_N22.unbind(1)
+    second = torch.where(kinds_N2[:, 1:] == NOTHING, first, second)
+    outside = [
+        torch.maximum(first[:, i : i + 1] - centres, centres - second[:, i : i + 1]).clamp_min(0)
+        for i, side in enumerate((width, height))
+        for centres in [(torch.arange(side * FINER).to(points_N22) + 0.5) * (STRIDE / FINER)]
+    ]
+    return torch.exp(-(outside[0].unsqueeze(1) + outside[1].unsqueeze(2)) / STRIDE).unsqueeze(1)
+
+
 class SamEncoder(nn.Module):
     """SAM's encoder; its features have one level."""
 
@@ -86,12 +104,9 @@ class SamEncoder(nn.Module):
 class Sam2Network(SamNetwork):
     """The like for SAM 2 and EdgeTAM, whose decoder sees two finer levels too."""
 
-    def __init__(self, network: Any) -> None:  # noqa: ANN401
-        super().__init__(network)
+    def __init__(self, network: Any, *, draws: bool) -> None:  # noqa: ANN401
+        super().__init__(network, draws=draws)
         self.encoder = Sam2Encoder(network)
-
-    def _fine(self, features: Features) -> dict[str, Any]:
-        return {"high_resolution_features": features[:-1]}
 
     def _embed(self, points: Tensor, kinds: Tensor) -> Tensor:
         """It has been trained with a point that says nothing behind each box, too."""
@@ -124,7 +139,8 @@ class TransformersSAM(OTXVisualPromptingModel):
 
     def create_model(self) -> PromptNetwork:
         """Build the network from its configuration, with random weights, and put its parts together anew."""
-        return SamNetwork(self._build()) if self.arch == "sam" else Sam2Network(self._build())
+        family = SamNetwork if self.arch == "sam" else Sam2Network
+        return family(self._build(), draws=bool(self.options.get("draws")))
 
     def _build(self) -> Any:  # noqa: ANN401 - a class per architecture
         from transformers import AutoModelForMaskGeneration
