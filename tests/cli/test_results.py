@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from otx.engine import Engine
-from otx.engine.results import ExportResult, PredictResult, TestResult, TrainResult
+from otx.engine.results import ExportResult, OptimizeResult, PredictResult, TestResult, TrainResult
 
 Run = Callable[..., int]
 
@@ -62,6 +62,15 @@ RESULTS: dict[str, Any] = {
         precision="fp32",
         parity=PARITY,
     ),
+    "optimize": OptimizeResult(
+        work_dir=RUN,
+        model=RUN / "optimize/model.xml",
+        checkpoint=RUN / "checkpoints/best.safetensors",
+        rung="INT8 model (default preset)",
+        calibration_images=300,
+        parity=PARITY
+        | {"comparisons": [PARITY | {"name": "FP32 model"}, PARITY | {"name": "INT8 model (default preset)"}]},
+    ),
 }
 WORDS = {"predict": ["--input", "pictures"]}
 EXPECTED = {
@@ -69,8 +78,14 @@ EXPECTED = {
     "test": ["best.safetensors on test: 12 images", "0.4000", "dog", "test/metrics.json"],
     "predict": ["6.0 images/s", "not readable: broken [1].jpg", "predict/predictions.json", "scores from 0.25"],
     "export": ["exported to openvino, fp32", "0.20%", "export/parity.json"],
+    "optimize": ["quantised on 300 training images", "INT8 model (default preset): map", "optimize/parity.json"],
 }
-NEXT = {"train": "otx test", "test": "otx export", "export": "otx test --checkpoint otx-workspace/run/export/model.xml"}
+NEXT = {
+    "train": "otx test",
+    "test": "otx export",
+    "export": "otx optimize",
+    "optimize": "otx test --checkpoint otx-workspace/run/optimize/model.xml",
+}
 
 
 @pytest.fixture
@@ -153,6 +168,8 @@ def test_the_other_verbs_hand_over_theirs(otx: Run, calls: dict[str, Any]) -> No
     assert (calls["args"], calls["named"]) == (("a/*.png", Path("m.xml")), {"threshold": 0.4})
     assert otx("export", "--format", "onnx", "--precision", "fp16", "--max_drop", "0.02") == 0
     assert calls["named"] == {"format": "onnx", "precision": "fp16", "max_drop": 0.02}
+    assert otx("optimize", "--checkpoint", "m.xml", "--method", "accuracy", "--max_drop", "0.02") == 0
+    assert (calls["args"], calls["named"]) == ((Path("m.xml"),), {"method": "accuracy", "max_drop": 0.02})
 
 
 def test_find_lists_the_catalog(otx: Run, capfd: pytest.CaptureFixture[str]) -> None:

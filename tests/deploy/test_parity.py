@@ -50,6 +50,7 @@ def test_a_good_export_passes(tmp_path, classifier, images_of_colours, name):
     written = json.loads((tmp_path / "parity.json").read_text())
     keys = ["metric", "reference", "exported", "drop_relative", "max_drop", "max_abs_diff", "images", "passed"]
     assert list(written)[: len(keys)] == keys
+    assert set(written["outputs"]) == {"logits"}
     assert {file.name for file in tmp_path.iterdir()} == {"parity.json", name} | (
         {"model.bin"} if name == "model.xml" else set()
     )
@@ -76,7 +77,7 @@ def export_broken(monkeypatch, breakage):
 def test_a_broken_classifier_is_kept_apart(tmp_path, classifier, images_of_colours, monkeypatch, breakage, name):
     export_proven(classifier, [images_of_colours], tmp_path / name)
     export_broken(monkeypatch, breakage)
-    with pytest.raises(ParityError, match=r"does not predict like the checkpoint on . images") as caught:
+    with pytest.raises(ParityError, match=r"exported model does not predict like the checkpoint on . images") as caught:
         export_proven(classifier, [images_of_colours], tmp_path / name)
     assert caught.value.exit_status == 1
     apart = tmp_path / name.replace("model", "model.failed-parity")
@@ -108,10 +109,20 @@ def test_the_metric_alone_decides_without_a_tolerance(tmp_path, classifier, imag
     assert "accuracy falls from 1.0000 to 0.3333, by 66.7%" in parity.reasons
 
 
-def test_no_more_images_than_asked_for(tmp_path, classifier, images_of_colours):
+def test_outputs_are_told_apart_and_timed(tmp_path, detector, images_of_squares):
+    exported = load_exported(export(detector, tmp_path / "model.xml"))
+    run = exported.model.forward
+    exported.model.forward = lambda images: run(images) | {"boxes": run(images)["boxes"] * 0.5}
+    parity = compare(detector, exported, [images_of_squares], tolerance=FP32)
+    assert list(parity.outputs) == ["boxes"]
+    assert parity.outputs["boxes"] > 0.1
+    assert all(value > 0 for value in parity.milliseconds.values())
+
+
+def test_the_drop_can_be_counted_from_the_checkpoint(tmp_path, classifier, images_of_colours):
     exported = load_exported(export(classifier, tmp_path / "model.xml"))
-    parity = compare(classifier, exported, iter([images_of_colours] * 9), tolerance=FP32, max_images=10)
-    assert parity.images == 12
+    parity = compare(exported, exported, [images_of_colours], tolerance=None, value=2.0)
+    assert (parity.reference, parity.exported, parity.drop_relative, parity.passed) == (2.0, 1.0, 0.5, False)
 
 
 def test_no_image_is_no_proof(tmp_path, classifier):

@@ -51,4 +51,6 @@ def _show(result: ExportResult, console: Console, work_dir: Path | None) -> None
     console.print(f"\n[bold]{shown(result.checkpoint)}[/] exported to {result.format}, {result.precision}")
     console.print(parity_table(result.parity))
     console.print(f"\nmodel  {shown(result.model)}\nproof  {shown(result.model.parent / 'parity.json')}")
-    console.print(f"next   otx test --checkpoint {shown(result.model)}{run_options(work_dir)}")
+    best = result.checkpoint.name == "best.safetensors"
+    checkpoint = "" if best else f" --checkpoint {shown(result.checkpoint)}"
+    console.print(f"next   otx optimize{checkpoint}{run_options(work_dir)}")

@@ -11,6 +11,7 @@ VERBS = {
     "test": "Measure a checkpoint or an exported model on a subset of the data.",
     "predict": "Predict on pictures with a checkpoint or an exported model: predictions.json and drawn pictures.",
     "export": "Turn a checkpoint into an OpenVINO or ONNX model, and prove on real images that it equals it.",
+    "optimize": "Quantise a checkpoint or exported model to INT8, and prove on real images that it keeps the metric.",
     "demo": "See it all work, offline: make a data set of handwritten digits, train, test, export, compare, predict.",
 }
 """Name -> description. The order is the order of use."""

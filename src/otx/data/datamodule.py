@@ -9,6 +9,7 @@ from lightning.pytorch import LightningDataModule
 
 from otx.core.errors import UserError, nearest
 from otx.data.dataset import OTXDataset, Read, Transform
+from otx.data.excerpt import Excerpt
 from otx.data.images import read_image
 from otx.data.item import Item
 from otx.data.loader import Batch, BatchLoader
@@ -130,6 +131,23 @@ class OTXDataModule(LightningDataModule):
             on_bad_data=self.on_bad_data,
             known_broken=self.broken,
             merger=self.tiling.merger(dataset.items, self._images(subset)) if self.tiling and not train else None,
+        )
+
+    def excerpt(self, subset: str, most: int, *, batch_size: int = 1) -> Excerpt:
+        """At most so many images of a subset (tiles, where images are cut), as they are evaluated, every class alike.
+
+        Raises:
+            UserError: There is no such subset, or it is empty.
+        """
+        dataset = self.dataset(subset, train=False)
+        return Excerpt(
+            dataset,
+            [self.reader.label_ids(item.annotation) for item in dataset.items],
+            self.batch_type,
+            most=most,
+            seed=self.seed,
+            batch_size=batch_size,
+            skip_broken=self.on_bad_data == "skip",
         )
 
     def train_dataloader(self) -> BatchLoader:

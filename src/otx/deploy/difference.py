@@ -7,7 +7,7 @@ outputs with a row per detection, such as masks, are compared between detections
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import inf, isnan
 
 import torch
@@ -36,12 +36,14 @@ class Difference:
         largest: The same, relative to the output's largest magnitude (absolute for scores).
         compared: Number of confident detections, of both sides.
         unmatched: How many of them have no twin on the other side.
+        outputs: `largest` by the name of the output; that of detections is `boxes`.
     """
 
     max_abs: float = 0.0
     largest: float = 0.0
     compared: int = 0
     unmatched: int = 0
+    outputs: Mapping[str, float] = field(default_factory=dict)
 
     def __add__(self, other: Difference) -> Difference:
         return Difference(
@@ -49,7 +51,15 @@ class Difference:
             max(self.largest, other.largest),
             self.compared + other.compared,
             self.unmatched + other.unmatched,
+            {
+                name: max(self.outputs.get(name, 0.0), other.outputs.get(name, 0.0))
+                for name in sorted({*self.outputs, *other.outputs})
+            },
         )
+
+    def of(self, name: str) -> Difference:
+        """The same, known as that of an output."""
+        return replace(self, outputs={name: self.largest})
 
     def breaches(self, tolerance: Tolerance) -> list[str]:
         """What is beyond the tolerance, in words."""
@@ -77,9 +87,9 @@ def difference(reference: Mapping[str, Tensor], other: Mapping[str, Tensor], tol
         shapes = {name: reference[name].shape[:2] for name in names}
         per_detection = sorted(name for name in names if shapes[name] == shapes["boxes"])
         sides = [_detections(graph, per_detection) for graph in (reference, other)]
-        found += _total(_sets(a, b, tolerance.difference) for a, b in zip(*sides, strict=True))
+        found += _total(_sets(a, b, tolerance.difference) for a, b in zip(*sides, strict=True)).of("boxes")
         names -= set(per_detection)
-    return found + _total(_elements(reference[name].cpu(), other[name].cpu()) for name in names)
+    return found + _total(_elements(reference[name].cpu(), other[name].cpu()).of(name) for name in names)
 
 
 def _detections(graph: Mapping[str, Tensor], names: list[str]) -> list[dict[str, Tensor]]:

@@ -1,18 +1,26 @@
-"""Export that proves itself: a file gets its name only when it predicts like the model."""
+"""Files that prove themselves: one gets its name only when it predicts like the model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from otx.core.entity import OTXBatchDataEntity
 from otx.core.errors import OTXError
 from otx.core.model import OTXModel
+from otx.data.excerpt import Excerpt
 from otx.deploy.export import export
+from otx.deploy.openvino_file import save
 from otx.deploy.parity import Parity, compare
-from otx.deploy.settings import MAX_DROP, PARITY_FILE, PARITY_IMAGES, TOLERANCES, ExportPrecision
+from otx.deploy.quantize import LADDER, Quantizer
+from otx.deploy.settings import MAX_DROP, PARITY_FILE, TOLERANCES, ExportPrecision
 from otx.runtime.exported import load_exported
+
+logger = logging.getLogger(__name__)
 
 UNPROVEN = "unproven"
 FAILED = "failed-parity"
@@ -28,7 +36,7 @@ class ParityError(OTXError):
     def __init__(self, parity: Parity, path: Path) -> None:
         self.parity = parity
         super().__init__(
-            f"the exported model does not predict like the checkpoint on {parity.images} images: "
+            f"the {parity.name} does not predict like the checkpoint on {parity.images} images: "
             f"{'; '.join(parity.reasons)}. It was put aside as {path}; figures are in {path.with_name(PARITY_FILE)}."
         )
 
@@ -41,7 +49,6 @@ def export_proven(
     precision: ExportPrecision = "fp32",
     model_name: str = "",
     max_drop: float = MAX_DROP,
-    max_images: int = PARITY_IMAGES,
     measure: bool = True,
 ) -> Parity:
     """Export, compare with the model on real images, and only then give the file its name.
@@ -55,17 +62,13 @@ def export_proven(
         precision: How weights are stored.
         model_name: Name of the catalog row, kept in the file for people.
         max_drop: Share of the metric that may be lost.
-        max_images: How many images to compare on.
         measure: Compare the task's metric too.
 
     Raises:
         ParityError: They differ; the file is kept as `<name>.failed-parity.<suffix>`.
         OTXError: The network cannot be converted.
     """
-    for old in (path, _renamed(path, UNPROVEN), _renamed(path, FAILED)):
-        _remove(old)
-    path.with_name(PARITY_FILE).unlink(missing_ok=True)
-
+    _clear(path)
     candidate = export(model, _renamed(path, UNPROVEN), precision=precision, model_name=model_name)
     parity = compare(
         model,
@@ -73,7 +76,6 @@ def export_proven(
         batches,
         tolerance=TOLERANCES[precision],
         max_drop=max_drop,
-        max_images=max_images,
         measure=measure,
     )
     parity.write(path.with_name(PARITY_FILE))
@@ -81,6 +83,82 @@ def export_proven(
         raise ParityError(parity, _move(candidate, _renamed(path, FAILED)))
     _move(candidate, path)
     return parity
+
+
+def quantize_proven(
+    base: Path,
+    batches: Excerpt,
+    calibration: Excerpt,
+    path: Path,
+    *,
+    rungs: Sequence[str] = tuple(LADDER),
+    max_drop: float = MAX_DROP,
+    earlier: Parity | None = None,
+) -> Parity:
+    """Quantise an IR by the first rung of the ladder that keeps the metric, and only then give the file its name.
+
+    `parity.json` beside it has the figures of each rung that was tried.
+
+    Args:
+        base: The floating-point IR.
+        batches: Validation images with truth, in batches of one.
+        calibration: Training images, likewise.
+        path: The `.xml` to write.
+        rungs: Names of those to try, in their order.
+        max_drop: Share of the metric that may be lost.
+        earlier: The comparison of `base` with the checkpoint on the same images; the drop is then the checkpoint's.
+
+    Raises:
+        ParityError: No rung keeps the metric; the best file is kept as `<name>.failed-parity.xml`.
+    """
+    _clear(path)
+    quantizer = Quantizer(base, calibration, batches, max_drop)
+    tried = [earlier] if earlier is not None else []
+    best: Parity | None = None
+    for rung in rungs:
+        began = time.perf_counter()
+        parity = _try(rung, quantizer, _renamed(path, UNPROVEN), earlier)
+        logger.info("%s: %s (%.0f s)", parity.name, "; ".join(parity.reasons) or "passed", time.perf_counter() - began)
+        tried.append(parity)
+        if parity.images and (best is None or parity.passed or parity.drop < best.drop):
+            best = parity
+            _move(_renamed(path, UNPROVEN), _renamed(path, FAILED))
+        if parity.passed:
+            break
+    _remove(_renamed(path, UNPROVEN))
+    if best is None:
+        msg = f"the model cannot be quantised: {'; '.join(reason for one in tried for reason in one.reasons)}"
+        raise OTXError(msg)
+    best.write(path.with_name(PARITY_FILE), comparisons=[asdict(one) for one in tried])
+    if not best.passed:
+        raise ParityError(best, _renamed(path, FAILED))
+    _move(_renamed(path, FAILED), path)
+    return best
+
+
+def _try(rung: str, quantizer: Quantizer, candidate: Path, earlier: Parity | None) -> Parity:
+    """Make a rung's file and judge it; what NNCF cannot do fails."""
+    name = f"INT8 model ({rung})"
+    try:
+        save(LADDER[rung](quantizer), candidate, "fp32")
+    except OTXError as error:
+        return Parity(name=name, max_drop=quantizer.max_drop, reasons=(str(error),))
+    parity = compare(
+        quantizer.base,
+        load_exported(candidate),
+        quantizer.validation,
+        tolerance=None,
+        max_drop=quantizer.max_drop,
+        value=earlier.reference if earlier is not None else None,
+    )
+    return replace(parity, name=name, detail=quantizer.detail)
+
+
+def _clear(path: Path) -> None:
+    """What an earlier attempt has left must not pass for this one's."""
+    for old in (path, _renamed(path, UNPROVEN), _renamed(path, FAILED)):
+        _remove(old)
+    path.with_name(PARITY_FILE).unlink(missing_ok=True)
 
 
 def _renamed(path: Path, word: str) -> Path:

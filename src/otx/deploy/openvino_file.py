@@ -36,7 +36,7 @@ def write_ir(graph: ExportGraph, path: Path, precision: ExportPrecision) -> None
     for section, entries in graph.metadata.items():
         for key, value in entries.items():
             ov_model.set_rt_info(value, [section, key])
-    _save(ov_model, path, precision)
+    save(ov_model, path, precision)
 
 
 def _name_inputs(ov_model: Any, shapes: dict[str, list[int]]) -> None:  # noqa: ANN401 - openvino is untyped
@@ -75,7 +75,7 @@ def _name_outputs(ov_model: Any, graph: ExportGraph) -> None:  # noqa: ANN401 - 
             raise OTXError(msg)
 
 
-def _save(ov_model: Any, path: Path, precision: ExportPrecision) -> None:  # noqa: ANN401 - openvino is untyped
+def save(ov_model: Any, path: Path, precision: ExportPrecision) -> None:  # noqa: ANN401 - openvino is untyped
     """Write both files to the side and put them in place together, the weights first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ from otx.core.entity import OTXBatchDataEntity
 from otx.core.model import OTXModel
 from otx.core.task import TaskSpec
 from otx.deploy.difference import Difference, difference
-from otx.deploy.settings import MAX_DROP, PARITY_IMAGES, Tolerance
+from otx.deploy.settings import MAX_DROP, Tolerance
 from otx.runtime.exported import ExportedModel
 
 RawFunction = Callable[..., dict[str, Tensor]]
@@ -37,21 +40,34 @@ class Parity:
         images: Number of images compared.
         passed: Whether the exported file may be used.
         reasons: Why not.
+        outputs: Largest difference by output, relative to its largest magnitude (absolute, of the scores of `boxes`).
+        milliseconds: Of an image on this machine, by `reference` and `exported`; the median.
+        name: What was judged.
+        detail: What else there is to say about it.
     """
 
-    metric: str | None
-    reference: float | None
-    exported: float | None
-    drop_relative: float | None
+    metric: str | None = None
+    reference: float | None = None
+    exported: float | None = None
+    drop_relative: float | None = None
     max_drop: float
-    max_abs_diff: float
-    images: int
-    passed: bool
+    max_abs_diff: float = 0.0
+    images: int = 0
+    passed: bool = False
     reasons: tuple[str, ...] = ()
+    outputs: Mapping[str, float] = field(default_factory=dict)
+    milliseconds: Mapping[str, float] = field(default_factory=dict)
+    name: str = "exported model"
+    detail: str = ""
 
-    def write(self, path: Path) -> None:
-        """Write `parity.json`."""
-        write_atomic(path, json.dumps(asdict(self), indent=2) + "\n")
+    @property
+    def drop(self) -> float:
+        """What is lost, for comparing: infinite where nothing was measured."""
+        return inf if self.drop_relative is None else self.drop_relative
+
+    def write(self, path: Path, **more: Any) -> None:  # noqa: ANN401 - JSON values
+        """Write `parity.json`, with whatever else there is to say."""
+        write_atomic(path, json.dumps(asdict(self) | more, indent=2) + "\n")
 
 
 def compare(
@@ -61,8 +77,8 @@ def compare(
     *,
     tolerance: Tolerance | None,
     max_drop: float = MAX_DROP,
-    max_images: int = PARITY_IMAGES,
     measure: bool = True,
+    value: float | None = None,
 ) -> Parity:
     """Run both on the same batches and compare raw outputs and the task's metric.
 
@@ -72,37 +88,48 @@ def compare(
         batches: Images as the model is evaluated on, with truth if `measure`.
         tolerance: For raw outputs; None where they are meant to differ, as after quantisation.
         max_drop: Share of the metric that may be lost.
-        max_images: Batches are taken until there are this many images.
         measure: Compare the task's metric too.
+        value: The metric of the checkpoint on these images, where `model` is its export; the drop is counted from it.
     """
-    metrics = _Metrics(exported.spec, model) if measure else None
+    metrics = _Metrics(exported.spec, model, value) if measure else None
     found = Difference()
     images = 0
     reasons: list[str] = []
+    times: dict[str, list[float]] = {"reference": [], "exported": []}
     with _evaluating(model), torch.no_grad():
         reference_graph, device = _raw_function(model), _device(model)
         for batch in batches:
             if not images and (reasons := _fixed_batch(exported.model, batch.graph_inputs(), tolerance)):
                 break
             placed = batch.to(device)
-            raw, other = reference_graph(**placed.graph_inputs()), exported.model(**batch.graph_inputs())
+            raw = _timed(times["reference"], reference_graph, placed)
+            other = _timed(times["exported"], exported.model, batch)
             found += difference(raw, other, tolerance or Tolerance(difference=1.0, unmatched=1.0))
             if metrics is not None:
-                metrics.update(model(placed).to("cpu"), exported(batch), batch)
+                decoded = exported.decode(other, batch.images, batch.imgs_info)
+                metrics.update(model(placed).to("cpu"), decoded, batch)
             images += batch.batch_size
-            if images >= max_images:
-                break
     reasons += found.breaches(tolerance) if tolerance is not None else []
     if not images and not reasons:
         reasons.append("there was no image to compare on")
-    return _judge(metrics, found, images, reasons, max_drop)
+    milliseconds = {side: statistics.median(seconds) * 1e3 for side, seconds in times.items() if seconds}
+    return replace(_judge(metrics, found, images, reasons, max_drop), milliseconds=milliseconds)
+
+
+def _timed(times: list[float], graph: RawFunction, batch: OTXBatchDataEntity[Any]) -> dict[str, Tensor]:
+    """Raw outputs for a batch; notes the seconds that one image took."""
+    inputs, began = batch.graph_inputs(), time.perf_counter()
+    raw = graph(**inputs)
+    times.append((time.perf_counter() - began) / batch.batch_size)
+    return raw
 
 
 class _Metrics:
     """The task's metric, once for each side."""
 
-    def __init__(self, spec: TaskSpec, model: OTXModel[Any, Any]) -> None:
+    def __init__(self, spec: TaskSpec, model: OTXModel[Any, Any], reference: float | None) -> None:
         metric = spec.load("metric")
+        self.reference = reference
         self.name = spec.monitor
         self.sign = 1.0 if spec.monitor_mode == "max" else -1.0
         self.sides = (metric(model.label_info), metric(model.label_info))
@@ -114,6 +141,7 @@ class _Metrics:
     def values(self) -> tuple[float, float, float]:
         """The metric of both sides, and what is lost relative to the first."""
         reference, other = (side.compute().values[self.name] for side in self.sides)
+        reference = reference if self.reference is None else self.reference
         lost = self.sign * (reference - other)
         return reference, other, lost / abs(reference) if reference else lost
 
@@ -134,6 +162,7 @@ def _judge(metrics: _Metrics | None, found: Difference, images: int, reasons: li
         images=images,
         passed=not reasons,
         reasons=tuple(reasons),
+        outputs=found.outputs,
     )
 
 

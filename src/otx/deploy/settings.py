@@ -8,10 +8,18 @@ from typing import Literal
 ExportFormat = Literal["openvino", "onnx"]
 ExportPrecision = Literal["fp32", "fp16"]
 
+OptimizeMethod = Literal["ptq", "accuracy"]
+
 MODEL_FILES: dict[ExportFormat, str] = {"openvino": "model.xml", "onnx": "model.onnx"}
 PARITY_FILE = "parity.json"
 PARITY_IMAGES = 64
 """Validation images that the exported file is compared on."""
+INT8_IMAGES = 256
+"""The like for a quantised file, which is meant to differ: one image must be less than what may be lost."""
+CALIBRATION_IMAGES = 300
+"""Training images from which quantisation takes the ranges of activations; NNCF's own default."""
+FEWEST_CALIBRATION_IMAGES = 10
+"""Ranges of fewer are those of chance."""
 MAX_DROP = 0.01
 """How much of the metric, relative, may be lost."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from otx.engine.given import Given
-from otx.engine.results import CheckResult, ExportResult, PredictResult, TestResult, TrainResult
+from otx.engine.results import CheckResult, ExportResult, OptimizeResult, PredictResult, TestResult, TrainResult
 
 if TYPE_CHECKING:
     from otx.core.model import OTXModel
@@ -189,6 +189,29 @@ class Engine:
         from otx.engine.export import export
 
         return export(self.given, _path(checkpoint), format, precision, max_drop)
+
+    def optimize(
+        self,
+        checkpoint: str | Path | None = None,
+        *,
+        method: Literal["ptq", "accuracy"] = "ptq",
+        max_drop: float = 0.01,
+    ) -> OptimizeResult:
+        """Quantise a checkpoint or an OpenVINO IR to INT8 and prove on validation images that it keeps the metric.
+
+        Args:
+            checkpoint: `.safetensors` of a training, or an exported `.xml`; None takes the best checkpoint.
+            method: `ptq` takes the first of several ways that keeps the metric, the quickest first; `accuracy` begins
+                with the one that turns layers back to floating point one by one.
+            max_drop: Largest relative drop of the task's metric that passes.
+
+        Raises:
+            OTXError: No way keeps the metric; the best file is kept apart under a name that says so.
+            UserError: The model cannot be quantised, or there are too few images to calibrate on.
+        """
+        from otx.engine.optimize import optimize
+
+        return optimize(self.given, _path(checkpoint), method, max_drop)
 
 
 def _training(max_epochs: int | None, precision: str | None, tile: bool | str | None) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from typing import Literal
 
 from otx.core.errors import UserError
 from otx.deploy.gate import export_proven
-from otx.deploy.settings import PARITY_FILE
+from otx.deploy.settings import PARITY_FILE, PARITY_IMAGES
 from otx.engine.given import Given
 from otx.engine.opening import locate, open_model
 from otx.engine.results import ExportResult
 from otx.engine.test import data_for
 
+PARITY_BATCH = 8
 FILES = {"openvino": "model.xml", "onnx": "model.onnx"}
 
 
@@ -46,7 +47,7 @@ def export(
     target = workspace.folder("export") / FILES[file_format]
     export_proven(
         opened.model,
-        datamodule.loader("val", train=False),
+        datamodule.excerpt("val", PARITY_IMAGES, batch_size=PARITY_BATCH),
         target,
         precision=precision,
         model_name=opened.name,

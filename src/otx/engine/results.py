@@ -150,6 +150,25 @@ class ExportResult(VerbResult):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OptimizeResult(VerbResult):
+    """A quantised model and the proof that it keeps the metric.
+
+    Attributes:
+        model: The `.xml` file.
+        checkpoint: What was quantised.
+        rung: Of the ladder, what passed.
+        calibration_images: Number of images that the ranges of activations were taken from.
+        parity: Content of `parity.json`.
+    """
+
+    model: Path
+    checkpoint: Path
+    rung: str
+    calibration_images: int
+    parity: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class DemoResult(VerbResult):
     """Outcome of a demonstration, from making the data to predicting with the exported model.
 

@@ -38,17 +38,21 @@ def per_class_table(per_class: Mapping[str, Mapping[str, float]]) -> Table:
 
 
 def parity_table(parity: Mapping[str, Any]) -> Table:
-    """The comparison of an exported model with its checkpoint, as `parity.json` has it."""
-    metric = str(parity.get("metric") or "metric not measured")
-    table = _table("", "checkpoint", "exported", "drop", "allowed", "images")
-    table.add_row(
-        metric,
-        number(parity.get("reference")),
-        number(parity.get("exported")),
-        _percent(parity.get("drop_relative")),
-        _percent(parity.get("max_drop")),
-        str(parity.get("images", "")),
-    )
+    """The comparisons of a file, or of several, with the checkpoint, as `parity.json` has them."""
+    table = _table("", "checkpoint", "exported", "drop", "allowed", "differs by", "ms/image", "images")
+    for one in parity.get("comparisons", [parity]):
+        metric = str(one.get("metric") or "metric not measured")
+        times = one.get("milliseconds", {})
+        table.add_row(
+            f"{one['name']}: {metric}" if "comparisons" in parity else metric,
+            number(one.get("reference")),
+            number(one.get("exported")),
+            _percent(one.get("drop_relative")),
+            _percent(one.get("max_drop")),
+            f"{max(one.get('outputs', {}).values(), default=0.0):.2g}",
+            " -> ".join(f"{times[side]:.1f}" for side in ("reference", "exported") if side in times),
+            str(one.get("images", "")),
+        )
     return table
 
 

@@ -1,0 +1,57 @@
+"""`otx optimize`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from otx.cli.lines import run_options, shown
+from otx.cli.options import DataRoot, Option, WorkDir
+from otx.cli.outcome import Outcome
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from otx.engine.results import OptimizeResult
+
+EXAMPLES = """\
+  otx optimize
+  otx optimize --max_drop 0.02
+  otx optimize --checkpoint otx-workspace/latest/export/model.xml --method accuracy"""
+
+
+def run(
+    *,
+    checkpoint: Annotated[
+        Path | None,
+        Option("Checkpoint (.safetensors) or IR (.xml) (default: the best checkpoint of the run).", "FILE", "model"),
+    ] = None,
+    method: Annotated[
+        Literal["ptq", "accuracy"],
+        Option(
+            "ptq: the quickest of several ways that keeps the metric; accuracy: begin with the slow one that turns "
+            "layers back (default: ptq).",
+            group="optimized model",
+        ),
+    ] = "ptq",
+    max_drop: Annotated[
+        float,
+        Option("Largest relative drop of the metric that passes (default: 0.01).", "X", "optimized model"),
+    ] = 0.01,
+    data_root: DataRoot = None,
+    work_dir: WorkDir = None,
+) -> Outcome:
+    """Run `otx optimize`; its `--help` says what the options mean."""
+    from otx.engine import Engine
+
+    result = Engine(data_root, work_dir=work_dir).optimize(checkpoint, method=method, max_drop=max_drop)
+    return Outcome(document=result.to_json(), show=lambda console: _show(result, console, work_dir))
+
+
+def _show(result: OptimizeResult, console: Console, work_dir: Path | None) -> None:
+    from otx.report.tables import parity_table
+
+    console.print(f"\n[bold]{shown(result.checkpoint)}[/] quantised on {result.calibration_images} training images")
+    console.print(parity_table(result.parity))
+    console.print(f"\nmodel  {shown(result.model)}\nproof  {shown(result.model.parent / 'parity.json')}")
+    console.print(f"next   otx test --checkpoint {shown(result.model)}{run_options(work_dir)}")

@@ -1,0 +1,223 @@
+"""Ways to make an exported graph INT8 by NNCF, as a ladder: each rung keeps more of the metric, and costs more time."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import openvino as ov
+import torch
+
+from otx.core.entity import OTXBatchDataEntity
+from otx.core.errors import OTXError
+from otx.data.excerpt import Excerpt
+from otx.deploy.graph import INPUT_NAME
+from otx.runtime.compiled import read_graph
+from otx.runtime.exported import load_exported
+from otx.runtime.metadata import SECTION
+
+Feed = dict[str, npt.NDArray[Any]]
+
+NOISY_SHARE = 0.1
+"""Of the quantised inputs of layers; the rung of ignored scopes leaves the noisiest in floating point."""
+PROBES = 8
+"""Images on which noise is measured."""
+MOST_REVERTED = 10
+"""Layers that accuracy-aware quantisation may turn back; each costs a validation."""
+LAYERS = {"Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData", "MatMul"}
+
+
+class Quantizer:
+    """Makes INT8 graphs of one exported model.
+
+    They take one image at a time: OpenVINO 2026.4 kills the process (division by zero) where a quantised FCOS is
+    compiled for a free batch, and a fixed one is faster by 10 to 20 %.
+
+    Args:
+        path: The floating-point IR.
+        calibration: Images from which the ranges of activations are taken, in batches of one.
+        validation: Images on which accuracy-aware quantisation measures the metric, in batches of one.
+        max_drop: What may be lost of the metric there.
+
+    Attributes:
+        detail: What there is to say about the last graph.
+    """
+
+    def __init__(self, path: Path, calibration: Excerpt, validation: Excerpt, max_drop: float) -> None:
+        self.path = path
+        self.base = load_exported(path)
+        self.calibration = calibration
+        self.validation = validation
+        self.max_drop = max_drop
+        self.detail = ""
+
+    def default(self) -> Any:  # noqa: ANN401 - openvino is untyped, here and below
+        """Symmetric activations, corrected means."""
+        return self._quantize()
+
+    def mixed(self) -> Any:  # noqa: ANN401
+        """Asymmetric activations, the patterns of transformers, outliers smoothed into the weights."""
+        import nncf
+
+        return self._quantize(preset=nncf.QuantizationPreset.MIXED, model_type=nncf.ModelType.TRANSFORMER)
+
+    def full_bias_correction(self) -> Any:  # noqa: ANN401
+        """The same, with the error of each layer corrected on what the quantised layers before it give."""
+        import nncf
+
+        return self._quantize(
+            preset=nncf.QuantizationPreset.MIXED, model_type=nncf.ModelType.TRANSFORMER, fast_bias_correction=False
+        )
+
+    def ignored_scopes(self) -> Any:  # noqa: ANN401
+        """The same as mixed, with the layers left in floating point whose inputs lose most."""
+        import nncf
+
+        noisy = noisiest_layers(self.mixed(), (_feeds(batch)[0] for batch in self.calibration), NOISY_SHARE)
+        graph = self._quantize(
+            preset=nncf.QuantizationPreset.MIXED,
+            model_type=nncf.ModelType.TRANSFORMER,
+            ignored_scope=nncf.IgnoredScope(names=noisy, validate=False),
+        )
+        self.detail = f"in floating point: {', '.join(noisy)}"
+        return graph
+
+    def accuracy_aware(self) -> Any:  # noqa: ANN401
+        """Layers are turned back to floating point, those first that cost most, until the metric is within the drop."""
+        import nncf
+
+        restorer = nncf.quantization.advanced_parameters.AdvancedAccuracyRestorerParameters
+        return self._run(
+            nncf.quantize_with_accuracy_control,
+            self._dataset(self.calibration),
+            validation_dataset=self._dataset(self.validation),
+            validation_fn=self._measure,
+            max_drop=self.max_drop,
+            drop_type=nncf.DropType.RELATIVE,
+            subset_size=len(self.calibration),
+            advanced_accuracy_restorer_parameters=restorer(
+                max_num_iterations=MOST_REVERTED, ranking_subset_size=min(PROBES, len(self.validation))
+            ),
+        )
+
+    def weights_only(self) -> Any:  # noqa: ANN401
+        """Weights in 8 bits, arithmetic in floating point: a quarter of the size, little speed."""
+        import nncf
+
+        return self._run(nncf.compress_weights, mode=nncf.CompressWeightsMode.INT8_ASYM)
+
+    def _quantize(self, **settings: Any) -> Any:  # noqa: ANN401
+        import nncf
+
+        graph = self._run(nncf.quantize, self._dataset(self.calibration), subset_size=len(self.calibration), **settings)
+        if not _quantizers(graph):
+            msg = "no layer was quantised"
+            raise OTXError(msg)
+        return graph
+
+    def _run(self, method: Callable[..., Any], *args: Any, **settings: Any) -> Any:  # noqa: ANN401
+        import nncf
+
+        self.detail = ""
+        graph = read_graph(self.path)
+        graph.reshape({port.any_name: [1, *list(port.partial_shape)[1:]] for port in graph.inputs})
+        graph.set_rt_info("1", [SECTION, "batch"])
+        with _quiet():
+            try:
+                return method(graph, *args, **settings)
+            except (nncf.InternalError, nncf.ValidationError, nncf.UnsupportedModelError, RuntimeError) as error:
+                msg = f"NNCF cannot do it: {error}"
+                raise OTXError(msg) from error
+
+    def _dataset(self, images: Excerpt) -> Any:  # noqa: ANN401
+        import nncf
+
+        return nncf.Dataset(images, lambda batch: _feeds(batch)[0])
+
+    def _measure(self, compiled: Any, batches: Iterable[OTXBatchDataEntity[Any]]) -> tuple[float, None]:  # noqa: ANN401
+        """The metric of a compiled graph, higher is better, as NNCF wants it."""
+        spec = self.base.spec
+        metric = spec.load("metric")(self.base.label_info)
+        for batch in batches:
+            rows = [list(compiled(feed).values()) for feed in _feeds(batch)]
+            raw = [torch.from_numpy(np.concatenate(parts)) for parts in zip(*rows, strict=True)]
+            names = [port.any_name for port in compiled.outputs]
+            metric.update(self.base.decode(dict(zip(names, raw, strict=True)), batch.images, batch.imgs_info), batch)
+        value = float(metric.compute().values[spec.monitor])
+        return (value if spec.monitor_mode == "max" else -value), None
+
+
+LADDER: dict[str, Callable[[Quantizer], Any]] = {
+    "default preset": Quantizer.default,
+    "mixed preset, transformer patterns, smooth-quant": Quantizer.mixed,
+    "full bias correction": Quantizer.full_bias_correction,
+    "noisiest layers in floating point": Quantizer.ignored_scopes,
+    "accuracy-aware": Quantizer.accuracy_aware,
+    "weights only": Quantizer.weights_only,
+}
+"""Name -> rung, in the order of climbing."""
+
+
+def noisiest_layers(graph: Any, feeds: Iterator[Feed], share: float) -> list[str]:  # noqa: ANN401
+    """Names of the layers whose quantised inputs have the lowest ratio of signal to noise, on a few images.
+
+    Args:
+        graph: A quantised graph; it gets further outputs.
+        feeds: What it is fed.
+        share: Of the quantised inputs, how many are noisy.
+    """
+    quantizers = [node for node in _quantizers(graph) if node.input_value(0).get_node().get_type_name() != "Constant"]
+    layers = [_layers_behind(node) for node in quantizers]
+    known = len(graph.outputs)
+    graph.add_outputs([port for node in quantizers for port in (node.input_value(0), node.output(0))])
+    compiled = ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    noise, signal = np.zeros(len(quantizers)), np.zeros(len(quantizers))
+    for _, feed in zip(range(PROBES), feeds, strict=False):
+        values = list(compiled(feed).values())[known:]
+        for index, (exact, rounded) in enumerate(zip(values[::2], values[1::2], strict=True)):
+            noise[index] += np.square(exact - rounded, dtype=np.float64).sum()
+            signal[index] += np.square(exact, dtype=np.float64).sum()
+    order = np.argsort(-noise / np.maximum(signal, np.finfo(np.float64).tiny))
+    return sorted(set().union(*(layers[index] for index in order[: max(1, round(share * len(order)))])))
+
+
+def _quantizers(graph: Any) -> list[Any]:  # noqa: ANN401
+    return [node for node in graph.get_ops() if node.get_type_name() == "FakeQuantize"]
+
+
+def _layers_behind(quantizer: Any) -> set[str]:  # noqa: ANN401
+    """Names of the layers that compute with what a quantiser gives."""
+    found: set[str] = set()
+    waiting = [quantizer]
+    while waiting:
+        for target in (target for port in waiting.pop().outputs() for target in port.get_target_inputs()):
+            node = target.get_node()
+            if node.get_type_name() in LAYERS:
+                found.add(node.get_friendly_name())
+            elif node.get_type_name() != "FakeQuantize":
+                waiting.append(node)
+    return found
+
+
+def _feeds(batch: OTXBatchDataEntity[Any]) -> list[Feed]:
+    """What a graph of one image is fed for a batch, image by image."""
+    inputs = {name: value.numpy() for name, value in batch.graph_inputs().items()}
+    images = np.moveaxis(inputs.pop("images"), -3, -1)
+    return [{INPUT_NAME: images[i : i + 1], **{k: v[i : i + 1] for k, v in inputs.items()}} for i in range(len(images))]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """NNCF's bars go where the log goes, and its log stays for itself."""
+    import logging
+
+    import nncf
+
+    nncf.set_log_level(logging.ERROR)
+    with redirect_stdout(sys.stderr):
+        yield
