@@ -171,7 +171,7 @@ FIRST, SECOND, LAST = (0, 0, 9, 9, 0.9, 0), (20, 20, 40, 40, 0.9, 1), (1, 1, 5, 
 
 def test_detections_may_swap():
     found = difference(rows(FIRST, SECOND, LAST), rows(SECOND, FIRST, LAST), FP32)
-    assert found == Difference(0.0, 0.0, 4, 0)
+    assert found == Difference(0.0, 0.0, 4, 0, {"boxes": 0.0})
 
 
 @pytest.mark.parametrize("wrong", [(20, 20, 40, 40, 0.9, 0), (20, 20, 60, 40, 0.9, 1), (20, 20, 40, 40, 0.85, 1)])
@@ -195,7 +195,7 @@ def test_missing_outputs_and_nan_are_infinitely_far():
 
 def test_no_detections_on_either_side():
     nothing = {"boxes": torch.zeros(2, 0, 5), "labels": torch.zeros(2, 0, dtype=torch.long)}
-    assert difference(nothing, nothing, FP32) == Difference()
+    assert difference(nothing, nothing, FP32) == Difference(outputs={"boxes": 0.0})
 
 
 @pytest.mark.parametrize(("shift", "unmatched"), [(0.0, 0), (0.5, 2)])

@@ -40,6 +40,14 @@ def test_parity_reads_as_a_comparison(capsys: pytest.CaptureFixture[str]) -> Non
         "max_drop": 0.01,
         "images": 9,
     }
-    assert text(parity_table(parity), capsys)[1] == ["map", "0.5000", "0.4990", "0.20%", "1.00%", "9"]
+    assert text(parity_table(parity), capsys)[1] == ["map", "0.5000", "0.4990", "0.20%", "1.00%", "0", "9"]
+    timed = parity | {
+        "name": "INT8",
+        "outputs": {"logits": 0.1234, "boxes": 0.01},
+        "milliseconds": {"reference": 4.0, "exported": 1.0},
+    }
+    lines = text(parity_table(parity | {"comparisons": [parity | {"name": "FP32"}, timed]}), capsys)
+    assert [line[0] for line in lines[1:]] == ["FP32:", "INT8:"]
+    assert lines[2][-5:] == ["0.12", "4.0", "->", "1.0", "9"]
     unmeasured = dict.fromkeys(parity) | {"images": 9}
     assert "-" in text(parity_table(unmeasured), capsys)[1]

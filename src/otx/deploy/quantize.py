@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -60,37 +61,25 @@ class Quantizer:
         """Symmetric activations, corrected means."""
         return self._quantize()
 
-    def mixed(self) -> Any:  # noqa: ANN401
+    def mixed(self, **settings: Any) -> Any:  # noqa: ANN401
         """Asymmetric activations, the patterns of transformers, outliers smoothed into the weights."""
-        import nncf
+        nncf = _nncf()
+        return self._quantize(preset=nncf.QuantizationPreset.MIXED, model_type=nncf.ModelType.TRANSFORMER, **settings)
 
-        return self._quantize(preset=nncf.QuantizationPreset.MIXED, model_type=nncf.ModelType.TRANSFORMER)
-
-    def full_bias_correction(self) -> Any:  # noqa: ANN401
+    def full_bias_correction(self, **settings: Any) -> Any:  # noqa: ANN401
         """The same, with the error of each layer corrected on what the quantised layers before it give."""
-        import nncf
-
-        return self._quantize(
-            preset=nncf.QuantizationPreset.MIXED, model_type=nncf.ModelType.TRANSFORMER, fast_bias_correction=False
-        )
+        return self.mixed(fast_bias_correction=False, **settings)
 
     def ignored_scopes(self) -> Any:  # noqa: ANN401
-        """The same as mixed, with the layers left in floating point whose inputs lose most."""
-        import nncf
-
+        """The same, with the layers left in floating point whose inputs lose most."""
         noisy = noisiest_layers(self.mixed(), (_feeds(batch)[0] for batch in self.calibration), NOISY_SHARE)
-        graph = self._quantize(
-            preset=nncf.QuantizationPreset.MIXED,
-            model_type=nncf.ModelType.TRANSFORMER,
-            ignored_scope=nncf.IgnoredScope(names=noisy, validate=False),
-        )
+        graph = self.full_bias_correction(ignored_scope=_nncf().IgnoredScope(names=noisy, validate=False))
         self.detail = f"in floating point: {', '.join(noisy)}"
         return graph
 
     def accuracy_aware(self) -> Any:  # noqa: ANN401
         """Layers are turned back to floating point, those first that cost most, until the metric is within the drop."""
-        import nncf
-
+        nncf = _nncf()
         restorer = nncf.quantization.advanced_parameters.AdvancedAccuracyRestorerParameters
         return self._run(
             nncf.quantize_with_accuracy_control,
@@ -107,13 +96,11 @@ class Quantizer:
 
     def weights_only(self) -> Any:  # noqa: ANN401
         """Weights in 8 bits, arithmetic in floating point: a quarter of the size, little speed."""
-        import nncf
-
+        nncf = _nncf()
         return self._run(nncf.compress_weights, mode=nncf.CompressWeightsMode.INT8_ASYM)
 
     def _quantize(self, **settings: Any) -> Any:  # noqa: ANN401
-        import nncf
-
+        nncf = _nncf()
         graph = self._run(nncf.quantize, self._dataset(self.calibration), subset_size=len(self.calibration), **settings)
         if not _quantizers(graph):
             msg = "no layer was quantised"
@@ -121,23 +108,20 @@ class Quantizer:
         return graph
 
     def _run(self, method: Callable[..., Any], *args: Any, **settings: Any) -> Any:  # noqa: ANN401
-        import nncf
-
+        nncf = _nncf()
         self.detail = ""
         graph = read_graph(self.path)
         graph.reshape({port.any_name: [1, *list(port.partial_shape)[1:]] for port in graph.inputs})
         graph.set_rt_info("1", [SECTION, "batch"])
-        with _quiet():
-            try:
+        try:
+            with redirect_stdout(sys.stderr):  # its progress
                 return method(graph, *args, **settings)
-            except (nncf.InternalError, nncf.ValidationError, nncf.UnsupportedModelError, RuntimeError) as error:
-                msg = f"NNCF cannot do it: {error}"
-                raise OTXError(msg) from error
+        except (nncf.InternalError, nncf.ValidationError, nncf.UnsupportedModelError, RuntimeError) as error:
+            msg = f"NNCF cannot do it: {error}"
+            raise OTXError(msg) from error
 
     def _dataset(self, images: Excerpt) -> Any:  # noqa: ANN401
-        import nncf
-
-        return nncf.Dataset(images, lambda batch: _feeds(batch)[0])
+        return _nncf().Dataset(images, lambda batch: _feeds(batch)[0])
 
     def _measure(self, compiled: Any, batches: Iterable[OTXBatchDataEntity[Any]]) -> tuple[float, None]:  # noqa: ANN401
         """The metric of a compiled graph, higher is better, as NNCF wants it."""
@@ -211,13 +195,10 @@ def _feeds(batch: OTXBatchDataEntity[Any]) -> list[Feed]:
     return [{INPUT_NAME: images[i : i + 1], **{k: v[i : i + 1] for k, v in inputs.items()}} for i in range(len(images))]
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """NNCF's bars go where the log goes, and its log stays for itself."""
-    import logging
-
+def _nncf() -> Any:  # noqa: ANN401 - untyped
+    """The library, imported when it is needed: it takes seconds, and is an extra."""
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it misses CUDA on every CPU machine
     import nncf
 
     nncf.set_log_level(logging.ERROR)
-    with redirect_stdout(sys.stderr):
-        yield
+    return nncf

@@ -1,0 +1,93 @@
+"""`optimize` from a checkpoint and from an IR, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from tests.generated import pictures, write_image_folders
+
+from otx.cli.main import main
+from otx.core.errors import UserError
+from otx.engine import Engine
+from otx.engine.optimize import _require_quantizable
+
+MODEL = """
+from torch import nn
+from otx.core.input_spec import InputSpec
+from otx.tasks.multi_class_classification.model import OTXMultiClassClsModel
+
+class Small(OTXMultiClassClsModel):
+    default_input = InputSpec(height=32, width=32)
+
+    def create_model(self):
+        body = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten())
+        return nn.Sequential(body, nn.Linear(32, len(self.label_info)))
+
+    def customize_inputs(self, batch):
+        return {"input": self.normalize(batch.images)}
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The work dir of a small classifier, trained for an epoch on 20 images (four more have no label) and exported."""
+    folder = tmp_path_factory.mktemp("optimize")
+    write_image_folders(folder / "data", pictures({"train": 24, "val": 9}))
+    (folder / "small.py").write_text(MODEL)
+    engine = Engine(folder / "data", model=f"{folder}/small.py:Small", work_dir=folder / "run")
+    engine.train(max_epochs=1)
+    engine.export(max_drop=1.0)
+    return folder / "run"
+
+
+def test_a_checkpoint_becomes_int8_by_way_of_fp32(run: Path) -> None:
+    result = Engine(work_dir=run).optimize(max_drop=1.0)
+    assert result.model == run / "optimize/model.xml"
+    assert (run / "optimize/fp32.xml").is_file()
+    assert result.calibration_images == 20
+    assert result.parity["passed"]
+    assert [one["name"] for one in result.parity["comparisons"]] == ["FP32 model", "INT8 model (default preset)"]
+    assert result.parity["reference"] == result.parity["comparisons"][0]["reference"]
+    assert result.parity["images"] == 9
+    assert Engine(work_dir=run).test(result.model, split="val").metrics
+
+
+def test_an_ir_is_its_own_reference(run: Path) -> None:
+    result = Engine().optimize(run / "export/model.xml", method="accuracy", max_drop=1.0)
+    assert result.rung == "INT8 model (accuracy-aware)"
+    assert len(result.parity["comparisons"]) == 1
+    assert result.work_dir == run
+
+
+def test_a_drop_beyond_what_is_allowed_exits_with_1(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("otx.engine.optimize.RUNGS", {"ptq": ("weights only",)})
+    with pytest.raises(SystemExit) as stop:
+        main(["optimize", "--checkpoint", str(run / "export/model.xml"), "--max_drop", "-2"])
+    assert stop.value.code == 1
+    assert "INT8 model (weights only) does not predict like the checkpoint on 9 images" in capsys.readouterr().err
+    assert (run / "optimize/model.failed-parity.xml").is_file()
+    assert not (run / "optimize/model.xml").exists()
+    assert not json.loads((run / "optimize/parity.json").read_text())["passed"]
+
+
+def test_too_few_images_are_refused_with_the_number_needed(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("otx.engine.optimize.FEWEST_CALIBRATION_IMAGES", 25)
+    with pytest.raises(UserError, match=r"needs at least 25 training images to calibrate on, found 20"):
+        Engine(work_dir=run).optimize()
+
+
+def test_models_that_cannot_be_quantised_are_refused() -> None:
+    from otx.frameworks import catalog
+    from otx.tasks import task_spec
+
+    row = next(row for row in catalog() if not row.quantizable)
+    opened = SimpleNamespace(path=Path("model.xml"), spec=task_spec(row.task), name=row.name)
+    with pytest.raises(UserError, match=f"{row.name} cannot be quantised"):
+        _require_quantizable(opened)
+    with pytest.raises(UserError, match="expected a checkpoint"):
+        _require_quantizable(SimpleNamespace(path=Path("model.onnx")))
