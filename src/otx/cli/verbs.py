@@ -8,6 +8,7 @@ VERBS = {
     "check": "Look into a data set: format, task, labels, counts, problems, and whether it can be trained on.",
     "find": "List the models that can be trained, with size, licence and abilities.",
     "train": "Train a model on a folder of images; what you leave out is chosen for you and explained in plan.yaml.",
+    "tune": "Search for better settings within a budget of time; ends with a recipe for otx train.",
     "test": "Measure a checkpoint or an exported model on a subset of the data.",
     "predict": "Predict on pictures with a checkpoint or an exported model: predictions.json and drawn pictures.",
     "export": "Turn a checkpoint into an OpenVINO or ONNX model, and prove on real images that it equals it.",

@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from otx.engine.given import Given
-from otx.engine.results import CheckResult, ExportResult, OptimizeResult, PredictResult, TestResult, TrainResult
+from otx.engine.results import (
+    CheckResult,
+    ExportResult,
+    OptimizeResult,
+    PredictResult,
+    TestResult,
+    TrainResult,
+    TuneResult,
+)
 
 if TYPE_CHECKING:
     from otx.core.model import OTXModel
@@ -212,6 +220,31 @@ class Engine:
         from otx.engine.optimize import optimize
 
         return optimize(self.given, _path(checkpoint), method, max_drop)
+
+    def tune(
+        self,
+        budget: float,
+        *,
+        max_epochs: int | None = None,
+        max_trials: int | None = None,
+        storage: str | None = None,
+    ) -> TuneResult:
+        """Search for the settings that train best; what is tried stands in the recipe, under `tuning.search`.
+
+        Args:
+            budget: Seconds for the whole search.
+            max_epochs: Of each trial; as in `train`.
+            max_trials: Stop after so many trials.
+            storage: URL of a database, so that several processes or machines share one study; None keeps it in the
+                work dir, where the same call goes on with it.
+
+        Raises:
+            OTXError: The recipe itself could not be trained within the budget.
+            UserError: The data, a setting, the search space or the database is wrong.
+        """
+        from otx.engine.tune import tune
+
+        return tune(self.given, _training(max_epochs, None, None), budget, storage, max_trials)
 
 
 def _training(max_epochs: int | None, precision: str | None, tile: bool | str | None) -> dict[str, Any]:

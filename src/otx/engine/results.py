@@ -197,3 +197,28 @@ class DemoResult(VerbResult):
     predictions: Path
     pictures: Path
     plots: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneResult(VerbResult):
+    """Outcome of a search for settings.
+
+    Attributes:
+        monitor: The metric that decided.
+        default: `value` of the recipe on validation images, `held_out`, and its `values`.
+        best: The like of the best trial.
+        wins: Whether the best trial beat the recipe on held-out data too, trained with another seed.
+        recipe: File for `otx train --config`: the best trial's values if it wins, else the recipe's.
+        trials: Each with `number`, `state`, `value`, `epochs`, `values` and `seconds`.
+        plots: History and importance.
+        seconds: Wall-clock time.
+    """
+
+    monitor: str
+    default: dict[str, Any]
+    best: dict[str, Any]
+    wins: bool
+    recipe: Path
+    trials: list[dict[str, Any]]
+    plots: list[Path]
+    seconds: float

@@ -110,6 +110,24 @@ def new_workspace(work_dir: Path | None, task: str, model: str) -> Workspace:
     return workspace
 
 
+def new_study(work_dir: Path | None, task: str) -> Workspace:
+    """The work dir of a search: a new one in `otx-workspace/`, or the named one, in which an earlier search goes on.
+
+    Args:
+        work_dir: The folder to use; None makes one.
+        task: Goes into the name.
+
+    Raises:
+        UserError: The folder holds a training run.
+    """
+    root = work_dir or _unused(HOME / f"{time.strftime('%Y%m%d_%H%M%S')}-tune-{task.lower()}")
+    if (root / "plan.yaml").exists():
+        msg = f"{root} holds a training run; name another --work_dir for the search"
+        raise UserError(msg)
+    root.mkdir(parents=True, exist_ok=True)
+    return Workspace(root.absolute())
+
+
 def existing_workspace(work_dir: Path | None) -> Workspace:
     """The work dir of an earlier run: the named one, else the latest.
 

@@ -13,6 +13,7 @@ from jsonargparse import ArgumentParser
 from otx.core.errors import UserError, nearest
 from otx.data.settings import DataSettings
 from otx.training.settings import TrainingSettings
+from otx.tuning.settings import TuningSettings
 
 AUTO: Literal["auto"] = "auto"
 
@@ -65,6 +66,7 @@ class Settings:
     data: DataSettings = field(default_factory=DataSettings)
     transforms: TransformSettings = field(default_factory=TransformSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    tuning: TuningSettings = field(default_factory=TuningSettings)
 
 
 def leaves(section: object, prefix: str = "") -> Iterator[tuple[str, Any]]:

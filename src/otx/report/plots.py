@@ -87,6 +87,18 @@ def plot_curves(curves: Mapping[str, Any], labels: LabelInfo, folder: Path) -> l
     return written
 
 
+def plot_shares(shares: Mapping[str, float], path: Path) -> list[Path]:
+    """Draw a bar per name, the longest on top; no file where there is nothing to draw."""
+    if not shares:
+        return []
+    figure = _figure(7, 1 + 0.4 * len(shares))
+    axes = figure.add_subplot()
+    names = sorted(shares, key=lambda name: shares[name])
+    axes.barh(names, [shares[name] for name in names])
+    _finish(axes, "share", "", legend=False, title=_words(path.stem))
+    return [_save(figure, path)]
+
+
 def _columns(name: str, columns: Mapping[str, Sequence[float]]) -> Figure:
     figure = _figure(7, 4.5)
     axes = figure.add_subplot()

@@ -56,6 +56,18 @@ def parity_table(parity: Mapping[str, Any]) -> Table:
     return table
 
 
+def tuning_table(default: Mapping[str, Any], best: Mapping[str, Any]) -> Table:
+    """Values and settings of the recipe beside those of the best trial."""
+    table = _table("", "recipe", "best trial")
+    table.add_row("validation", number(default["value"]), number(best["value"]))
+    table.add_row("held out, another seed", number(default["held_out"]), number(best["held_out"]))
+    for key, value in default["values"].items():
+        table.add_row(
+            key, *(f"{one:.4g}" if isinstance(one, float) else str(one) for one in (value, best["values"][key]))
+        )
+    return table
+
+
 def number(value: float | None) -> str:
     """A metric with the digits that matter."""
     return "-" if value is None else f"{value:.4f}"

@@ -1,0 +1,104 @@
+"""`otx tune`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from otx.cli.lines import duration, shown
+from otx.cli.options import DataFormat, OnBadData, Option, Seed, TaskName
+from otx.cli.outcome import Outcome
+from otx.core.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from otx.engine.results import TuneResult
+
+EXAMPLES = """\
+  otx tune --data_root my_data --budget 1h
+  otx tune --data_root my_data --budget 30m --max_epochs 10 --set 'tuning.search={training.optimizer.lr: {factor: 10}}'
+  otx tune --data_root my_data --budget 2h --work_dir search      (again, after a kill: goes on)"""
+UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def run(
+    *,
+    budget: Annotated[str, Option("Time for the whole search.", "30m|1h|1h30m", "tuning", required=True)],
+    data_root: Annotated[Path | None, Option("Folder of the data set, in any supported format.", "DIR", "data")] = None,
+    task: TaskName = None,
+    data_format: DataFormat = None,
+    on_bad_data: OnBadData = None,
+    model: Annotated[
+        str | None, Option("Model to train: a name of `otx find`, or FILE.py:Class.", "NAME", "model")
+    ] = None,
+    pretrained: Annotated[
+        bool | str | None,
+        Option("Start from pretrained weights (default: if the model has any).", "true|false|FILE", "model"),
+    ] = None,
+    max_epochs: Annotated[int | None, Option("Epochs of each trial (default: as otx train).", "N", "tuning")] = None,
+    max_trials: Annotated[int | None, Option("Stop after so many trials.", "N", "tuning")] = None,
+    storage: Annotated[
+        str | None,
+        Option("Database that several workers share; they name the same --work_dir.", "postgresql://...", "tuning"),
+    ] = None,
+    seed: Seed = None,
+    device: Annotated[Literal["auto", "cpu", "xpu", "cuda"] | None, Option("Where to train.", group="tuning")] = None,
+    config: Annotated[Path | None, Option("Recipe file, laid over the recipe of the task.", "FILE", "settings")] = None,
+    set: Annotated[  # noqa: A002 - the word of the command line
+        list[str], Option("Any other setting; tuning.search says what is tried.", "KEY=VALUE", "settings")
+    ] = [],  # noqa: B006 - never changed
+    work_dir: Annotated[
+        Path | None,
+        Option("Folder to write (default: otx-workspace/TIME-tune-TASK); a search there goes on.", "DIR", "output"),
+    ] = None,
+) -> Outcome:
+    """Run `otx tune`; its `--help` says what the options mean."""
+    from otx.engine import Engine
+    from otx.recipes.plan import parse_assignments
+
+    seconds = parse_duration(budget)
+    engine = Engine(
+        data_root,
+        model=model,
+        task=task,
+        work_dir=work_dir,
+        data_format=data_format,
+        config=config,
+        pretrained=pretrained,
+        seed=seed,
+        device=device,
+        on_bad_data=on_bad_data,
+        settings=parse_assignments(set),
+    )
+    result = engine.tune(seconds, max_epochs=max_epochs, max_trials=max_trials, storage=storage)
+    return Outcome(document=result.to_json(), show=lambda console: _show(result, console))
+
+
+def parse_duration(text: str) -> float:
+    """`90s`, `15m`, `1h30m` -> seconds.
+
+    Raises:
+        UserError: It is no duration.
+    """
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        msg = f"--budget: expected a time such as 90s, 15m or 1h30m, got {text!r}"
+        raise UserError(msg)
+    return sum(float(number) * UNITS[unit] for number, unit in parts)
+
+
+def _show(result: TuneResult, console: Console) -> None:
+    from otx.report.tables import tuning_table
+
+    console.print(f"\n[bold]{len(result.trials)} trials[/] in {duration(result.seconds)}, by {result.monitor}")
+    console.print(tuning_table(result.default, result.best))
+    if result.wins:
+        console.print("the best trial beats the recipe on held-out data too, trained with another seed")
+    elif result.default["held_out"] is None:
+        console.print("no trial beats the recipe")
+    else:
+        console.print("the best trial does not beat the recipe on held-out data: keep the recipe")
+    console.print(f"\nplots   {shown(result.work_dir / 'plots')}\nrecipe  {shown(result.recipe)}")
+    console.print(f"next    otx train --data_root DIR --config {shown(result.recipe)}")

@@ -1,0 +1,210 @@
+"""`otx tune`: the settings that train best within a budget of time, confirmed on data that did not choose them."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from otx.core.atomic import write_atomic
+from otx.core.errors import OTXError, UserError
+from otx.core.label_info import LabelInfo
+from otx.engine.configure import configure
+from otx.engine.given import Given
+from otx.engine.reading import read_data
+from otx.engine.results import TuneResult
+from otx.engine.workspace import Workspace, new_study
+from otx.recipes.settings import check_key
+from otx.tuning.search import Search, as_recipe, train
+from otx.tuning.space import Axis, read_space
+from otx.tuning.study import open_study
+from otx.tuning.trial import run_verb
+
+if TYPE_CHECKING:
+    import optuna
+
+
+logger = logging.getLogger(__name__)
+
+CONFIRM_RUNS = 2
+"""Trainings with another seed at the end: the recipe and the winner."""
+LEAST_FOR_IMPORTANCE = 4
+"""Completed trials from which the influence of a setting can be told at all."""
+
+
+def tune(
+    given: Given, extra: Mapping[str, Any], budget: float, storage: str | None, most_trials: int | None
+) -> TuneResult:
+    """Search, then train the recipe and the winner once more with another seed, and compare them on held-out data.
+
+    Args:
+        given: Knows the work dir.
+        extra: Settings from the arguments of the verb, by dotted key.
+        budget: Seconds for everything.
+        storage: URL of a database that several workers share; None keeps the study in the work dir.
+        most_trials: Stop after so many trials.
+
+    Raises:
+        OTXError: The recipe itself could not be trained within the budget.
+        UserError: The data, a setting, the search space or the database is wrong.
+    """
+    began = time.monotonic()
+    if given.model is not None:
+        msg = "a model object cannot be sent to the processes of the trials; name a class: model='FILE.py:Class'"
+        raise UserError(msg)
+    plan = given.plan(extra)
+    said = {key: choice.value for key, choice in plan.choices.items() if choice.origin == "user"}
+    data = read_data(plan)
+    configure(plan, data, None)
+    for key in plan["tuning.search"]:
+        check_key(key, "tuning.search")
+    axes = read_space(plan["tuning.search"], {key: choice.value for key, choice in plan.choices.items()})
+    workspace = new_study(given.work_dir, str(data.spec.task))
+    with _alone(workspace, storage):
+        study = open_study(
+            f"otx-{workspace.root.name}",
+            storage,
+            workspace.root,
+            axes,
+            mode=data.spec.monitor_mode,
+            seed=plan["seed"],
+            epochs=int(plan["training.max_epochs"]),
+        )
+        said = {key: value for key, value in said.items() if not key.startswith("tuning.")}
+        search = Search(axes, partial(as_recipe, said), workspace.root, data.spec.monitor)
+        logger.info("tuning by %s of validation: %s", search.monitor, ", ".join(axis.key for axis in axes))
+        tried = 0
+        while most_trials is None or tried < most_trials:
+            deadline = began + budget - _reserve(study)
+            if time.monotonic() >= deadline:
+                break
+            search.step(study, deadline)
+            tried += 1
+        trials = {"default": _default(study, axes, budget), "best": study.best_trial}
+        confirmed: dict[str, float] = {}
+        if trials["best"].number != trials["default"].number:
+            held_out = "test" if "test" in data.index.subsets else "val"
+            other_seed = replace(search, recipe=partial(as_recipe, {**said, "seed": plan["seed"] + 1}))
+            confirmed = _confirm(other_seed, trials, held_out)
+    return _finish(search, study, trials["default"], confirmed, began)
+
+
+@contextmanager
+def _alone(workspace: Workspace, storage: str | None) -> Iterator[None]:
+    """An embedded study has one worker at a time."""
+    if storage is not None:
+        yield
+        return
+    try:
+        with FileLock(workspace.root / "study.lock", timeout=0):
+            yield
+    except Timeout as error:
+        msg = f"another process is tuning in {workspace.root}. Name a database with --storage to share a study."
+        raise UserError(msg) from error
+
+
+def _completed(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    from optuna.trial import TrialState
+
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+
+def _reserve(study: optuna.Study) -> float:
+    """Seconds to keep for the trainings at the end."""
+    longest = max((trial.duration.total_seconds() for trial in _completed(study) if trial.duration), default=0.0)
+    return CONFIRM_RUNS * longest
+
+
+def _default(study: optuna.Study, axes: Sequence[Axis], budget: float) -> optuna.trial.FrozenTrial:
+    """The trial of the recipe itself.
+
+    Raises:
+        OTXError: It was not trained to its end.
+    """
+    values = {axis.key: axis.default for axis in axes}
+    for trial in _completed(study):
+        if trial.user_attrs["values"] == values:
+            return trial
+    msg = (
+        f"the recipe itself could not be trained within {budget:.0f} s, so there is nothing to compare with: raise "
+        "--budget, or lower --max_epochs. What was done is kept; the same command with --work_dir goes on."
+    )
+    raise OTXError(msg)
+
+
+def _confirm(search: Search, trials: Mapping[str, optuna.trial.FrozenTrial], held_out: str) -> dict[str, float]:
+    """Value of each trial on held-out data, trained anew."""
+    found = {}
+    for name, trial in trials.items():
+        folder = search.root / "confirm" / f"{trial.number:03}"
+        logger.info("confirming trial %d (%s) with another seed on the %s subset", trial.number, name, held_out)
+        train(search.recipe(trial.user_attrs["values"]), folder)
+        tested = run_verb(["test", "--work_dir", str(folder / "run"), "--split", held_out], folder, "test")
+        found[name] = float(tested["metrics"][search.monitor])
+    return found
+
+
+def _finish(
+    search: Search,
+    study: optuna.Study,
+    default: optuna.trial.FrozenTrial,
+    confirmed: dict[str, float],
+    began: float,
+) -> TuneResult:
+    from optuna.trial import TrialState
+
+    from otx.report.plots import plot_curves, plot_shares
+
+    workspace, monitor = Workspace(search.root), search.monitor
+    best, sign = study.best_trial, 1 if study.direction.name == "MAXIMIZE" else -1
+    wins = bool(confirmed) and sign * confirmed["best"] > sign * confirmed["default"]
+    chosen = best if wins else default
+    values = chosen.user_attrs["values"]
+    head = f"# otx train --data_root DIR --config {shlex.quote(str(workspace.root / 'tuned.yaml'))}\n"
+    write_atomic(workspace.root / "tuned.yaml", head + as_recipe({}, values))
+    done = _completed(study)
+    best_so_far = list(accumulate((float(trial.value or 0.0) for trial in done), max if sign > 0 else min))
+    history = {"trial": [trial.number for trial in done], monitor: [trial.value for trial in done], "best": best_so_far}
+    plots = plot_curves({"history": history}, LabelInfo(("",)), workspace.folder("plots"))
+    plots += plot_shares(_importance(study), workspace.folder("plots") / "importance.png")
+    result = TuneResult(
+        work_dir=workspace.root,
+        monitor=monitor,
+        default={"value": default.value, "held_out": confirmed.get("default"), "values": default.user_attrs["values"]},
+        best={"value": best.value, "held_out": confirmed.get("best"), "values": best.user_attrs["values"]},
+        wins=wins,
+        recipe=workspace.root / "tuned.yaml",
+        trials=[
+            {
+                "number": trial.number,
+                "state": trial.state.name.lower(),
+                "value": trial.value,
+                "epochs": len(trial.intermediate_values),
+                "values": trial.user_attrs.get("values", trial.params),
+                "seconds": round(trial.duration.total_seconds(), 1) if trial.duration else None,
+            }
+            for trial in study.get_trials(deepcopy=False)
+            if trial.state != TrialState.WAITING
+        ],
+        plots=plots,
+        seconds=round(time.monotonic() - began, 1),
+    )
+    workspace.write_json("tune.json", result.to_json())
+    return result
+
+
+def _importance(study: optuna.Study) -> dict[str, float]:
+    """Share of each setting in what the trials differ by; nothing where there are too few to tell."""
+    import optuna
+
+    if len(_completed(study)) < LEAST_FOR_IMPORTANCE:
+        return {}
+    return dict(optuna.importance.get_param_importances(study, evaluator=optuna.importance.FanovaImportanceEvaluator()))

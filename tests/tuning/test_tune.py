@@ -1,0 +1,100 @@
+"""`otx tune` from a data root to a recipe, with the trainings themselves replaced: they are tested elsewhere."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import yaml
+from tests.generated import write_image_folders
+
+from otx.cli.tune import parse_duration
+from otx.core.errors import OTXError, UserError
+from otx.engine import Engine
+from otx.engine import tune as tune_module
+from otx.recipes.files import read_recipe
+from otx.tuning import search as search_module
+
+SEARCH = {"training.optimizer.lr": {"factor": 30}}
+
+
+@pytest.fixture
+def engine(tmp_path):
+    write_image_folders(tmp_path / "data")
+    return Engine(tmp_path / "data", pretrained=False, work_dir=tmp_path / "search", settings={"tuning.search": SEARCH})
+
+
+@pytest.fixture
+def trainings(monkeypatch):
+    """Trainings whose metric depends on the learning rate alone, and tests whose metric depends on `held_out`."""
+    asked = {"held_out": lambda value: value, "seeds": []}
+
+    def run_verb(arguments, folder, name, *, go_on=lambda: True):
+        recipe = yaml.safe_load((folder / "recipe.yaml").read_text())
+        value = math.exp(-abs(math.log(recipe["training"]["optimizer"]["lr"] / 0.01)))
+        if arguments[0] == "test":
+            return {"metrics": {"accuracy": asked["held_out"](value)}}
+        asked["seeds"].append(recipe.get("seed", 0))
+        return {"metrics": {"accuracy": value}}
+
+    monkeypatch.setattr(search_module, "run_verb", run_verb)
+    monkeypatch.setattr(tune_module, "run_verb", run_verb)
+    return asked
+
+
+def test_a_winner_is_confirmed_with_another_seed_and_written_as_a_recipe(engine, trainings, tmp_path):
+    result = engine.tune(60, max_trials=12)
+    assert len(result.trials) == 12
+    assert result.best["value"] > result.default["value"]
+    assert result.wins
+    assert trainings["seeds"][-2:] == [1, 1]
+    assert read_recipe(result.recipe) == result.best["values"]
+    assert (tmp_path / "search" / "plots" / "history.png").is_file()
+    document = result.to_json()
+    assert document["default"]["value"] < document["best"]["value"] == max(one["value"] for one in document["trials"])
+
+
+def test_a_winner_that_is_none_on_held_out_data_loses_to_the_recipe(engine, trainings):
+    trainings["held_out"] = lambda value: -value
+    result = engine.tune(60, max_trials=12)
+    assert not result.wins
+    assert read_recipe(result.recipe) == result.default["values"]
+
+
+def test_the_same_work_dir_goes_on(engine, trainings):
+    engine.tune(60, max_trials=3)
+    assert len(engine.tune(60, max_trials=4).trials) == 7
+
+
+def test_a_budget_too_short_for_the_recipe_itself(engine, monkeypatch):
+    def too_slow(*_, **__):
+        raise search_module.TrialEndedError
+
+    monkeypatch.setattr(search_module, "run_verb", too_slow)
+    with pytest.raises(OTXError, match="could not be trained within 1 s"):
+        engine.tune(1, max_trials=2)
+
+
+def test_an_unknown_setting_cannot_be_searched(engine):
+    engine.given.settings["tuning.search"] = {"training.optimizer.rate": {"factor": 3}}
+    with pytest.raises(UserError, match=r"tuning\.search: unknown setting 'training\.optimizer\.rate'"):
+        engine.tune(60)
+
+
+def test_one_worker_at_a_time_in_a_work_dir(engine, tmp_path, trainings):
+    from filelock import FileLock
+
+    (tmp_path / "search").mkdir()
+    with FileLock(tmp_path / "search" / "study.lock"), pytest.raises(UserError, match="another process is tuning"):
+        engine.tune(60)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("15m", 900), ("1h30m", 5400), ("1.5h", 5400)])
+def test_budgets(text, seconds):
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "1", "1d", "m", "1h x"])
+def test_budgets_that_are_none(text):
+    with pytest.raises(UserError, match="expected a time"):
+        parse_duration(text)
