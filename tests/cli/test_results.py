@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from otx.engine import Engine
-from otx.engine.results import ExportResult, OptimizeResult, PredictResult, TestResult, TrainResult
+from otx.engine.results import ExportResult, OptimizeResult, PredictResult, TestResult, TrainResult, TuneResult
 
 Run = Callable[..., int]
 
@@ -71,16 +71,29 @@ RESULTS: dict[str, Any] = {
         parity=PARITY
         | {"comparisons": [PARITY | {"name": "FP32 model"}, PARITY | {"name": "INT8 model (default preset)"}]},
     ),
+    "tune": TuneResult(
+        work_dir=RUN,
+        monitor="map",
+        default={"value": 0.4, "held_out": 0.38, "values": {"training.optimizer.lr": 0.001}},
+        best={"value": 0.47, "held_out": 0.45, "values": {"training.optimizer.lr": 0.0023}},
+        wins=True,
+        recipe=RUN / "tuned.yaml",
+        trials=[{"number": 0, "state": "complete", "value": 0.4}, {"number": 1, "state": "complete", "value": 0.47}],
+        plots=[],
+        seconds=75.0,
+    ),
 }
-WORDS = {"predict": ["--input", "pictures"]}
+WORDS = {"predict": ["--input", "pictures"], "tune": ["--budget", "1h", "--data_root", "my data"]}
 EXPECTED = {
     "train": ["timm/net (DETECTION) trained: 7 epochs, stopped early, 3 min 20 s", "0.8100", "best.safetensors"],
     "test": ["best.safetensors on test: 12 images", "0.4000", "dog", "test/metrics.json"],
     "predict": ["6.0 images/s", "not readable: broken [1].jpg", "predict/predictions.json", "scores from 0.25"],
     "export": ["exported to openvino, fp32", "0.20%", "export/parity.json"],
+    "tune": ["2 trials in 1 min 15 s, by map", "0.0023", "0.4500", "beats the recipe on held-out data"],
     "optimize": ["quantised on 300 training images", "INT8 model (default preset): map", "optimize/parity.json"],
 }
 NEXT = {
+    "tune": "otx train --data_root 'my data' --config otx-workspace/run/tuned.yaml",
     "train": "otx test",
     "test": "otx export",
     "export": "otx optimize",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
   otx tune --data_root my_data --budget 1h
   otx tune --data_root my_data --budget 30m --max_epochs 10 --set 'tuning.search={training.optimizer.lr: {factor: 10}}'
-  otx tune --data_root my_data --budget 2h --work_dir search      (again, after a kill: goes on)"""
+  otx tune --data_root my_data --budget 2h --work_dir search"""
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -73,7 +74,7 @@ def run(
         settings=parse_assignments(set),
     )
     result = engine.tune(seconds, max_epochs=max_epochs, max_trials=max_trials, storage=storage)
-    return Outcome(document=result.to_json(), show=lambda console: _show(result, console))
+    return Outcome(document=result.to_json(), show=lambda console: _show(result, console, data_root))
 
 
 def parse_duration(text: str) -> float:
@@ -89,7 +90,7 @@ def parse_duration(text: str) -> float:
     return sum(float(number) * UNITS[unit] for number, unit in parts)
 
 
-def _show(result: TuneResult, console: Console) -> None:
+def _show(result: TuneResult, console: Console, data_root: Path | None) -> None:
     from otx.report.tables import tuning_table
 
     console.print(f"\n[bold]{len(result.trials)} trials[/] in {duration(result.seconds)}, by {result.monitor}")
@@ -101,4 +102,5 @@ def _show(result: TuneResult, console: Console) -> None:
     else:
         console.print("the best trial does not beat the recipe on held-out data: keep the recipe")
     console.print(f"\nplots   {shown(result.work_dir / 'plots')}\nrecipe  {shown(result.recipe)}")
-    console.print(f"next    otx train --data_root DIR --config {shown(result.recipe)}")
+    data = f" --data_root {shlex.quote(str(data_root))}" if data_root is not None else ""
+    console.print(f"next    otx train{data} --config {shown(result.recipe)}")
