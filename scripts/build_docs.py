@@ -28,7 +28,7 @@ knows works as well (`timm/NAME`, `torchvision/NAME`), and so does a class in a 
 
 Parameters are those with the head of the pretrained weights. Size is the height and width of the default input. The
 column `code` has the licence of the code, `weights` that of the weights. The last column: e can be exported to OpenVINO
-and ONNX, q can be quantized, x can be explained by class maps, t may be run on tiles.
+and ONNX, q can be quantized, x can be explained by maps, t may be run on tiles.
 """
 TASKS = f"""\
 # Tasks
@@ -40,7 +40,7 @@ The task is found from the content of the data; `--task NAME` overrules. The for
 where none is named: the first from its pretrained weights, the second with `--pretrained false`.
 
 The last columns count the models of [models.md](models.md): how many there are, and how many of them can be exported,
-quantized to INT8, explained by class maps, and run on tiles. The conformance kit (`otx.testing`) holds each of them to
+quantized to INT8, explained by maps, and run on tiles. The conformance kit (`otx.testing`) holds each of them to
 what its row says.
 
 """

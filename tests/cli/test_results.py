@@ -13,7 +13,15 @@ from typing import Any
 import pytest
 
 from otx.engine import Engine
-from otx.engine.results import ExportResult, OptimizeResult, PredictResult, TestResult, TrainResult, TuneResult
+from otx.engine.results import (
+    ExplainResult,
+    ExportResult,
+    OptimizeResult,
+    PredictResult,
+    TestResult,
+    TrainResult,
+    TuneResult,
+)
 
 Run = Callable[..., int]
 
@@ -54,6 +62,17 @@ RESULTS: dict[str, Any] = {
         skipped=["broken [1].jpg"],
         seconds=2.0,
     ),
+    "explain": ExplainResult(
+        work_dir=RUN,
+        scores=RUN / "explain/scores.json",
+        pictures=RUN / "explain",
+        checkpoint=RUN / "checkpoints/best.safetensors",
+        images=3,
+        maps=5,
+        evidence=4,
+        skipped=["broken.jpg"],
+        seconds=5.0,
+    ),
     "export": ExportResult(
         work_dir=RUN,
         model=RUN / "export/model.xml",
@@ -83,17 +102,23 @@ RESULTS: dict[str, Any] = {
         seconds=75.0,
     ),
 }
-WORDS = {"predict": ["--input", "pictures"], "tune": ["--budget", "1h", "--data_root", "my data"]}
+WORDS = {
+    "predict": ["--input", "pictures"],
+    "explain": ["--input", "pictures"],
+    "tune": ["--budget", "1h", "--data_root", "my data"],
+}
 EXPECTED = {
     "train": ["timm/net (DETECTION) trained: 7 epochs, stopped early, 3 min 20 s", "0.8100", "best.safetensors"],
     "test": ["best.safetensors on test: 12 images", "0.4000", "dog", "test/metrics.json"],
     "predict": ["6.0 images/s", "not readable: broken [1].jpg", "predict/predictions.json", "scores from 0.25"],
+    "explain": ["3 images, 5.0 s", "4 of 5 maps explain more", "not readable: broken.jpg", "explain/scores.json"],
     "export": ["exported to openvino, fp32", "0.20%", "export/parity.json"],
     "tune": ["2 trials in 1 min 15 s, by map", "0.0023", "0.4500", "beats the recipe on held-out data"],
     "optimize": ["quantised on 300 training images", "INT8 model (default preset): map", "optimize/parity.json"],
 }
 NEXT = {
     "tune": "otx train --data_root 'my data' --config otx-workspace/run/tuned.yaml",
+    "explain": "otx export",
     "train": "otx test",
     "test": "otx export",
     "export": "otx optimize",
@@ -179,6 +204,8 @@ def test_the_other_verbs_hand_over_theirs(otx: Run, calls: dict[str, Any]) -> No
     assert calls["engine"].given.plan()["data_root"] == str(Path("other").absolute())
     assert otx("predict", "--input", "a/*.png", "--checkpoint", "m.xml", "--threshold", "0.4") == 0
     assert (calls["args"], calls["named"]) == (("a/*.png", Path("m.xml")), {"threshold": 0.4})
+    assert otx("explain", "--input", "a/*.png", "--checkpoint", "m.xml") == 0
+    assert (calls["args"], calls["named"]) == (("a/*.png", Path("m.xml")), {})
     assert otx("export", "--format", "onnx", "--precision", "fp16", "--max_drop", "0.02") == 0
     assert calls["named"] == {"format": "onnx", "precision": "fp16", "max_drop": 0.02}
     assert otx("optimize", "--checkpoint", "m.xml", "--method", "accuracy", "--max_drop", "0.02") == 0

@@ -227,8 +227,8 @@ def test_flags_are_true_both_ways() -> None:
         check_model(row_of(Sound, quantizable=False), steps=12)
     with pytest.raises(ContractError, match="the row says quantizable: expected an INT8 graph"):
         check_model(row_of(Frozen), steps=12)
-    with pytest.raises(ContractError, match="the row says explainable, but"):
-        check_model(row_of(Sound, explainable=True), steps=12, quantize=False)
+    with pytest.raises(ContractError, match="the row says not explainable, but its task is"):
+        check_model(row_of(Sound, explainable=False), steps=12, quantize=False)
     check_model(row_of(Colourful, rgb_only=True))
     with pytest.raises(ContractError, match="the row says tileable, but its task or its resize rule"):
         check_model(row_of(Sound, tileable=True), steps=12)

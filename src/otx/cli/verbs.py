@@ -13,6 +13,7 @@ VERBS = {
     "predict": "Predict on pictures with a checkpoint or an exported model: predictions.json and drawn pictures.",
     "export": "Turn a checkpoint into an OpenVINO or ONNX model, and prove on real images that it equals it.",
     "optimize": "Quantise a checkpoint or exported model to INT8, and prove on real images that it keeps the metric.",
+    "explain": "Show which parts of a picture a prediction rests on, and whether that is more than chance.",
     "demo": "See it all work, offline: make a data set of handwritten digits, train, test, export, compare, predict.",
 }
 """Name -> description. The order is the order of use."""

@@ -69,7 +69,7 @@ class ModelRow:
         rgb_only: Cannot be built for another number of channels.
         exportable: Has a working OpenVINO and ONNX export with a dynamic batch.
         quantizable: Post-training quantisation by NNCF works.
-        explainable: `otx explain` offers class maps.
+        explainable: `otx explain` gives maps for its predictions.
         tileable: May be run on tiles.
     """
 
@@ -88,7 +88,7 @@ class ModelRow:
     rgb_only: bool = False
     exportable: bool = True
     quantizable: bool = True
-    explainable: bool = False
+    explainable: bool = True
     tileable: bool = False
 
     def require(self) -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import colorsys
 from collections.abc import Sequence
 
+import cv2
+import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 Colour = tuple[int, int, int]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
+HEAT = 0.55
+"""How much of a picture the hottest colour of a map covers."""
 _MIN_SIDE = 384
 _GOLDEN_RATIO = 0.618034
 
@@ -75,6 +80,13 @@ def with_strip(image: Image.Image, text: str, *, below: bool = False) -> Image.I
     middle = (image.height if below else 0) + height / 2
     ImageDraw.Draw(framed).text((6, middle), text, font=face, fill="black", anchor="lm")
     return framed
+
+
+def heated(picture: Image.Image, heat_HW: npt.NDArray[np.uint8]) -> Image.Image:
+    """A picture under a map of its size: hot pixels are covered by their colour, cold ones are left as they are."""
+    colours = cv2.applyColorMap(heat_HW, cv2.COLORMAP_TURBO)[..., ::-1]
+    cover = HEAT * (heat_HW[..., None] / 255.0)
+    return Image.fromarray((np.asarray(picture) * (1 - cover) + colours * cover).astype(np.uint8))
 
 
 def contact_sheet(frames: Sequence[Image.Image], columns: int = 4) -> Image.Image:

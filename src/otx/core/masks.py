@@ -122,9 +122,21 @@ def paste(mask_hw: Floats, box: Sequence[float], size: tuple[int, int]) -> Rle:
         box: XYXY in pixels of the image.
         size: Height and width of the image.
     """
+    window, left, top = enlarge(mask_hw, box, size)
+    return _runs_of_window(window >= 0.5, left, top, size)
+
+
+def enlarge(mask_hw: Floats, box: Sequence[float], size: tuple[int, int]) -> tuple[npt.NDArray[np.float32], int, int]:
+    """The like as confidences of the pixels whose centres lie in the box, and the left and top one of them.
+
+    Args:
+        mask_hw: As in `paste`.
+        box: As in `paste`.
+        size: As in `paste`.
+    """
     left, top, right, bottom = _inner_pixels(box, size)
     if right <= left or bottom <= top:
-        return from_runs([size[0] * size[1]], size)
+        return np.zeros((0, 0), np.float32), 0, 0
     across, down = mask_hw.shape[1] / (box[2] - box[0]), mask_hw.shape[0] / (box[3] - box[1])
     # From the centre of a pixel of the window to the cell there, whose index is its centre.
     to_cell = np.array(
@@ -140,7 +152,7 @@ def paste(mask_hw: Floats, box: Sequence[float], size: tuple[int, int]) -> Rle:
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return _runs_of_window(window >= 0.5, left, top, size)
+    return np.asarray(window, np.float32), left, top
 
 
 def cropped(rle: Rle, window: Window) -> Rle | None:

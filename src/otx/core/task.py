@@ -49,6 +49,8 @@ class TaskSpec:
         merge: Function from the predictions on the tiles of an image to one on the image, `merge(predictions, windows,
             info)`; empty where images cannot be cut into tiles, and then the reader needs no `cut`.
         draw: Function that draws a record of `predictions.json` on an image.
+        saliency: `otx.core.saliency.Saliency` subclass: what there is to explain in a prediction; empty where there is
+            nothing, and then the task's models are not `explainable`.
         claim: Says how well the content of a data set fits the task, or None if it does not.
         recipe: Name of the base recipe, a file of `otx/recipes/`; the path of a YAML file where the task is a package
             of its own.
@@ -79,6 +81,7 @@ class TaskSpec:
     decode: str
     merge: str = ""
     draw: str
+    saliency: str = ""
     claim: Callable[[Evidence], Claim | None] = field(repr=False)
     recipe: str
     finetune: str = ""

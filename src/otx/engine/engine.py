@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from otx.engine.given import Given
 from otx.engine.results import (
     CheckResult,
+    ExplainResult,
     ExportResult,
     OptimizeResult,
     PredictResult,
@@ -245,6 +246,24 @@ class Engine:
         from otx.engine.tune import tune
 
         return tune(self.given, _training(max_epochs, None, None), budget, storage, max_trials)
+
+    def explain(
+        self,
+        input: str | Path,  # noqa: A002 - the word of the command line
+        checkpoint: str | Path | None = None,
+    ) -> ExplainResult:
+        """Show which parts of images the predictions rest on, as maps that are compared with random ones.
+
+        Args:
+            input: An image file, a folder of them, or a glob pattern.
+            checkpoint: As in `test`.
+
+        Raises:
+            UserError: The task cannot be explained, nothing is found, or an image cannot be read.
+        """
+        from otx.engine.explain import explain
+
+        return explain(self.given, str(input), _path(checkpoint))
 
 
 def _training(max_epochs: int | None, precision: str | None, tile: bool | str | None) -> dict[str, Any]:

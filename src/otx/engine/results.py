@@ -131,6 +131,31 @@ class PredictResult(VerbResult):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExplainResult(VerbResult):
+    """Maps of what predictions on images rest on.
+
+    Attributes:
+        scores: The `scores.json` that was written.
+        pictures: Folder with the maps, laid over the images and as arrays.
+        checkpoint: What was explained.
+        images: Number of images.
+        maps: Number of maps, one for each label of an image.
+        evidence: How many of them are better than random ones; the others are marked so, and not drawn.
+        skipped: Files that could not be read.
+        seconds: Wall-clock time.
+    """
+
+    scores: Path
+    pictures: Path
+    checkpoint: Path
+    images: int
+    maps: int
+    evidence: int
+    skipped: list[str] = field(default_factory=list)
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExportResult(VerbResult):
     """An exported model and the proof that it equals the checkpoint.
 

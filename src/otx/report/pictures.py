@@ -8,9 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
+from otx.core.drawing import canvas, heated, with_strip
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.data.media import clip_picture, media_picture
@@ -107,6 +110,35 @@ def write_comparison(
         image = _open(truth)
         tiles += [draw(image, truth, labels, "truth"), draw(image, prediction, labels, "prediction")]
     return write_sheet(tiles, path, columns=2 * columns)
+
+
+def write_explanations(
+    prediction: Image.Image,
+    image: str,
+    explanations: Sequence[Record],
+    maps: Sequence[npt.NDArray[np.float32]],
+    path: Path,
+) -> Path:
+    """Draw a sheet: the prediction on an image, and each map over the image. What is no evidence is not laid over it.
+
+    Args:
+        prediction: The picture that the task's `draw` makes of it.
+        image: The file.
+        explanations: Its `explanations` of `scores.json`.
+        maps: (H, W) of each, higher where it speaks more for the label.
+        path: The JPEG to write.
+    """
+    tiles = [prediction]
+    for entry, map_HW in zip(explanations, maps, strict=True):
+        picture, _ = canvas(media_picture(Path(image)))
+        text = "no better than a random map"
+        if entry["evidence"]:
+            heat = np.maximum(map_HW, 0) / max(float(map_HW.max()), 1e-12) * 255
+            picture = heated(picture, np.asarray(cv2.resize(heat.astype(np.uint8), picture.size), np.uint8))
+            text = f"insertion {entry['insertion']:.2f}, deletion {entry['deletion']:.2f}"
+            text += f" (random {entry['random_insertion']:.2f}, {entry['random_deletion']:.2f})"
+        tiles.append(with_strip(with_strip(picture, text, below=True), f"{entry['label']} {entry['score']:.2f}"))
+    return write_sheet(tiles, path)
 
 
 def write_batch(

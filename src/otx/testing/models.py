@@ -30,6 +30,7 @@ from otx.core.transfer import transfer
 from otx.deploy.difference import difference
 from otx.deploy.export import export
 from otx.deploy.settings import Tolerance
+from otx.explain.explainer import Explainer
 from otx.frameworks.build import build_model
 from otx.runtime.exported import load_exported
 from otx.testing.subject import Subject, make_subject
@@ -208,8 +209,17 @@ def quantize_flag(subject: Subject) -> None:
 
 
 def explain_flag(subject: Subject) -> None:
-    """No row says `explainable` as long as there is no verb that explains."""
-    _expect(not subject.row.explainable, "the row says explainable, but OTX has no class maps yet")
+    """Each label that an `explainable` row predicts gets a map; the task of the others has nothing to explain."""
+    can = bool(subject.spec.saliency)
+    _expect(can or not subject.row.explainable, "the row says explainable, but its task has no saliency")
+    _expect(subject.row.explainable or not can, "the row says not explainable, but its task is: set explainable=True")
+    if not can:
+        return
+    images, info = subject.batch.images[:1], subject.batch.imgs_info[0]
+    explainer = Explainer(subject.model.eval(), subject.spec, pairs=2)
+    found = explainer.explain(images, info, explainer.run(images))
+    broken = [one.label for one in found if not one.map.isfinite().all() or one.map.shape != (info.height, info.width)]
+    _expect(not broken, f"expected finite maps of the size of the original image, found others for the labels {broken}")
 
 
 def tileable_flag(subject: Subject) -> None:

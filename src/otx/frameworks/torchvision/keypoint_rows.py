@@ -27,6 +27,7 @@ ROWS = (
         parameters=4_068_138,
         licence=BSD,
         package="torchvision",
+        explainable=False,
     ),
     ModelRow(
         name="torchvision/keypointrcnn_resnet50_fpn",
@@ -44,5 +45,6 @@ ROWS = (
             part="detector",
         ),
         package="torchvision",
+        explainable=False,
     ),
 )

@@ -31,6 +31,7 @@ def _vitpose(
         weights=weights,
         recipe="keypoint_detection/top_down",
         package="transformers",
+        explainable=False,
         extra="transformers",
     )
 

@@ -27,6 +27,7 @@ def _prompted(name: str, side: int, parameters: int, options: Mapping[str, Any],
         weights=weights,
         recipe="visual_prompting/zero_shot" if "zero_shot" in options else "",
         package="transformers",
+        explainable=False,
         extra="transformers",
         quantizable=False,
     )

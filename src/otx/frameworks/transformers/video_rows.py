@@ -16,6 +16,7 @@ ROWS = (
         input_spec=InputSpec(height=224, width=224, frames=16, frame_step=4),
         parameters=22_033_936,
         package="transformers",
+        explainable=False,
         extra="transformers",
     ),
 )

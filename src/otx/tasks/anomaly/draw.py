@@ -11,13 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from otx.core.drawing import Colour, canvas, stroke, with_strip, write
+from otx.core.drawing import Colour, canvas, heated, stroke, with_strip, write
 from otx.core.label_info import LabelInfo
 
 GOOD: Colour = (40, 160, 70)
 BAD: Colour = (225, 35, 50)
-HEAT = 0.55
-"""How much of the picture the hottest colour covers."""
 
 
 def draw(image: Image.Image, record: Mapping[str, Any], labels: LabelInfo, title: str = "") -> Image.Image:
@@ -32,7 +30,7 @@ def draw(image: Image.Image, record: Mapping[str, Any], labels: LabelInfo, title
     picture, factor = canvas(image)
     heat = _map_of(record["anomaly_map"], picture.size)
     if any("score" in entry for entry in record["labels"]):
-        picture = _heated(picture, heat)
+        picture = heated(picture, heat)
     _outline(picture, heat > 127)
     pen = ImageDraw.Draw(picture)
     for entry in record.get("objects", ()):
@@ -49,13 +47,6 @@ def _map_of(source: npt.NDArray[np.uint8] | str, size: tuple[int, int]) -> npt.N
         with Image.open(Path(source)) as file:
             source = np.array(file)
     return np.asarray(cv2.resize(source, size, interpolation=cv2.INTER_LINEAR))
-
-
-def _heated(picture: Image.Image, heat: npt.NDArray[np.uint8]) -> Image.Image:
-    """Hot pixels are covered by their colour, cold ones are left as they are."""
-    colours = cv2.applyColorMap(heat, cv2.COLORMAP_TURBO)[..., ::-1]
-    cover = HEAT * (heat[..., None] / 255.0)
-    return Image.fromarray((np.asarray(picture) * (1 - cover) + colours * cover).astype(np.uint8))
 
 
 def _outline(picture: Image.Image, mask: npt.NDArray[np.bool_]) -> None:

@@ -38,6 +38,7 @@ _CLASSIFICATION = TaskSpec(
     metric=f"{_HERE}.metric:AnomalyClassificationMetric",
     decode=f"{_HERE}.decode:decode",
     draw=f"{_HERE}.draw:draw",
+    saliency=f"{_HERE}.saliency:AnomalySaliency",
     claim=_claim(with_masks=0.5, without=0.98),
     recipe="anomaly",
     monitor="image_auroc",

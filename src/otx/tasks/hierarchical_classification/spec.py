@@ -57,6 +57,7 @@ SPECS = (
         metric=f"{_HERE}.metric:HLabelClsMetric",
         decode=f"{_HERE}.decode:decode",
         draw=f"{_HERE}.draw:draw",
+        saliency="otx.core.saliency:LabelSaliency",
         claim=claim,
         recipe="hierarchical_classification",
         finetune="hierarchical_classification/finetune",

@@ -33,6 +33,7 @@ SPECS = (
         decode=f"{_HERE}.decode:decode",
         merge=f"{_HERE}.merge:merge",
         draw=f"{_HERE}.draw:draw",
+        saliency=f"{_HERE}.saliency:MaskSaliency",
         claim=claim,
         recipe="instance_segmentation",
         finetune="instance_segmentation/finetune",

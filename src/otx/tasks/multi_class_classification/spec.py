@@ -30,6 +30,7 @@ SPECS = (
         metric=f"{_HERE}.metric:MultiClassClsMetric",
         decode=f"{_HERE}.decode:decode",
         draw=f"{_HERE}.draw:draw",
+        saliency="otx.core.saliency:LabelSaliency",
         claim=claim,
         recipe="multi_class_classification",
         finetune="multi_class_classification/finetune",

@@ -35,6 +35,7 @@ SPECS = (
         metric=f"{_HERE}.metric:MultiLabelClsMetric",
         decode=f"{_HERE}.decode:decode",
         draw=f"{_HERE}.draw:draw",
+        saliency="otx.core.saliency:LabelSaliency",
         claim=claim,
         recipe="multi_label_classification",
         finetune="multi_label_classification/finetune",

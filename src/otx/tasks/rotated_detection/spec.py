@@ -33,6 +33,7 @@ SPECS = (
         decode=f"{_HERE}.decode:decode",
         merge=f"{_HERE}.merge:merge",
         draw=f"{_HERE}.draw:draw",
+        saliency="otx.core.saliency:ObjectSaliency",
         claim=claim,
         recipe="rotated_detection",
         finetune="rotated_detection/finetune",

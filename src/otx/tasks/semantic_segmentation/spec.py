@@ -29,6 +29,7 @@ SPECS = (
         decode=f"{_HERE}.decode:decode",
         merge=f"{_HERE}.merge:merge",
         draw=f"{_HERE}.draw:draw",
+        saliency=f"{_HERE}.saliency:RegionSaliency",
         claim=claim,
         recipe="semantic_segmentation",
         finetune="semantic_segmentation/finetune",
