@@ -67,6 +67,8 @@ class CompiledGraph(nn.Module):
             ov_model.reshape({port.any_name: [1, *list(port.partial_shape)[1:]] for port in ov_model.inputs})
         # Those of the compiled graph may be others: where the last step was needless, its input's name comes first.
         self._names = [port.any_name for port in ov_model.outputs]
+        # Two threads that are the first to look into a tensor can wait for each other for ever (OpenVINO 2026.4).
+        _ = ov.Tensor(ov.Type.u8, ov.Shape([1])).data
         config: dict[str, str] = {"PERFORMANCE_HINT": hint}
         if precision:
             config["INFERENCE_PRECISION_HINT"] = precision
