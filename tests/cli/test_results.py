@@ -14,6 +14,7 @@ import pytest
 
 from otx.engine import Engine
 from otx.engine.results import (
+    BenchmarkResult,
     ExplainResult,
     ExportResult,
     OptimizeResult,
@@ -102,6 +103,17 @@ RESULTS: dict[str, Any] = {
         seconds=75.0,
     ),
 }
+ROW = {"name": "OpenVINO INT8", "device": "CPU", "latency_ms": 1.0, "images_per_second": 1234.5, "note": ""}
+RESULTS["benchmark"] = BenchmarkResult(
+    work_dir=RUN,
+    checkpoint=RUN / "checkpoints/best.safetensors",
+    metric="map",
+    split="test",
+    images=12,
+    load=3.0,
+    cores=2,
+    rows=[ROW, {"name": "ONNX Runtime", "device": "CPU", "note": "no such operator"}],
+)
 WORDS = {
     "predict": ["--input", "pictures"],
     "explain": ["--input", "pictures"],
@@ -115,6 +127,7 @@ EXPECTED = {
     "export": ["exported to openvino, fp32", "0.20%", "export/parity.json"],
     "tune": ["2 trials in 1 min 15 s, by map", "0.0023", "0.4500", "beats the recipe on held-out data"],
     "optimize": ["quantised on 300 training images", "INT8 model (default preset): map", "optimize/parity.json"],
+    "benchmark": ["12 images of test", "1234.5", "ONNX Runtime on CPU: no such operator", "other work was running"],
 }
 NEXT = {
     "tune": "otx train --data_root 'my data' --config otx-workspace/run/tuned.yaml",
@@ -122,7 +135,8 @@ NEXT = {
     "train": "otx test",
     "test": "otx export",
     "export": "otx optimize",
-    "optimize": "otx test --checkpoint otx-workspace/run/optimize/model.xml",
+    "optimize": "otx benchmark",
+    "benchmark": "otx optimize",
 }
 
 

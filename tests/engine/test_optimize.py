@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +15,7 @@ from otx.cli.main import main
 from otx.core.errors import UserError
 from otx.engine import Engine
 from otx.engine.optimize import _require_quantizable
+from otx.engine.speed import run_apart
 
 MODEL = """
 from torch import nn
@@ -23,8 +26,8 @@ class Small(OTXMultiClassClsModel):
     default_input = InputSpec(height=32, width=32)
 
     def create_model(self):
-        body = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten())
-        return nn.Sequential(body, nn.Linear(32, len(self.label_info)))
+        body = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(3), nn.Flatten())
+        return nn.Sequential(body, nn.Linear(72, len(self.label_info)))
 
     def customize_inputs(self, batch):
         return {"input": self.normalize(batch.images)}
@@ -66,6 +69,7 @@ def test_a_drop_beyond_what_is_allowed_exits_with_1(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("otx.engine.optimize.RUNGS", {"ptq": ("weights only",)})
+    monkeypatch.setattr(logging.getLogger("otx"), "handlers", [])  # the command's own must not outlive this test
     with pytest.raises(SystemExit) as stop:
         main(["optimize", "--checkpoint", str(run / "export/model.xml"), "--max_drop", "-2"])
     assert stop.value.code == 1
@@ -91,3 +95,31 @@ def test_models_that_cannot_be_quantised_are_refused() -> None:
         _require_quantizable(opened)
     with pytest.raises(UserError, match="expected a checkpoint"):
         _require_quantizable(SimpleNamespace(path=Path("model.onnx")))
+
+
+@pytest.mark.slow
+def test_the_benchmark_has_every_form_in_one_table(run: Path) -> None:
+    Engine(work_dir=run).optimize(max_drop=1.0)
+    result = Engine(work_dir=run).benchmark(seconds=0.02)
+    rows = {row["name"]: row for row in result.rows}
+    assert list(rows) == [
+        "torch FP32", "torch BF16", "OpenVINO FP32", "OpenVINO FP16", "OpenVINO INT8", "ONNX Runtime",
+    ]  # fmt: skip
+    assert [row["note"] for row in result.rows] == [""] * len(rows)
+    for row in result.rows:
+        assert min(row[key] for key in ("latency_ms", "images_per_second", "memory_mb", "size_mb", "speed_up")) > 0
+    assert rows["OpenVINO FP32"]["drop_relative"] == rows["ONNX Runtime"]["drop_relative"] == 0
+    assert rows["OpenVINO FP32"]["speed_up"] == 1
+    assert rows["OpenVINO FP32"]["memory_mb"] < rows["torch FP32"]["memory_mb"] / 2  # its process has no torch in it
+    assert json.loads((run / "benchmark/benchmark.json").read_text()) == result.to_json()
+
+
+def test_a_form_that_fails_leaves_the_others(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "otx.engine.benchmark.run_apart", lambda job, seconds: run_apart(replace(job, device="NONE"), seconds)
+    )
+    result = Engine(work_dir=run).benchmark(run / "export/model.xml", seconds=0.02)
+    (row,) = result.rows
+    assert row["name"] == "OpenVINO model.xml"
+    assert "NONE" in row["note"]
+    assert "latency_ms" not in row

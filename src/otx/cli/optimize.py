@@ -54,4 +54,4 @@ def _show(result: OptimizeResult, console: Console, work_dir: Path | None) -> No
     console.print(f"\n[bold]{shown(result.checkpoint)}[/] quantised on {result.calibration_images} training images")
     console.print(parity_table(result.parity))
     console.print(f"\nmodel  {shown(result.model)}\nproof  {shown(result.model.parent / 'parity.json')}")
-    console.print(f"next   otx test --checkpoint {shown(result.model)}{run_options(work_dir)}")
+    console.print(f"next   otx benchmark{run_options(work_dir)}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from otx.engine.given import Given
 from otx.engine.results import (
+    BenchmarkResult,
     CheckResult,
     ExplainResult,
     ExportResult,
@@ -264,6 +265,21 @@ class Engine:
         from otx.engine.explain import explain
 
         return explain(self.given, str(input), _path(checkpoint))
+
+    def benchmark(self, checkpoint: str | Path | None = None, *, seconds: float = 3.0) -> BenchmarkResult:
+        """Time and measure the forms of a model: torch, OpenVINO in FP32, FP16 and INT8, ONNX Runtime.
+
+        Args:
+            checkpoint: `.safetensors` of a training, whose exports are made for the purpose (INT8 is what `optimize`
+                left in the work dir), or one exported file; None takes the best checkpoint.
+            seconds: How long each timing takes.
+
+        Raises:
+            UserError: There is no such model or no data for it.
+        """
+        from otx.engine.benchmark import benchmark
+
+        return benchmark(self.given, _path(checkpoint), seconds)
 
 
 def _training(max_epochs: int | None, precision: str | None, tile: bool | str | None) -> dict[str, Any]:

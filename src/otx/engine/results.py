@@ -194,6 +194,30 @@ class OptimizeResult(VerbResult):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BenchmarkResult(VerbResult):
+    """How fast, how large and how good each form of a model is.
+
+    Attributes:
+        checkpoint: What was measured.
+        metric: Name of the metric.
+        split: Subset that it was measured on.
+        images: Number of images.
+        load: Of the machine before it began: work that others had for it.
+        cores: That the process may use.
+        rows: A form each: `name`, `device`, `latency_ms`, `images_per_second`, `speed_up` against FP32 in OpenVINO,
+            `memory_mb`, `size_mb`, `metric`, `drop_relative` against the first, and a `note` where it failed.
+    """
+
+    checkpoint: Path
+    metric: str
+    split: str
+    images: int
+    load: float
+    cores: int
+    rows: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class DemoResult(VerbResult):
     """Outcome of a demonstration, from making the data to predicting with the exported model.
 

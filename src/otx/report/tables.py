@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
 
+BENCHMARK_DIGITS = {"latency_ms": 2, "images_per_second": 1, "speed_up": 2, "memory_mb": 0, "size_mb": 2}
 MOST_CLASSES = 30
 """More rows help nobody on a terminal; the result file has them all."""
 
@@ -65,6 +66,16 @@ def tuning_table(default: Mapping[str, Any], best: Mapping[str, Any]) -> Table:
         table.add_row(
             key, *(f"{one:.4g}" if isinstance(one, float) else str(one) for one in (value, best["values"][key]))
         )
+    return table
+
+
+def benchmark_table(rows: Sequence[Mapping[str, Any]], metric: str) -> Table:
+    """The forms of a model line by line, as `benchmark.json` has them."""
+    table = _table("", "device", "latency ms", "images/s", "x FP32 IR", "memory MB", "size MB", metric, "drop")
+    for row in rows:
+        figures = [(row.get(key), digits) for key, digits in BENCHMARK_DIGITS.items()]
+        cells = ("-" if value is None else f"{value:.{digits}f}" for value, digits in figures)
+        table.add_row(row["name"], row["device"], *cells, number(row.get("metric")), _percent(row.get("drop_relative")))
     return table
 
 

@@ -1,0 +1,50 @@
+"""`otx benchmark`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from otx.cli.lines import run_options, shown
+from otx.cli.options import DataRoot, Option, TrainedFrom, WorkDir
+from otx.cli.outcome import Outcome
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from otx.engine.results import BenchmarkResult
+
+EXAMPLES = """\
+  otx benchmark
+  otx benchmark --seconds 10 --json
+  otx benchmark --checkpoint otx-workspace/latest/optimize/model.xml"""
+
+
+def run(
+    *,
+    checkpoint: TrainedFrom = None,
+    seconds: Annotated[float, Option("How long each timing takes (default: 3).", "X", "measurement")] = 3.0,
+    data_root: DataRoot = None,
+    work_dir: WorkDir = None,
+) -> Outcome:
+    """Run `otx benchmark`; its `--help` says what the options mean."""
+    from otx.engine import Engine
+
+    result = Engine(data_root, work_dir=work_dir).benchmark(checkpoint, seconds=seconds)
+    return Outcome(document=result.to_json(), show=lambda console: _show(result, console, work_dir))
+
+
+def _show(result: BenchmarkResult, console: Console, work_dir: Path | None) -> None:
+    from otx.report.tables import benchmark_table
+
+    console.print(f"\n[bold]{shown(result.checkpoint)}[/]: {result.images} images of {result.split}")
+    console.print(benchmark_table(result.rows, result.metric))
+    for row in result.rows:
+        if row["note"]:
+            console.print(f"{row['name']} on {row['device']}: {row['note']}", markup=False)
+    if result.load > 0.5:
+        console.print(f"\nother work was running (load {result.load:.1f}): times mean little")
+    console.print(f"\nfigures  {shown(result.work_dir)}/benchmark/benchmark.json")
+    optimized = result.work_dir / "optimize" / "model.xml"
+    predict = f"otx predict --input FILE|DIR --checkpoint {shown(optimized)}"
+    console.print(f"next     {predict if optimized.is_file() else 'otx optimize'}{run_options(work_dir)}")

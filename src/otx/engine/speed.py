@@ -1,0 +1,157 @@
+"""How fast a model file runs, and in how much memory: a program of its own, so that memory is that of one runtime.
+
+`python -m otx.engine.speed JOB SECONDS` prints one JSON object; JOB has the fields of `Job` as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file
+
+from otx.core.errors import OTXError
+
+Feed = dict[str, Any]
+BATCH = 8
+"""Images at a time where a runtime has no requests of its own to keep a machine busy."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is timed.
+
+    Attributes:
+        runtime: `openvino`, `onnxruntime` or `torch`.
+        path: The model file.
+        device: As the runtime calls it.
+        bf16: Let torch compute in BF16.
+        feeds: `.safetensors` with images as a graph takes them, and what else it takes, by name.
+    """
+
+    runtime: str
+    path: str
+    device: str
+    bf16: bool = False
+    feeds: str
+
+
+def run_apart(job: Job, seconds: float) -> dict[str, float]:
+    """Time a job in a process of its own, each measurement for so many seconds.
+
+    Returns:
+        `latency_ms` of one image at a time, the median; `images_per_second`; `memory_mb`, the peak of the process.
+
+    Raises:
+        OTXError: It failed; the message has its last line.
+    """
+    command = [sys.executable, "-m", "otx.engine.speed", json.dumps(asdict(job)), str(seconds)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - this very program
+    if done.returncode:
+        lines = done.stderr.strip().splitlines()
+        raise OTXError(lines[-1] if lines else f"the process ended with status {done.returncode}")
+    measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return measured
+
+
+def _openvino(job: Job, feeds: list[Feed], seconds: float) -> tuple[float, float]:
+    """One synchronous request under the latency hint; as many as the device wants under the throughput hint."""
+    import openvino as ov
+
+    core = ov.Core()
+    graph = core.read_model(job.path)
+    graph.reshape({port.any_name: [1, *list(port.partial_shape)[1:]] for port in graph.inputs})
+    alone, busy = (
+        core.compile_model(graph, job.device, {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": "f32"})
+        for hint in ("LATENCY", "THROUGHPUT")
+    )
+    latency = _median_seconds(alone.create_infer_request().infer, feeds, seconds)
+    queue = ov.AsyncInferQueue(busy)
+    began = time.perf_counter()
+    for number in count(1):
+        queue.start_async(feeds[number % len(feeds)])
+        if time.perf_counter() - began > seconds:
+            queue.wait_all()
+            return latency, number / (time.perf_counter() - began)
+    raise AssertionError
+
+
+def _onnxruntime(job: Job, feeds: list[Feed], seconds: float) -> tuple[float, float]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(job.path, providers=["CPUExecutionProvider"])
+    one_by_one = session.get_inputs()[0].shape[0] == 1
+    return _alone_and_together(lambda feed: session.run(None, feed), feeds, seconds, together=not one_by_one)
+
+
+def _torch(job: Job, feeds: list[Feed], seconds: float) -> tuple[float, float]:
+    import torch
+
+    from otx.engine.opening import open_model
+
+    model = open_model(Path(job.path), None).model.to(job.device)
+    graph = model.export_graph()
+
+    def run(feed: Feed) -> None:
+        inputs = {name: torch.from_numpy(value).to(job.device) for name, value in feed.items()}
+        images = inputs.pop("image").movedim(-1, -3)
+        with torch.inference_mode(), torch.autocast(torch.device(job.device).type, torch.bfloat16, enabled=job.bf16):
+            next(iter(graph(images=images, **inputs).values())).cpu()
+
+    return _alone_and_together(run, feeds, seconds, together=not model.exports_batch_of_one)
+
+
+RUNTIMES: dict[str, Callable[[Job, list[Feed], float], tuple[float, float]]] = {
+    "openvino": _openvino,
+    "onnxruntime": _onnxruntime,
+    "torch": _torch,
+}
+
+
+def _alone_and_together(
+    run: Callable[[Feed], Any], feeds: list[Feed], seconds: float, *, together: bool
+) -> tuple[float, float]:
+    """Latency of an image alone, and images per second in batches where the graph takes them."""
+    latency = _median_seconds(run, feeds, seconds)
+    if not together:
+        return latency, 1 / latency
+    some = (feeds * BATCH)[:BATCH]
+    batch = {name: np.concatenate([feed[name] for feed in some]) for name in some[0]}
+    return latency, BATCH / _median_seconds(run, [batch], seconds)
+
+
+def _median_seconds(run: Callable[[Feed], Any], feeds: list[Feed], seconds: float) -> float:
+    run(feeds[0])  # the first one prepares
+    times: list[float] = []
+    while sum(times) < seconds:
+        began = time.perf_counter()
+        run(feeds[len(times) % len(feeds)])
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def main(words: list[str]) -> None:
+    """Do the job that the command line names."""
+    job = Job(**json.loads(words[0]))
+    stacked = load_file(job.feeds)
+    images = range(len(stacked["image"]))
+    feeds = [{name: np.ascontiguousarray(values[i : i + 1]) for name, values in stacked.items()} for i in images]
+    latency, rate = RUNTIMES[job.runtime](job, feeds, float(words[1]))
+    # Not getrusage: its peak is at least what the parent process had when it started this one.
+    (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
+    measured = {"latency_ms": latency * 1e3, "images_per_second": rate, "memory_mb": int(peak) / 1024}
+    print(json.dumps(measured))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
