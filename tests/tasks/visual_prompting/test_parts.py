@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import torch
 from datumaro import DatasetItem
-from datumaro.components.annotation import Bbox, Caption, Mask, Polygon
+from datumaro.components.annotation import Bbox, Mask, Polygon
 from PIL import Image
 from torchvision import tv_tensors
 
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.core.masks import from_json, to_pixels
+from otx.tasks.instance_segmentation.entity import InstanceSegDataEntity
+from otx.tasks.instance_segmentation.reader import InstanceSegAnnotation
 from otx.tasks.visual_prompting.decode import decode
 from otx.tasks.visual_prompting.draw import draw
 from otx.tasks.visual_prompting.entity import (
@@ -23,7 +25,6 @@ from otx.tasks.visual_prompting.entity import (
     OWN,
     TOP_LEFT,
     PromptBatchDataEntity,
-    PromptDataEntity,
     point_prompts,
     random_points,
 )
@@ -38,13 +39,13 @@ def square(left: int, top: int, side: int) -> list[float]:
     return [left, top, left + side, top, left + side, top + side, left, top + side]
 
 
-def read(*annotations: object) -> tuple[object, list[str]]:
+def read(*annotations: object) -> tuple[InstanceSegAnnotation, list[str]]:
     told: list[str] = []
     item = DatasetItem(id="a", annotations=list(annotations))
     return PromptReader().annotation(item, LABELS, SIZE, told.append), told
 
 
-def sample(*squares: tuple[int, int, int], empty: bool = False) -> PromptDataEntity:
+def sample(*squares: tuple[int, int, int], empty: bool = False) -> InstanceSegDataEntity:
     outlines = [Polygon(square(*one), label=i % 2) for i, one in enumerate(squares)]
     annotation, _ = read(*outlines)
     info = ImageInfo(path="a.png", height=SIZE[0], width=SIZE[1])
@@ -71,30 +72,18 @@ class TestReader:
             Mask(np.pad(np.ones((5, 5)), ((5, 10), (5, 20))), label=0),
         )
         assert annotation.labels.tolist() == [1, 0]
-        assert to_pixels(annotation.masks, SIZE).sum(axis=(1, 2)).tolist() == [32, 25]
+        assert to_pixels(annotation.rles, SIZE).sum(axis=(1, 2)).tolist() == [32, 25]
         assert told == []
 
-    @pytest.mark.parametrize(
-        ("oddity", "message"),
-        [
-            (Bbox(1, 1, 4, 4, label=0), "box without an outline left out"),
-            (Polygon(square(1, 1, 1), label=0), "outline of fewer than 4 pixels dropped"),
-            (Polygon(square(1, 1, 5)), "outline without a label left out"),
-            (Polygon(square(1, 1, 5), label=0, attributes={"is_crowd": True}), "crowd region left out"),
-            (Caption("a nut"), "annotation without an outline ignored: caption"),
-        ],
-    )
-    def test_oddities_are_reported(self, oddity: object, message: str) -> None:
-        annotation, told = read(oddity)
-        assert told == [message]
-        assert not annotation.masks
+    def test_an_object_without_an_outline_cannot_be_asked_for(self) -> None:
+        annotation, told = read(Bbox(1, 1, 4, 4, label=0))
+        assert told == ["object without an outline left out"]
+        assert not annotation.rles
 
     def test_a_sample_has_one_row_per_object_in_each_field(self) -> None:
         found = sample((1, 1, 4), (10, 5, 8))
         assert found.bboxes.tolist() == [[1, 1, 5, 5], [10, 5, 18, 13]]
         assert found.masks.shape == (2, *SIZE)
-        with pytest.raises(ValueError, match="expected boxes"):
-            PromptDataEntity(found.image, found.img_info, found.bboxes, found.labels[:1], found.masks)
 
 
 class TestPrompts:
@@ -127,7 +116,7 @@ class TestAnswers:
         batch = PromptBatchDataEntity.collate([sample((1, 1, 4), (10, 5, 8)), sample((2, 2, 6))])
         logits = [sample_.masks.float() * 18 - 9 for sample_ in (sample((1, 1, 4), (10, 5, 8)), sample((2, 2, 6)))]
         found = decode(answers(batch, logits), batch.images, batch.imgs_info, own_overlap=0.5)
-        assert [len(masks) for masks in found.masks] == [2, 1]
+        assert [len(masks) for masks in found.rles] == [2, 1]
         metric = PromptMetric(LABELS)
         metric.update(found, batch)
         assert metric.compute().values == {"miou": 1.0, "dice": 1.0, "miou_box": 1.0, "miou_point": 1.0}

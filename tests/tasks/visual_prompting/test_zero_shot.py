@@ -11,8 +11,9 @@ from otx.core.feature_cache import Features
 from otx.core.image_info import ImageInfo
 from otx.core.input_spec import InputSpec
 from otx.core.label_info import LabelInfo
-from otx.core.masks import to_pixels
-from otx.tasks.visual_prompting.entity import PromptBatchDataEntity, PromptDataEntity
+from otx.core.masks import from_pixels, to_pixels
+from otx.tasks.instance_segmentation.entity import InstanceSegDataEntity
+from otx.tasks.visual_prompting.entity import PromptBatchDataEntity
 from otx.tasks.visual_prompting.model import OTXVisualPromptingModel, PromptNetwork
 
 LABELS = LabelInfo(("blue", "red"))
@@ -53,14 +54,14 @@ class Untrained(OTXVisualPromptingModel):
         return ByColour()
 
 
-def scene(*squares: tuple[int, int, int]) -> PromptDataEntity:
+def scene(*squares: tuple[int, int, int]) -> InstanceSegDataEntity:
     """Squares (label, left, top) of their colour on a grey ground."""
     image = torch.full((3, SIDE, SIDE), 120, dtype=torch.uint8)
     masks = torch.zeros(len(squares), SIDE, SIDE, dtype=torch.bool)
     for mask, (label, left, top) in zip(masks, squares, strict=True):
         mask[top : top + 20, left : left + 20] = True
         image[:, mask] = COLOURS[label][:, None]
-    return PromptDataEntity(
+    return InstanceSegDataEntity(
         image=tv_tensors.Image(image),
         img_info=ImageInfo(height=SIDE, width=SIDE),
         bboxes=tv_tensors.BoundingBoxes(
@@ -70,6 +71,7 @@ def scene(*squares: tuple[int, int, int]) -> PromptDataEntity:
         ),
         labels=torch.tensor([label for label, _, _ in squares], dtype=torch.int64),
         masks=tv_tensors.Mask(masks),
+        rles=[from_pixels(mask) for mask in masks.numpy()],
     )
 
 
@@ -92,7 +94,7 @@ def test_objects_like_those_of_the_references_are_found_and_named(model: OTXVisu
     assert len(found.records(LABELS, model.threshold)[0]["objects"]) == 2
     for label, mask in zip(new.labels.tolist(), new.masks, strict=True):
         (place,) = (found.labels[0] == label).nonzero().flatten()[:1].tolist()
-        pixels = torch.from_numpy(to_pixels([found.masks[0][place]], (SIDE, SIDE)))[0].bool()
+        pixels = torch.from_numpy(to_pixels([found.rles[0][place]], (SIDE, SIDE)))[0].bool()
         assert (pixels & mask).sum() / (pixels | mask).sum() > 0.8
 
 

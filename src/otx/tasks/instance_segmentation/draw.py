@@ -27,6 +27,11 @@ def draw(image: Image.Image, record: Mapping[str, Any], labels: LabelInfo, title
         labels: Classes; position gives the colour.
         title: Text above the image.
     """
+    return with_strip(paint(image, record, labels), title)
+
+
+def paint(image: Image.Image, record: Mapping[str, Any], labels: LabelInfo) -> Image.Image:
+    """The same without a strip above."""
     picture, factor = canvas(image)
     pixels = np.array(picture)
     entries = sorted(record["objects"], key=lambda entry: float(entry.get("score", 1.0)))
@@ -43,4 +48,4 @@ def draw(image: Image.Image, record: Mapping[str, Any], labels: LabelInfo, title
         text = f"{entry['label']} {entry['score']:.2f}" if "score" in entry else str(entry["label"])
         corner = (entry["bbox"][0] * factor, entry["bbox"][1] * factor)
         write(picture, corner, text, colour_of(labels.names.index(entry["label"])))
-    return with_strip(picture, title)
+    return picture

@@ -39,7 +39,7 @@ def decode(
         own_overlap: IoU of boxes above which the worse of two finds of the model's own is dropped.
     """
     found = PromptBatchPredEntity(
-        images=images, imgs_info=list(imgs_info), bboxes=[], labels=[], masks=[], scores=[], asked=[]
+        images=images, imgs_info=list(imgs_info), bboxes=[], labels=[], masks=[], rles=[], scores=[], asked=[]
     )
     input_size = (images.shape[-2], images.shape[-1])
     for i, info in enumerate(imgs_info):
@@ -51,9 +51,11 @@ def decode(
         if not len(keep):
             scores = scores * sureness
             keep = _survivors(logits > 0, scores, kinds == OWN, own_overlap)
-        masks = original_masks(logits[keep].sigmoid(), info, input_size)
-        boxes = torch.from_numpy(boxes_of(masks)).float()
-        found.masks.append(masks)
+        masks = logits[keep].sigmoid().cpu()
+        rles = original_masks(masks, info, input_size)
+        boxes = torch.from_numpy(boxes_of(rles)).float()
+        found.masks.append(tv_tensors.Mask(masks))
+        found.rles.append(rles)
         found.bboxes.append(tv_tensors.BoundingBoxes(boxes, format="XYXY", canvas_size=(info.height, info.width)))
         found.labels.append(labels[keep].cpu())
         found.scores.append(scores[keep].cpu())

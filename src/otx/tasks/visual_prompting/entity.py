@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any
 
 import torch
 from torch import Tensor
-from torchvision import tv_tensors
 
-from otx.core.entity import OTXBatchDataEntity, OTXBatchPredEntity, OTXDataEntity
+from otx.core.entity import OTXBatchPredEntity
 from otx.core.frames import to_original
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
-from otx.core.masks import Rle, boxes_of, paste, to_json
+from otx.core.masks import Rle, paste, to_json
+from otx.core.records import image_record, object_entries, rounded
+from otx.tasks.instance_segmentation.entity import InstanceSegBatchDataEntity, InstanceSegDataEntity
 
 NOTHING, BACKGROUND, OBJECT, TOP_LEFT, BOTTOM_RIGHT = -1, 0, 1, 2, 3
 """Kinds of points, by the numbers that SAM gives them."""
@@ -30,54 +31,8 @@ OWN = 4
 
 
 @dataclass
-class PromptDataEntity(OTXDataEntity):
-    """One image with its objects; none is legal.
-
-    Attributes:
-        bboxes: (N, 4) XYXY in pixels of `image`.
-        labels: (N,) int64 class indices.
-        masks: (N, H, W) bool, the pixels of each object.
-    """
-
-    per_object: ClassVar[tuple[str, ...]] = ("bboxes", "labels", "masks")
-
-    bboxes: tv_tensors.BoundingBoxes
-    labels: Tensor
-    masks: tv_tensors.Mask
-
-    def __post_init__(self) -> None:
-        if not len(self.bboxes) == len(self.labels) == len(self.masks) or self.masks.ndim != 3:
-            msg = (
-                f"expected boxes (N, 4), labels (N,) and masks (N, H, W), got {tuple(self.bboxes.shape)}, "
-                f"{tuple(self.labels.shape)} and {tuple(self.masks.shape)} for {self.img_info.path or 'an image'}"
-            )
-            raise ValueError(msg)
-
-
-@dataclass
-class PromptBatchDataEntity(OTXBatchDataEntity[PromptDataEntity]):
-    """A batch of images with their objects.
-
-    Attributes:
-        bboxes: Per image (N, 4) XYXY in pixels of `images`.
-        labels: Per image (N,) int64 class indices.
-        masks: Per image (N, H, W) bool.
-    """
-
-    bboxes: list[tv_tensors.BoundingBoxes]
-    labels: list[Tensor]
-    masks: list[tv_tensors.Mask]
-
-    @classmethod
-    def collate(cls, samples: Sequence[PromptDataEntity]) -> Self:
-        """Stack the images and list their objects."""
-        return cls(
-            images=torch.stack([sample.image.as_subclass(Tensor) for sample in samples]),
-            imgs_info=[sample.img_info for sample in samples],
-            bboxes=[sample.bboxes for sample in samples],
-            labels=[sample.labels for sample in samples],
-            masks=[sample.masks for sample in samples],
-        )
+class PromptBatchDataEntity(InstanceSegBatchDataEntity):
+    """A batch of images with their objects, which are asked for one by one."""
 
     def prompts(self) -> list[Tensor]:
         """Per image (N, 2, 3) x, y and kind: what evaluation asks with, a box and a point in turn.
@@ -103,33 +58,27 @@ class PromptBatchDataEntity(OTXBatchDataEntity[PromptDataEntity]):
 
     def truth_records(self, labels: LabelInfo) -> list[dict[str, Any]]:
         """The objects of each image in the form of `predictions.json`, in pixels of the original image."""
-        truth = zip(self.imgs_info, self.labels, self.true_masks(), self.prompts(), strict=True)
-        return [
-            _record(info, ids, masks, prompts_to_original(prompts, info), labels) for info, ids, masks, prompts in truth
-        ]
-
-    def true_masks(self) -> list[list[Rle]]:
-        """Per image the mask of each object, in pixels of the original image."""
-        return [
-            original_masks(masks.as_subclass(Tensor), info, (masks.shape[-2], masks.shape[-1]))
-            for masks, info in zip(self.masks, self.imgs_info, strict=True)
-        ]
+        records = super().truth_records(labels)
+        for record, prompts, info in zip(records, self.prompts(), self.imgs_info, strict=True):
+            for entry, prompt in zip(record["objects"], _entries(prompts_to_original(prompts, info)), strict=True):
+                entry["prompt"] = prompt
+        return records
 
 
 @dataclass
-class PromptBatchPredEntity(PromptBatchDataEntity, OTXBatchPredEntity[PromptDataEntity]):
+class PromptBatchPredEntity(PromptBatchDataEntity, OTXBatchPredEntity[InstanceSegDataEntity]):
     """Masks of a batch, in pixels of the *original* images: one per given prompt, in the order of the prompts.
 
     An image without a prompt has what the model found by itself, best score first.
 
     Attributes:
-        masks: Per image N masks of its size, as run lengths.
+        masks: Per image (N, h, w) confidences in [0, 1] as the network gives them, over the whole input.
+        rles: The same in pixels of the original image.
         scores: Per image (N,) confidences in [0, 1]: the overlap that the model expects its mask to have with the
             object and, for what it found by itself, how surely the object is of the class.
         asked: Per image (N, 2, 3) x, y and kind of each prompt.
     """
 
-    masks: list[list[Rle]]  # type: ignore[assignment]  # truth is transformed, a prediction is written
     scores: list[Tensor]
     asked: list[Tensor]
 
@@ -137,12 +86,12 @@ class PromptBatchPredEntity(PromptBatchDataEntity, OTXBatchPredEntity[PromptData
         """The objects of each image in the form of `predictions.json`; the threshold concerns what nobody asked for."""
         records = []
         for i, info in enumerate(self.imgs_info):
-            keep = (self.scores[i] >= threshold) | (self.asked[i][:, 0, 2] != OWN)
-            masks = [mask for mask, kept in zip(self.masks[i], keep.tolist(), strict=True) if kept]
-            record = _record(info, self.labels[i][keep], masks, self.asked[i][keep], labels)
-            for entry, score in zip(record["objects"], self.scores[i][keep].tolist(), strict=True):
-                entry["score"] = round(score, 5)
-            records.append(record)
+            scores, asked = self.scores[i], self.asked[i]
+            shown = ((scores >= threshold) | (asked[:, 0, 2] != OWN)).nonzero().flatten()
+            masks = [to_json(self.rles[i][place]) for place in shown.tolist()]
+            ids, boxes = self.labels[i][shown], self.bboxes[i].as_subclass(Tensor)[shown]
+            entries = object_entries(labels, ids, boxes, scores[shown], mask=masks, prompt=_entries(asked[shown]))
+            records.append(image_record(info, objects=entries))
         return records
 
 
@@ -214,18 +163,11 @@ def original_masks(masks_Nhw: Tensor, info: ImageInfo, input_size: tuple[int, in
     return [paste(mask, frame, (info.height, info.width)) for mask in masks_Nhw.float().cpu().numpy()]
 
 
-def _record(info: ImageInfo, ids: Tensor, masks: Sequence[Rle], prompts: Tensor, labels: LabelInfo) -> dict[str, Any]:
-    objects = [
-        {"label": labels.names[label], "bbox": box, "mask": to_json(mask), "prompt": _prompt_record(prompt)}
-        for label, box, mask, prompt in zip(
-            ids.tolist(), boxes_of(masks).tolist(), masks, prompts.tolist(), strict=True
-        )
-    ]
-    return {"image": info.path, "width": info.width, "height": info.height, "objects": objects}
-
-
-def _prompt_record(prompt: list[list[float]]) -> dict[str, list[float]]:
-    (x1, y1, kind), (x2, y2, _) = ([round(value, 2) for value in point] for point in prompt)
-    if kind == TOP_LEFT:
-        return {"bbox": [x1, y1, x2, y2]}
-    return {"own_point" if kind == OWN else "point": [x1, y1]}
+def _entries(prompts: Tensor) -> list[dict[str, list[float]]]:
+    """What each prompt is in `predictions.json`."""
+    entries = []
+    for (_, _, kind), corners in zip(prompts[:, 0].tolist(), rounded(prompts[..., :2].flatten(1)), strict=True):
+        is_box = kind == TOP_LEFT
+        name = "bbox" if is_box else "own_point" if kind == OWN else "point"
+        entries.append({name: corners if is_box else corners[:2]})
+    return entries

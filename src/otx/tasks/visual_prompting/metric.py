@@ -33,7 +33,7 @@ class PromptMetric:
     def update(self, prediction: PromptBatchPredEntity, truth: PromptBatchDataEntity) -> None:
         """Add a batch; an image without objects was not asked anything, and is left out."""
         for masks, asked, true_masks, labels in zip(
-            prediction.masks, prediction.asked, truth.true_masks(), truth.labels, strict=True
+            prediction.rles, prediction.asked, truth.rles, truth.labels, strict=True
         ):
             if len(labels):
                 self._ious += [float(overlaps([a], [b])[0, 0]) for a, b in zip(masks, true_masks, strict=True)]

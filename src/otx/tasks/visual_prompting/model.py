@@ -36,7 +36,6 @@ from otx.tasks.visual_prompting.entity import (
     OWN,
     PromptBatchDataEntity,
     PromptBatchPredEntity,
-    PromptDataEntity,
     box_prompts,
     point_prompts,
     random_points,
@@ -264,7 +263,7 @@ def _some_objects(batch: PromptBatchDataEntity) -> PromptBatchDataEntity:
     drawn = [torch.randperm(len(labels), device=labels.device)[:MOST_OBJECTS] for labels in batch.labels]
     changes: dict[str, Any] = {
         name: [rows.as_subclass(Tensor)[chosen] for rows, chosen in zip(getattr(batch, name), drawn, strict=True)]
-        for name in PromptDataEntity.per_object
+        for name in ("bboxes", "labels", "masks")
     }
     return replace(batch, **changes)
 

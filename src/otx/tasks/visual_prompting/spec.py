@@ -20,7 +20,7 @@ SPECS = (
     TaskSpec(
         task=OTXTaskType.VISUAL_PROMPTING,
         title="Visual prompting",
-        sample=f"{_HERE}.entity:PromptDataEntity",
+        sample="otx.tasks.instance_segmentation.entity:InstanceSegDataEntity",
         batch=f"{_HERE}.entity:PromptBatchDataEntity",
         prediction=f"{_HERE}.entity:PromptBatchPredEntity",
         reader=f"{_HERE}.reader:PromptReader",
