@@ -98,6 +98,13 @@ def test_objects_like_those_of_the_references_are_found_and_named(model: OTXVisu
         assert (pixels & mask).sum() / (pixels | mask).sum() > 0.8
 
 
+def test_references_are_gathered_in_full_precision(model: OTXVisualPromptingModel) -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        model.train()(PromptBatchDataEntity.collate([scene((1, 8, 8))]))
+    model.finish_epoch()
+    assert model.references[1].norm().item() == pytest.approx(1, abs=1e-5)
+
+
 def test_references_are_those_of_the_last_epoch(model: OTXVisualPromptingModel) -> None:
     for label in (0, 1):
         model.train()(PromptBatchDataEntity.collate([scene((label, 8, 8))]))

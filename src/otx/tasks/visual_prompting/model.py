@@ -212,14 +212,14 @@ class OTXVisualPromptingModel(OTXModel[PromptBatchDataEntity, PromptBatchPredEnt
     @torch.no_grad()
     def _gather_references(self, features_BDhw: Tensor, batch: PromptBatchDataEntity) -> None:
         """Gather the mean feature of each object for its class, and that of the rest of each image as background."""
-        cells = F.normalize(features_BDhw.detach().float(), dim=1).flatten(2)
         seen = torch.zeros_like(self.references)
-        for cells_DK, masks, labels in zip(cells, batch.masks, batch.labels, strict=True):
-            covered_NK = _on_cells(masks.as_subclass(Tensor).float(), features_BDhw)
-            means = F.normalize(covered_NK @ cells_DK.T, dim=1)
-            seen.index_add_(0, labels, means)
-            free_K = 1 - covered_NK.sum(0).clamp_max(1)
-            seen[-1] += F.normalize(cells_DK @ free_K, dim=0)
+        with torch.autocast(features_BDhw.device.type, enabled=False):
+            cells = F.normalize(features_BDhw.float(), dim=1).flatten(2)
+            for cells_DK, masks, labels in zip(cells, batch.masks, batch.labels, strict=True):
+                covered_NK = _on_cells(masks.as_subclass(Tensor).float(), features_BDhw)
+                seen.index_add_(0, labels, F.normalize(covered_NK @ cells_DK.T, dim=1))
+                free_K = 1 - covered_NK.sum(0).clamp_max(1)
+                seen[-1] += F.normalize(cells_DK @ free_K, dim=0)
         self._gathered.add_(seen)
 
     def finish_epoch(self) -> None:
