@@ -1,8 +1,8 @@
 """Prompted models of Hugging Face transformers, as the arguments of their configurations.
 
 The values are those of the published checkpoints. The slim and the tiny one have no weights: they are small enough to
-learn from nothing, and their encoder is trained with the rest. The zero-shot ones are not trained at all: one pass over
-the images gathers what objects of each class look like.
+learn from nothing, their encoder is trained with the rest, and prompts are drawn for them (`SamNetwork`). The zero-shot
+ones are not trained at all: one pass over the images gathers what objects of each class look like.
 """
 
 from __future__ import annotations
