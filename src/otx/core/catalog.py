@@ -106,10 +106,11 @@ Lookup = Callable[[str, str], ModelRow | None]
 
 @dataclass
 class Catalog:
-    """Rows by name and task, and look-ups for names that a framework knows beyond its rows."""
+    """Rows by name and task, look-ups for names that a framework knows beyond its rows, and its augmentation."""
 
     _rows: dict[tuple[str, str], ModelRow] = field(default_factory=dict)
     _lookups: dict[str, Lookup] = field(default_factory=dict)
+    _augmentations: dict[str, str] = field(default_factory=dict)
 
     def register(self, row: ModelRow) -> None:
         """Add a row.
@@ -135,6 +136,26 @@ class Catalog:
             msg = f"framework {framework!r} has a look-up already"
             raise UserError(msg)
         self._lookups[framework] = lookup
+
+    def register_augmentation(self, framework: str, builder: str) -> None:
+        """Let recipes take the augmentation of a framework.
+
+        Args:
+            framework: What a recipe names.
+            builder: Reference to a function of the kind of `otx.transforms.pipeline:build_transform`.
+        """
+        self._augmentations[framework] = builder
+
+    def augmentation(self, framework: str) -> str:
+        """The reference that a framework was registered with.
+
+        Raises:
+            UserError: It has no augmentation; the message names those that have.
+        """
+        if framework not in self._augmentations:
+            msg = f"no augmentation of {framework!r}.{nearest(framework, self._augmentations)}"
+            raise UserError(msg)
+        return self._augmentations[framework]
 
     def __iter__(self) -> Iterator[ModelRow]:
         return iter(sorted(self._rows.values(), key=lambda row: (row.task, row.name)))

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from otx.core.errors import UserError
 from otx.core.input_spec import InputSpec
 from otx.core.label_info import LabelInfo
+from otx.core.refs import resolve
 from otx.core.task import TaskSpec
 from otx.engine.autoconfig import choose_task, preferred_formats
+from otx.frameworks import catalog
 from otx.recipes.plan import Plan
 from otx.recipes.settings import AUTO
 from otx.tasks import task_specs
@@ -88,14 +90,14 @@ def make_datamodule(plan: Plan, data: ReadData, input_spec: InputSpec) -> OTXDat
     from otx.data.media import read_media
     from otx.data.objects import object_index
     from otx.transforms.fit import FitToInput
-    from otx.transforms.pipeline import build_transform
 
     settings = plan.settings()
+    augmentation = resolve(catalog().augmentation(settings.transforms.framework))
     return OTXDataModule(
         object_index(data.index, data.reader, input_spec),
         data.reader,
         data.spec.load("batch"),
-        build_transform(settings.transforms.train, input_spec),
+        augmentation(settings.transforms.train, input_spec),
         FitToInput(input_spec, evaluation=True),
         train_read=partial(read_media, spec=input_spec, random=True),
         eval_read=partial(read_media, spec=input_spec),

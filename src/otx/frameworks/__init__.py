@@ -14,7 +14,8 @@ from otx.core.catalog import Catalog
 def catalog() -> Catalog:
     """Every model at hand: the folders of this package, and packages with an `otx.frameworks` entry point.
 
-    A folder's `catalog.py` has `ROWS` and may have `lookup(name, task)`; an entry point names such a module.
+    A folder's `catalog.py` has `ROWS` and may have `lookup(name, task)` and `AUGMENTATION`, a reference to what builds
+    its pipelines; an entry point names such a module.
     """
     modules = [
         (folder.name.rpartition(".")[2], importlib.import_module(f"{folder.name}.catalog"))
@@ -28,4 +29,6 @@ def catalog() -> Catalog:
             full.register(row)
         if hasattr(module, "lookup"):
             full.register_lookup(framework, module.lookup)
+        if hasattr(module, "AUGMENTATION"):
+            full.register_augmentation(framework, module.AUGMENTATION)
     return full

@@ -42,8 +42,10 @@ class ModelSettings:
 class TransformSettings:
     """What happens to a sample before it meets the model."""
 
+    framework: str = "torchvision"
+    """Whose steps they are: torchvision (with those of otx.transforms), mmdet, mmpretrain or mmseg; for any model."""
     train: list[dict[str, Any]] = field(default_factory=list)
-    """Augmentation steps by name of their torchvision.transforms.v2 class (or of otx.transforms), with arguments."""
+    """Augmentation steps by name of their class in the framework, with arguments."""
 
 
 @dataclass(frozen=True)

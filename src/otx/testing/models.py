@@ -105,7 +105,7 @@ def is_fitted(subject: Subject) -> None:
 
 
 def loss_falls(subject: Subject, steps: int = 40) -> None:
-    """AdamW on one repeated batch brings the total down by a tenth."""
+    """AdamW on one repeated batch brings the total down by a tenth of its highest value."""
     if not is_trained(subject.model):
         return
     torch.manual_seed(0)
@@ -114,8 +114,9 @@ def loss_falls(subject: Subject, steps: int = 40) -> None:
     for _ in range(steps):
         total = _losses(subject, subject.batch).total
         totals.append(total.item())
-        # Three in a row: noise in the loss (denoising, dropout) is no learning.
-        if max(totals[-3:]) < 0.9 * totals[0]:
+        # Three in a row: noise in the loss (denoising, dropout) is no learning. From the highest: where targets depend
+        # on predictions (RTMDet), the loss rises before it falls.
+        if max(totals[-3:]) < 0.9 * max(totals):
             return
         optimizer.zero_grad()
         torch.autograd.backward(total)
@@ -123,7 +124,7 @@ def loss_falls(subject: Subject, steps: int = 40) -> None:
         optimizer.step()
     msg = (
         f"expected the loss on a repeated batch to fall by a tenth in {steps} steps of AdamW, "
-        f"found {totals[0]:.3g} -> {totals[-1]:.3g}; is the truth in pixels of the model's input?"
+        f"found {max(totals):.3g} -> {totals[-1]:.3g}; is the truth in pixels of the model's input?"
     )
     raise ContractError(msg)
 
@@ -244,16 +245,11 @@ def tileable_flag(subject: Subject) -> None:
 
 def state_round_trip(subject: Subject) -> None:
     """The state dict goes through safetensors into a new model that predicts the same."""
-    state = {key: tensor.contiguous() for key, tensor in subject.model.state_dict().items()}
+    # As checkpoints are written: weights that layers share stand under each of their names.
+    state = {key: tensor.clone().contiguous() for key, tensor in subject.model.state_dict().items()}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.safetensors"
-        try:
-            save_file(state, file)
-        except RuntimeError as error:
-            msg = (
-                f"expected a state dict without tensors that share memory (tied weights), as safetensors wants: {error}"
-            )
-            raise ContractError(msg) from error
+        save_file(state, file)
         state = load_file(file)
     twin = subject.build(subject.model.label_info)
     twin.load_state_dict(state)

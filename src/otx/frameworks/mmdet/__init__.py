@@ -1,0 +1,1 @@
+"""Detectors of MMDetection, and its augmentation."""

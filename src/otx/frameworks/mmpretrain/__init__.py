@@ -1,0 +1,1 @@
+"""Classifiers of MMPretrain, and its augmentation."""

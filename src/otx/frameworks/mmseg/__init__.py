@@ -1,0 +1,1 @@
+"""Semantic segmenters of MMSegmentation, and its augmentation."""
