@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 from torchvision import tv_tensors
-from torchvision.ops import box_iou, roi_align, sigmoid_focal_loss
+from torchvision.ops import box_iou, clip_boxes_to_image, roi_align, sigmoid_focal_loss
 
 from otx.core.catalog import ModelRow
 from otx.core.errors import MissingExtraError, UserError
