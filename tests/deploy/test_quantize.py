@@ -52,7 +52,7 @@ def test_each_rung_makes_a_file_that_keeps_the_metric(tmp_path, base, images, ru
     exported = load_exported(path)
     assert exported.info.batch == "1"
     assert exported(cls_batch(5)).labels.tolist() == [0, 1, 2, 0, 1]
-    assert ("floating point" in parity.detail) == (rung == "noisiest layers in floating point")
+    assert ("floating point" in parity.detail) == (rung == "ignored scopes")
 
 
 def test_a_quantised_detector_takes_one_image_and_is_run_on_batches(tmp_path, detector):
@@ -136,6 +136,20 @@ def test_the_noisiest_layers_are_found(base, images):
     kinds = {node.get_friendly_name(): node.get_type_name() for node in read_graph(base).get_ops()}
     assert {kinds[name] for name in every} == {"Convolution", "MatMul"}
     assert len(one) == 1
+
+
+def test_layers_are_turned_back_until_the_metric_is_kept(base, images, monkeypatch):
+    def measure(_self, compiled, _batches):
+        nodes = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]
+        layers = [node for node in nodes if node["layerType"] in {"Convolution", "FullyConnected"}]
+        return 1.0 - 0.2 * sum(node["runtimePrecision"] in {"i8", "u8"} for node in layers), None
+
+    monkeypatch.setattr(Quantizer, "_measure", measure)
+    every, some, none = (
+        sum(node.get_type_name() == "FakeQuantize" for node in graph.get_ops())
+        for graph in (Quantizer(base, images, images, drop).accuracy_aware() for drop in (0.9, 0.3, 0.1))
+    )
+    assert every > some > none
 
 
 def test_predictions_are_close(tmp_path, base, images):

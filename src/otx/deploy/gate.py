@@ -12,11 +12,10 @@ from typing import Any
 from otx.core.entity import OTXBatchDataEntity
 from otx.core.errors import OTXError
 from otx.core.model import OTXModel
-from otx.data.excerpt import Excerpt
 from otx.deploy.export import export
 from otx.deploy.openvino_file import save
 from otx.deploy.parity import Parity, compare
-from otx.deploy.quantize import LADDER, Quantizer
+from otx.deploy.quantize import LADDER, Images, Quantizer
 from otx.deploy.settings import MAX_DROP, PARITY_FILE, TOLERANCES, ExportPrecision
 from otx.runtime.exported import load_exported
 
@@ -87,8 +86,8 @@ def export_proven(
 
 def quantize_proven(
     base: Path,
-    batches: Excerpt,
-    calibration: Excerpt,
+    batches: Images,
+    calibration: Images,
     path: Path,
     *,
     rungs: Sequence[str] = tuple(LADDER),

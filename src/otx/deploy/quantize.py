@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from otx.runtime.exported import load_exported
 from otx.runtime.metadata import SECTION
 
 Feed = dict[str, npt.NDArray[Any]]
+Images = Excerpt | Sequence[OTXBatchDataEntity[Any]]
+"""Batches of one, to be gone through more than once."""
 
 NOISY_SHARE = 0.1
 """Of the quantised inputs of layers; the rung of ignored scopes leaves the noisiest in floating point."""
@@ -49,9 +51,10 @@ class Quantizer:
         detail: What there is to say about the last graph.
     """
 
-    def __init__(self, path: Path, calibration: Excerpt, validation: Excerpt, max_drop: float) -> None:
+    def __init__(self, path: Path, calibration: Images, validation: Images, max_drop: float) -> None:
         self.path = path
         self.base = load_exported(path)
+        self.names = [port.any_name for port in read_graph(path).outputs]
         self.calibration = calibration
         self.validation = validation
         self.max_drop = max_drop
@@ -120,7 +123,7 @@ class Quantizer:
             msg = f"NNCF cannot do it: {error}"
             raise OTXError(msg) from error
 
-    def _dataset(self, images: Excerpt) -> Any:  # noqa: ANN401
+    def _dataset(self, images: Images) -> Any:  # noqa: ANN401
         return _nncf().Dataset(images, lambda batch: _feeds(batch)[0])
 
     def _measure(self, compiled: Any, batches: Iterable[OTXBatchDataEntity[Any]]) -> tuple[float, None]:  # noqa: ANN401
@@ -130,17 +133,17 @@ class Quantizer:
         for batch in batches:
             rows = [list(compiled(feed).values()) for feed in _feeds(batch)]
             raw = [torch.from_numpy(np.concatenate(parts)) for parts in zip(*rows, strict=True)]
-            names = [port.any_name for port in compiled.outputs]
-            metric.update(self.base.decode(dict(zip(names, raw, strict=True)), batch.images, batch.imgs_info), batch)
+            named = dict(zip(self.names, raw, strict=True))
+            metric.update(self.base.decode(named, batch.images, batch.imgs_info), batch)
         value = float(metric.compute().values[spec.monitor])
         return (value if spec.monitor_mode == "max" else -value), None
 
 
 LADDER: dict[str, Callable[[Quantizer], Any]] = {
     "default preset": Quantizer.default,
-    "mixed preset, transformer patterns, smooth-quant": Quantizer.mixed,
+    "mixed preset": Quantizer.mixed,
     "full bias correction": Quantizer.full_bias_correction,
-    "noisiest layers in floating point": Quantizer.ignored_scopes,
+    "ignored scopes": Quantizer.ignored_scopes,
     "accuracy-aware": Quantizer.accuracy_aware,
     "weights only": Quantizer.weights_only,
 }
