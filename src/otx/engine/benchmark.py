@@ -135,12 +135,12 @@ def _measure(form: Form, feeds: Path, seconds: float, opened: OpenedModel, image
         path = form.write()
         files = [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
         row["size_mb"] = sum(file.stat().st_size for file in files) / 2**20
-        job = Job(runtime=form.runtime, path=str(path), device=form.device, bf16=form.bf16, feeds=str(feeds))
-        row |= run_apart(job, seconds)
         with precision:
             row["metric"] = evaluate(form.load(path), images, metric, device).values[opened.spec.monitor]
+        job = Job(runtime=form.runtime, path=str(path), device=form.device, bf16=form.bf16, feeds=str(feeds))
+        row |= run_apart(job, seconds)
     except (OTXError, RuntimeError) as error:  # of one form; the others are still worth knowing
-        row["note"] = str(error).strip().splitlines()[0]
+        row["note"] = (str(error).strip() or type(error).__name__).splitlines()[0]
     return row
 
 
@@ -158,7 +158,9 @@ def _relate(rows: list[dict[str, Any]], mode: str) -> None:
 
 
 def _write_feeds(images: Excerpt, path: Path) -> Path:
-    batches = [batch.graph_inputs() for batch, _ in zip(images, range(FEEDS), strict=False)]
+    inputs = [batch.graph_inputs() for batch, _ in zip(images, range(FEEDS), strict=False)]
+    shapes = [{name: value.shape[1:] for name, value in batch.items()} for batch in inputs]
+    batches = [batch for batch, shape in zip(inputs, shapes, strict=True) if shape == shapes[0]]  # prompts may be fewer
     stacked = {name: np.stack([batch[name][0].numpy() for batch in batches]) for name in batches[0]}
     pixels = np.moveaxis(stacked.pop("images"), -3, -1)
     save_file({"image": np.ascontiguousarray(pixels), **stacked}, path)
