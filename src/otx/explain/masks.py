@@ -17,6 +17,7 @@ Ask = Callable[[Tensor], Tensor]
 
 PAIRS = 256
 """Random masks and their opposites that RISE asks with."""
+PAIRS_AT_ONCE = 8
 CELLS = 8
 """Cells of such a mask along each side."""
 SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
@@ -40,12 +41,11 @@ def rise(ask: Ask, size: tuple[int, int], random: torch.Generator, pairs: int = 
         random: Decides the masks.
         pairs: Number of masks and opposites.
     """
-    total: Tensor | float = 0.0
-    for first in range(0, pairs, CELLS):
-        masks_MHW = _random_masks(min(CELLS, pairs - first), size, random)
+    total = torch.zeros(())
+    for first in range(0, pairs, PAIRS_AT_ONCE):
+        masks_MHW = _random_masks(min(PAIRS_AT_ONCE, pairs - first), size, random)
         left, gone = ask(torch.cat([masks_MHW, 1 - masks_MHW])).chunk(2)
         total = total + torch.einsum("ml,mhw->lhw", left - gone, masks_MHW - 0.5)
-    assert isinstance(total, Tensor)
     return total / (pairs / 4)
 
 
