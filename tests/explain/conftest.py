@@ -22,9 +22,9 @@ from otx.tasks.multi_class_classification.model import OTXMultiClassClsModel
 from otx.tasks.multi_label_classification.model import OTXMultiLabelClsModel
 from otx.tasks.semantic_segmentation.model import OTXSegmentationModel
 
-SIDE, CELL = 64, 16
+SIDE, CELL = 32, 8
 SPEC = InputSpec(height=SIDE, width=SIDE, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
-PLACE = (32, 16)
+PLACE = (16, 8)
 """Top and left of the red square in the image, which fills a cell."""
 
 

@@ -31,25 +31,19 @@ def in_square(map_HW: Tensor, margin: int = 0) -> Tensor:
     return map_HW[rows, columns]
 
 
-def test_each_task_points_at_what_decides_and_says_that_it_is_evidence(
-    planted: OTXModel[Any, Any], image: Tensor
-) -> None:
-    red = next(one for one in explain(planted, image) if one.label == (planted.task == "ANOMALY_SEGMENTATION"))
-    assert red.faithfulness.is_evidence
-    assert in_square(red.map).mean() > 2 * red.map.mean()
-    assert in_square(red.map, margin=4).max() == red.map.max()
-
-
-def test_torch_and_an_exported_file_give_the_same_maps(
+def test_each_task_points_at_what_decides_from_torch_and_from_an_exported_file_alike(
     planted: OTXModel[Any, Any], image: Tensor, tmp_path: Path
 ) -> None:
     exported = load_exported(export(planted, tmp_path / "model.xml"))
     pairs = list(zip(explain(planted, image), explain(exported, image), strict=True))
-    assert pairs
     for ours, theirs in pairs:
         assert (ours.label, ours.method) == (theirs.label, theirs.method)
         assert torch.corrcoef(torch.stack([ours.map.flatten(), theirs.map.flatten()]))[0, 1] >= 0.99
         assert abs(ours.faithfulness.gain - theirs.faithfulness.gain) < 0.01
+    red = next(ours for ours, _ in pairs if ours.label == (planted.task == "ANOMALY_SEGMENTATION"))
+    assert red.faithfulness.is_evidence
+    assert in_square(red.map).mean() > 2 * red.map.mean()
+    assert in_square(red.map, margin=2).max() == red.map.max()
 
 
 def test_a_quadrant_that_decides_is_the_brightest(image: Tensor) -> None:
@@ -100,7 +94,7 @@ def test_outputs_that_point_elsewhere_give_way_to_altering_the_image(image: Tens
     class Shifted(type(MODELS["boxes"]())):  # type: ignore[misc]
         def raw_outputs(self, outputs: Any, images: Tensor) -> dict[str, Tensor]:
             raw = super().raw_outputs(outputs, images)
-            return raw | {"boxes": raw["boxes"] + torch.tensor([24.0, -30.0, 24.0, -30.0, 0.0])}
+            return raw | {"boxes": raw["boxes"] + torch.tensor([12.0, -15.0, 12.0, -15.0, 0.0])}
 
     shifted = Shifted(MODELS["boxes"]().label_info, MODELS["boxes"]().input_spec)
     (red,) = explain(shifted, image)

@@ -72,7 +72,7 @@ def test_an_image_larger_than_a_tile_is_refused(pictures: Path, tmp_path: Path) 
     tiled = Detector(whole.label_info, replace(whole.input_spec, tile=SIDE, tile_overlap=8))
     file = export(tiled, tmp_path / "model.xml")
     assert Engine(work_dir=tmp_path / "run").explain(pictures / "red.v1.png", file).maps == 1
-    with pytest.raises(UserError, match=rf"red\.v2\.png is 128 x 64, but the model looks at tiles of {SIDE} pixels"):
+    with pytest.raises(UserError, match=rf"red\.v2\.png is 64 x 32, but the model looks at tiles of {SIDE} pixels"):
         Engine(work_dir=tmp_path / "run").explain(pictures, file)
 
 
