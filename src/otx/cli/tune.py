@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
   otx tune --data_root my_data --budget 1h
-  otx tune --data_root my_data --budget 30m --max_epochs 10 --set 'tuning.search={training.optimizer.lr: {factor: 10}}'
+  otx tune --data_root my_data --budget 30m --max_epochs 10 --max_trials 20
   otx tune --data_root my_data --budget 2h --work_dir search"""
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
