@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from otx.core.label_info import LabelInfo
+from otx.core.metric import MetricResult
 
 MATCH_IOU = 0.5
 """Overlap from which a detection counts as a hit for F1."""
@@ -96,6 +97,14 @@ class AveragePrecision:
     def best_f1(self) -> tuple[dict[str, float], dict[str, list[float]]]:
         """`f1` and `f1_threshold`, and the curves of precision, recall and F1 over thresholds."""
         return _f1_over_thresholds(_joined(self._scores), _joined(self._hits), len(self._truths))
+
+
+def figures(found: AveragePrecision) -> MetricResult:
+    """All that there is to say of one kind of overlap."""
+    precision, present, names = found.precision(), found.present(), found.names
+    best, by_threshold = found.best_f1()
+    curves = {"precision_recall": recall_curves(precision, present, names), "f1_by_threshold": by_threshold}
+    return MetricResult(means(precision, present) | best, by_class(precision, present, names), curves)
 
 
 def means(precision_TRC: Floats, present: list[int], prefix: str = "") -> dict[str, float]:

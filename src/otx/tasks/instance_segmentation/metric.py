@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from otx.core.average_precision import AveragePrecision, by_class, means, recall_curves
+from otx.core.average_precision import AveragePrecision, by_class, figures, means
 from otx.core.frames import to_original
 from otx.core.label_info import LabelInfo
 from otx.core.masks import overlaps
@@ -42,11 +42,8 @@ class InstanceSegMetric:
 
     def compute(self) -> MetricResult:
         """Figures over all batches."""
-        names, present = self.label_info.names, self._masks.present()
-        masks, boxes = self._masks.precision(), self._boxes.precision()
-        best, by_threshold = self._masks.best_f1()
-        per_class = by_class(masks, present, names)
+        names, boxes, present = self.label_info.names, self._boxes.precision(), self._boxes.present()
+        found = figures(self._masks)
         for name, values in by_class(boxes, present, names).items():
-            per_class[name] |= {f"bbox_{key}": value for key, value in values.items()}
-        curves = {"precision_recall": recall_curves(masks, present, names), "f1_by_threshold": by_threshold}
-        return MetricResult(means(masks, present) | means(boxes, present, "bbox_") | best, per_class, curves)
+            found.per_class[name] |= {f"bbox_{key}": value for key, value in values.items()}
+        return MetricResult(found.values | means(boxes, present, "bbox_"), found.per_class, found.curves)

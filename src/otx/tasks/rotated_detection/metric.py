@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from otx.core.average_precision import AveragePrecision, by_class, means, recall_curves
+from otx.core.average_precision import AveragePrecision, figures
 from otx.core.frames import to_original
 from otx.core.label_info import LabelInfo
 from otx.core.metric import MetricResult
@@ -45,8 +45,4 @@ class RotatedDetMetric:
 
     def compute(self) -> MetricResult:
         """Figures over all batches."""
-        names, present = self.label_info.names, self._boxes.present()
-        precision = self._boxes.precision()
-        best, by_threshold = self._boxes.best_f1()
-        curves = {"precision_recall": recall_curves(precision, present, names), "f1_by_threshold": by_threshold}
-        return MetricResult(means(precision, present) | best, by_class(precision, present, names), curves)
+        return figures(self._boxes)
