@@ -7,6 +7,7 @@ T true objects of one image. Imports no torch.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -99,12 +100,14 @@ class AveragePrecision:
         return _f1_over_thresholds(_joined(self._scores), _joined(self._hits), len(self._truths))
 
 
-def figures(found: AveragePrecision) -> MetricResult:
-    """All that there is to say of one kind of overlap."""
+def figures(found: AveragePrecision, more: Mapping[str, float] | None = None) -> MetricResult:
+    """All that there is to say of one kind of overlap, and the means of another."""
     precision, present, names = found.precision(), found.present(), found.names
     best, by_threshold = found.best_f1()
     curves = {"precision_recall": recall_curves(precision, present, names), "f1_by_threshold": by_threshold}
-    return MetricResult(means(precision, present) | best, by_class(precision, present, names), curves)
+    return MetricResult(
+        means(precision, present) | dict(more or {}) | best, by_class(precision, present, names), curves
+    )
 
 
 def means(precision_TRC: Floats, present: list[int], prefix: str = "") -> dict[str, float]:

@@ -55,7 +55,9 @@ def run_verb(
             time.sleep(POLL_SECONDS)
     if process.returncode:
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        msg = f"otx {arguments[0]} failed ({log}): {lines[-1] if lines else f'exit status {process.returncode}'}"
+        errors = [line for line in lines if line.startswith("error")] or lines[-1:]
+        reason = errors[-1] if errors else f"exit status {process.returncode}"
+        msg = f"otx {arguments[0]} failed ({log}): {reason}"
         raise TrialFailedError(msg)
     document: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
     return document

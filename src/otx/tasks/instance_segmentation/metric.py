@@ -43,7 +43,7 @@ class InstanceSegMetric:
     def compute(self) -> MetricResult:
         """Figures over all batches."""
         names, boxes, present = self.label_info.names, self._boxes.precision(), self._boxes.present()
-        found = figures(self._masks)
+        found = figures(self._masks, means(boxes, present, "bbox_"))
         for name, values in by_class(boxes, present, names).items():
             found.per_class[name] |= {f"bbox_{key}": value for key, value in values.items()}
-        return MetricResult(found.values | means(boxes, present, "bbox_"), found.per_class, found.curves)
+        return found
