@@ -8,6 +8,7 @@ from pathlib import Path
 
 import openvino as ov
 import pytest
+import yaml
 from tests.docs.blocks import DOCS, blocks, commands, write_files
 from tests.docs.conftest import Script
 
@@ -44,6 +45,16 @@ def test_the_added_model_keeps_the_contract(desk: Path, install: Callable[[], No
     script("check_my_models.py")
     parameters = sum(p.numel() for p in script("my_detector.py")["CellNet"](3).parameters())
     assert row.parameters == parameters
+
+
+@pytest.mark.timeout(600)
+def test_augmentation(desk: Path, otx: Otx) -> None:
+    pytest.importorskip("mmdet", reason="pip install 'otx[mmdet]'")
+    write_files(DOCS / "augmentation.md", desk)
+    for words in commands(DOCS / "augmentation.md"):
+        otx(words)
+    plan = yaml.safe_load(next((desk / "otx-workspace").glob("*fcos*/plan.yaml")).read_text())
+    assert plan["transforms.framework"]["value"] == "mmdet"
 
 
 def test_add_a_task(desk: Path, install: Callable[[], None], otx: Otx, script: Script) -> None:

@@ -13,10 +13,11 @@ from torchvision import tv_tensors
 from torchvision.ops import box_iou, clip_boxes_to_image, roi_align, sigmoid_focal_loss
 
 from otx.core.catalog import ModelRow
-from otx.core.errors import MissingExtraError, UserError
+from otx.core.errors import MissingExtraError, OTXError, UserError
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.core.task import OTXTaskType
+from otx.deploy.export import export
 from otx.frameworks import catalog
 from otx.frameworks.build import build_model
 from otx.tasks.detection.entity import DetBatchDataEntity
@@ -150,6 +151,11 @@ def test_masks_are_learned_and_found(name: str) -> None:
     with torch.no_grad():
         predicted = model.eval()(truth)
     assert len(predicted.rles[0]) == len(predicted.bboxes[0])
+
+
+def test_what_does_not_trace_is_not_exported(tmp_path) -> None:
+    with pytest.raises(OTXError, match="predict cannot be traced, so this model is not exported"):
+        export(built("mmdet/rtmdet-ins_tiny_8xb32-300e_coco", SEG), tmp_path / "model.xml")
 
 
 def test_nothing_is_fetched_or_written(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

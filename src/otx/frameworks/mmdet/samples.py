@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torchvision.ops import roi_align
 
+from otx.core.errors import OTXError
+
 CELLS = 56
 """Cells along each side of a box into which its mask is cut."""
 
@@ -53,7 +55,22 @@ def add_up(losses: dict[str, Any]) -> dict[str, Tensor]:
 
 
 def found_objects(samples: Sequence[Any], images: Tensor) -> dict[str, Tensor]:
-    """`boxes`, `labels` and, where there are any, `masks`; where images have fewer objects, rows of score 0."""
+    """`boxes`, `labels` and, where there are any, `masks`; where images have fewer objects, rows of score 0.
+
+    Args:
+        samples: MMDetection's, with its predictions, one per image.
+        images: (B, C, H, W) what was predicted on.
+
+    Raises:
+        OTXError: The model is being exported.
+    """
+    jit: Any = torch.jit  # untyped
+    if jit.is_tracing():
+        msg = (
+            "MMDetection's predict cannot be traced, so this model is not exported: it runs from its checkpoint. "
+            "One-stage detectors are exported (otx find)"
+        )
+        raise OTXError(msg)
     found = [sample.pred_instances for sample in samples]
     most = max((len(objects) for objects in found), default=0)
     boxes = images.new_zeros((len(found), most, 5))
@@ -66,12 +83,7 @@ def found_objects(samples: Sequence[Any], images: Tensor) -> dict[str, Tensor]:
         boxes[index, :count] = torch.cat([objects.bboxes, objects.scores.unsqueeze(1)], dim=1)
         labels[index, :count] = objects.labels
         if "masks" in raw and count:
-            rois = torch.cat([arange_like(objects.bboxes), objects.bboxes], dim=1)
+            rois = torch.cat([torch.arange(count).to(boxes).unsqueeze(1), objects.bboxes], dim=1)
             pixels = objects.masks.to(images.dtype).unsqueeze(1)
             raw["masks"][index, :count] = roi_align(pixels, rois, CELLS, aligned=True).squeeze(1)
     return raw
-
-
-def arange_like(boxes: Tensor) -> Tensor:
-    """(N, 1): the number of each row."""
-    return torch.arange(len(boxes)).to(boxes).unsqueeze(1)
