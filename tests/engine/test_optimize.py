@@ -16,6 +16,8 @@ from otx.core.errors import UserError
 from otx.engine import Engine
 from otx.engine.optimize import _require_quantizable
 from otx.engine.speed import run_apart
+from otx.frameworks import catalog
+from otx.tasks import task_spec
 
 MODEL = """
 from torch import nn
@@ -85,14 +87,11 @@ def test_too_few_images_are_refused_with_the_number_needed(run: Path, monkeypatc
         Engine(work_dir=run).optimize()
 
 
-def test_models_that_cannot_be_quantised_are_refused() -> None:
-    from otx.frameworks import catalog
-    from otx.tasks import task_spec
-
-    row = next(row for row in catalog() if not row.quantizable)
-    opened = SimpleNamespace(path=Path("model.xml"), spec=task_spec(row.task), name=row.name)
+def test_models_that_cannot_be_quantised_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = replace(next(iter(catalog())), quantizable=False)
+    monkeypatch.setattr("otx.engine.optimize.catalog", lambda: SimpleNamespace(find=lambda task: [row]))
     with pytest.raises(UserError, match=f"{row.name} cannot be quantised"):
-        _require_quantizable(opened)
+        _require_quantizable(SimpleNamespace(path=Path("model.xml"), spec=task_spec(row.task), name=row.name))
     with pytest.raises(UserError, match="expected a checkpoint"):
         _require_quantizable(SimpleNamespace(path=Path("model.onnx")))
 

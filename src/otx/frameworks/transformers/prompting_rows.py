@@ -29,7 +29,6 @@ def _prompted(name: str, side: int, parameters: int, options: Mapping[str, Any],
         package="transformers",
         explainable=False,
         extra="transformers",
-        quantizable=False,
     )
 
 
