@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,8 @@ def run_apart(job: Job, seconds: float) -> dict[str, float]:
     """Time a job in a process of its own, each measurement for so many seconds.
 
     Returns:
-        `latency_ms` of one image at a time, the median; `images_per_second`; `memory_mb`, the peak of the process.
+        `latency_ms` of one image at a time, the median; `images_per_second`, and `cpu_ms` that one of them costs on all
+        cores together; `memory_mb`, the peak of the process.
 
     Raises:
         OTXError: It failed; the message has its last line.
@@ -64,29 +64,24 @@ def run_apart(job: Job, seconds: float) -> dict[str, float]:
     return measured
 
 
-def _openvino(job: Job, feeds: list[Feed], seconds: float) -> tuple[float, float]:
+def _openvino(job: Job, feeds: list[Feed], seconds: float) -> dict[str, float]:
     """One synchronous request under the latency hint; as many as the device wants under the throughput hint."""
     import openvino as ov
 
     core = ov.Core()
     graph = core.read_model(job.path)
     graph.reshape({port.any_name: [1, *list(port.partial_shape)[1:]] for port in graph.inputs})
-    alone, busy = (
-        core.compile_model(graph, job.device, {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": "f32"})
-        for hint in ("LATENCY", "THROUGHPUT")
-    )
-    latency = _median_seconds(alone.create_infer_request().infer, feeds, seconds)
-    queue = ov.AsyncInferQueue(busy)
-    began = time.perf_counter()
-    for number in count(1):
-        queue.start_async(feeds[number % len(feeds)])
-        if time.perf_counter() - began > seconds:
-            queue.wait_all()
-            return latency, number / (time.perf_counter() - began)
-    raise AssertionError
+
+    def compiled(hint: str) -> Any:  # noqa: ANN401 - openvino is untyped
+        settings = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": "f32"}
+        return core.compile_model(graph, job.device, settings)
+
+    latency = _latency(compiled("LATENCY").create_infer_request().infer, feeds, seconds)
+    queue = ov.AsyncInferQueue(compiled("THROUGHPUT"))
+    return latency | _rate(queue.start_async, feeds, seconds, finish=queue.wait_all)
 
 
-def _onnxruntime(job: Job, feeds: list[Feed], seconds: float) -> tuple[float, float]:
+def _onnxruntime(job: Job, feeds: list[Feed], seconds: float) -> dict[str, float]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(job.path, providers=["CPUExecutionProvider"])
@@ -94,7 +89,7 @@ def _onnxruntime(job: Job, feeds: list[Feed], seconds: float) -> tuple[float, fl
     return _alone_and_together(lambda feed: session.run(None, feed), feeds, seconds, together=not one_by_one)
 
 
-def _torch(job: Job, feeds: list[Feed], seconds: float) -> tuple[float, float]:
+def _torch(job: Job, feeds: list[Feed], seconds: float) -> dict[str, float]:
     import torch
 
     from otx.engine.opening import open_model
@@ -111,7 +106,7 @@ def _torch(job: Job, feeds: list[Feed], seconds: float) -> tuple[float, float]:
     return _alone_and_together(run, feeds, seconds, together=not model.exports_batch_of_one)
 
 
-RUNTIMES: dict[str, Callable[[Job, list[Feed], float], tuple[float, float]]] = {
+RUNTIMES: dict[str, Callable[[Job, list[Feed], float], dict[str, float]]] = {
     "openvino": _openvino,
     "onnxruntime": _onnxruntime,
     "torch": _torch,
@@ -120,24 +115,39 @@ RUNTIMES: dict[str, Callable[[Job, list[Feed], float], tuple[float, float]]] = {
 
 def _alone_and_together(
     run: Callable[[Feed], Any], feeds: list[Feed], seconds: float, *, together: bool
-) -> tuple[float, float]:
-    """Latency of an image alone, and images per second in batches where the graph takes them."""
-    latency = _median_seconds(run, feeds, seconds)
+) -> dict[str, float]:
+    """An image alone, then batches where the graph takes them."""
+    latency = _latency(run, feeds, seconds)
     if not together:
-        return latency, 1 / latency
+        return latency | _rate(run, feeds, seconds)
     some = (feeds * BATCH)[:BATCH]
     batch = {name: np.concatenate([feed[name] for feed in some]) for name in some[0]}
-    return latency, BATCH / _median_seconds(run, [batch], seconds)
+    return latency | _rate(run, [batch], seconds)
 
 
-def _median_seconds(run: Callable[[Feed], Any], feeds: list[Feed], seconds: float) -> float:
+def _latency(run: Callable[[Feed], Any], feeds: list[Feed], seconds: float) -> dict[str, float]:
     run(feeds[0])  # the first one prepares
     times: list[float] = []
     while sum(times) < seconds:
         began = time.perf_counter()
         run(feeds[len(times) % len(feeds)])
         times.append(time.perf_counter() - began)
-    return statistics.median(times)
+    return {"latency_ms": statistics.median(times) * 1e3}
+
+
+def _rate(
+    run: Callable[[Feed], Any], feeds: list[Feed], seconds: float, finish: Callable[[], Any] = lambda: None
+) -> dict[str, float]:
+    run(feeds[0])
+    finish()
+    began, busy, images = time.perf_counter(), time.process_time(), 0
+    while time.perf_counter() - began < seconds:
+        feed = feeds[images % len(feeds)]
+        run(feed)
+        images += len(feed["image"])
+    finish()
+    took, busy = time.perf_counter() - began, time.process_time() - busy
+    return {"images_per_second": images / took, "cpu_ms": busy / images * 1e3}
 
 
 def main(words: list[str]) -> None:
@@ -146,11 +156,10 @@ def main(words: list[str]) -> None:
     stacked = load_file(job.feeds)
     images = range(len(stacked["image"]))
     feeds = [{name: np.ascontiguousarray(values[i : i + 1]) for name, values in stacked.items()} for i in images]
-    latency, rate = RUNTIMES[job.runtime](job, feeds, float(words[1]))
+    measured = RUNTIMES[job.runtime](job, feeds, float(words[1]))
     # Not getrusage: its peak is at least what the parent process had when it started this one.
     (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
-    measured = {"latency_ms": latency * 1e3, "images_per_second": rate, "memory_mb": int(peak) / 1024}
-    print(json.dumps(measured))  # noqa: T201
+    print(json.dumps(measured | {"memory_mb": int(peak) / 1024}))  # noqa: T201
 
 
 if __name__ == "__main__":

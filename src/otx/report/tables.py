@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-BENCHMARK_DIGITS = {"latency_ms": 2, "images_per_second": 1, "speed_up": 2, "memory_mb": 0, "size_mb": 2}
+BENCHMARK_DIGITS = {"latency_ms": 2, "images_per_second": 1, "cpu_ms": 2, "speed_up": 2, "memory_mb": 0, "size_mb": 2}
 MOST_CLASSES = 30
 """More rows help nobody on a terminal; the result file has them all."""
 
@@ -71,7 +71,9 @@ def tuning_table(default: Mapping[str, Any], best: Mapping[str, Any]) -> Table:
 
 def benchmark_table(rows: Sequence[Mapping[str, Any]], metric: str) -> Table:
     """The forms of a model line by line, as `benchmark.json` has them."""
-    table = _table("", "device", "latency ms", "images/s", "x FP32 IR", "memory MB", "size MB", metric, "drop")
+    table = _table(
+        "", "device", "latency ms", "images/s", "CPU ms", "x FP32 IR", "memory MB", "size MB", metric, "drop"
+    )
     for row in rows:
         figures = [(row.get(key), digits) for key, digits in BENCHMARK_DIGITS.items()]
         cells = ("-" if value is None else f"{value:.{digits}f}" for value, digits in figures)
