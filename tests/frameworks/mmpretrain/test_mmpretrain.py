@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tests.generated import pictures, write_image_folders
 from torchvision import tv_tensors
 
 from otx.core.catalog import ModelRow
@@ -15,6 +17,7 @@ from otx.core.input_spec import InputSpec
 from otx.core.label_info import LabelInfo
 from otx.core.task import OTXTaskType
 from otx.data.seeding import seeded
+from otx.engine import Engine
 from otx.frameworks import catalog
 from otx.frameworks.build import build_model
 from otx.tasks.detection.entity import DetDataEntity
@@ -75,12 +78,10 @@ def batch() -> MultiClassClsBatchDataEntity:
     return MultiClassClsBatchDataEntity(images=images, imgs_info=infos, labels=torch.tensor([0, 1, 2, 1]))
 
 
-@pytest.mark.parametrize("name", ["resnet18_8xb32_in1k", "vit-tiny-p14_eva-in21k-pre_8xb16_in1k"])
+@pytest.mark.parametrize("name", ["resnet18_8xb32_in1k", "mobilenet-v3-small_8xb128_in1k"])
 def test_loss_and_predictions_are_mmpretrains_own(name: str) -> None:
     from mmpretrain.structures import DataSample
 
-    if name not in __import__("otx.frameworks.openmmlab", fromlist=["x"]).config_files("mmpretrain"):
-        pytest.skip("not among the configs")
     model, truth = built(f"mmpretrain/{name}"), batch()
     inputs = model.normalize(truth.images)
     samples = [DataSample().set_gt_label(label) for label in truth.labels]
@@ -137,3 +138,26 @@ def test_boxes_are_refused() -> None:
         build_augmentation([{"name": "RandomFlip", "prob": 1.0}], SPEC)(
             DetDataEntity(plain.image, plain.img_info, boxes, torch.tensor([0]))
         )
+
+
+def test_its_steps_feed_a_model_of_another_framework(tmp_path: Path) -> None:
+    write_image_folders(tmp_path / "data", pictures({"train": 12, "val": 4}))
+    engine = Engine(
+        tmp_path / "data",
+        model="timm/resnet10t",
+        pretrained=False,
+        work_dir=tmp_path / "run",
+        settings={
+            "model.input_size": [32, 32],
+            "data.batch_size": 4,
+            "data.workers": 1,
+            "training.precision": "32",
+            "training.channels_last": False,
+            "transforms.framework": "mmpretrain",
+            "transforms.train": [
+                {"name": "RandomResizedCrop", "scale": "input"},
+                {"name": "RandAugment", "policies": "timm_increasing", "num_policies": 2, "magnitude_level": 5},
+            ],
+        },
+    )
+    assert 0 <= engine.train(max_epochs=1).metrics["accuracy"] <= 1
