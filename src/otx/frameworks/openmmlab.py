@@ -137,7 +137,7 @@ def channels_as(images: Tensor, *, bgr: bool) -> Tensor:
     return images.flip(1) if bgr and images.shape[1] == 3 else images
 
 
-def input_spec(library: str, name: str, size: tuple[int, int], resize: ResizeMode, multiple_of: int = 32) -> InputSpec:
+def input_spec(library: str, name: str, size: tuple[int, int], resize: ResizeMode) -> InputSpec:
     """What the network of a config is fed: the normalisation is the config's, in the order of RGB.
 
     Args:
@@ -145,21 +145,18 @@ def input_spec(library: str, name: str, size: tuple[int, int], resize: ResizeMod
         name: Of the config.
         size: Height and width.
         resize: How images are brought to it.
-        multiple_of: Other sizes must be a multiple of this.
     """
     settings = _preprocessor(library, name)
     mean, std = settings.get("mean") or [0.0] * 3, settings.get("std") or [1.0] * 3
     if wants_bgr(library, name):
         mean, std = mean[::-1], std[::-1]
-    pad = settings.get("pad_value", 114)
     return InputSpec(
         height=size[0],
         width=size[1],
         mean=tuple(round(value / 255, 9) for value in mean),
         std=tuple(round(value / 255, 9) for value in std),
         resize=resize,
-        pad_value=int(pad),
-        multiple_of=multiple_of,
+        pad_value=int(settings.get("pad_value", 114)),
     )
 
 
@@ -202,8 +199,11 @@ def _from_scratch(node: Any, labels: int) -> Any:  # noqa: ANN401 - a tree of pl
         return "BN" if node == "SyncBN" else node
     changed = {key: _from_scratch(value, labels) for key, value in node.items()}
     changed |= {key: value for key, value in UNFROZEN.items() if key in node}
-    if isinstance(node.get("init_cfg"), Mapping) and node["init_cfg"].get("type") == "Pretrained":
-        changed["init_cfg"] = None
+    if node.get("type") == "Pretrained":
+        return {}
+    if "init_cfg" in changed:
+        ways = changed["init_cfg"] if isinstance(changed["init_cfg"], list) else [changed["init_cfg"]]
+        changed["init_cfg"] = [way for way in ways if way] or None
     weights = node.get("class_weight")
     if isinstance(weights, (list, tuple)):  # one per class of another data set, and perhaps one of the background
         uniform = len(set(weights[:-1])) == 1

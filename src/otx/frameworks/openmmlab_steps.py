@@ -6,6 +6,7 @@ filter, join and order rows without having to know them.
 
 from __future__ import annotations
 
+import copy
 import importlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -115,8 +116,9 @@ class OpenMMLabSteps:
 def _applied(step: Any, results: dict[str, Any], others: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: ANN401
     results["img"] = np.ascontiguousarray(results["img"])  # some steps leave views behind that others cannot take
     for _ in range(TRIES):
+        # A copy, because a step may have changed it before it finds that it gives nothing.
         more = {"mix_results": others} if others else {}
-        changed: dict[str, Any] | None = step({**results, **more})
+        changed: dict[str, Any] | None = step(copy.deepcopy({**results, **more}))
         if changed is not None:
             changed.pop("mix_results", None)
             return changed

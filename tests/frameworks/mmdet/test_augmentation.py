@@ -162,6 +162,18 @@ def test_boxes_stay_on_their_objects(name: str) -> None:
     assert found > 6
 
 
+def test_a_step_that_is_asked_again_starts_anew() -> None:
+    """A crop moves the boxes before it finds that it shows none of them."""
+    crop = {"name": "RandomCrop", "crop_size": [24, 16], "allow_negative_crop": False}
+    transform = build_augmentation([crop, {"name": "RandomFlip", "prob": 0.5}], InputSpec(height=16, width=24))
+    for seed in range(12):
+        with seeded(seed):
+            result = transform(sample(), others)
+        assert len(result.bboxes)
+        for box, label in zip(result.bboxes, result.labels, strict=True):
+            assert colour_inside(result, box).argmax() == label
+
+
 def test_a_sample_depends_on_its_seed_alone() -> None:
     transform = build_augmentation(
         [{"name": "Mosaic", "img_scale": "input"}, {"name": "YOLOXHSVRandomAug"}, {"name": "RandomFlip", "prob": 0.5}],

@@ -130,6 +130,7 @@ def test_any_config_is_a_model() -> None:
     assert not lookup("faster-rcnn_r50_fpn_1x_coco", DET).exportable
     assert lookup("mask-rcnn_r50_fpn_1x_coco", DET) is None
     assert lookup("yolox_s_8xb8-300e_coco", DET).rgb_only
+    assert lookup("grounding_dino_swin-t_finetune_16xb2_1x_coco", DET) is None  # it needs a language model
     with pytest.raises(UserError, match=r"no config 'rtmdet_tiny'\. Did you mean 'rtmdet_tiny_8xb32-300e_coco'"):
         lookup("rtmdet_tiny", DET)
     with pytest.raises(UserError, match="no config '/etc/passwd'"):

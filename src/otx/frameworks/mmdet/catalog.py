@@ -78,7 +78,8 @@ def lookup(name: str, task: str) -> ModelRow | None:
     config = load_config("mmdet", name)
     with_masks = any(step.get("with_mask") for step in pipeline(config, "train"))
     finds_boxes = "bbox_head" in config.model or "bbox_head" in config.model.get("roi_head", {})
-    if with_masks != (task == SEG) or not finds_boxes:
+    asks_for_words = "language_model" in config.model  # and would fetch one
+    if with_masks != (task == SEG) or not finds_boxes or asks_for_words:
         return None
     from otx.frameworks.mmdet.dense import is_dense
 

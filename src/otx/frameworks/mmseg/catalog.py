@@ -43,8 +43,10 @@ def lookup(name: str, task: str) -> ModelRow | None:
     """
     if task != OTXTaskType.SEMANTIC_SEGMENTATION:
         return None
-    from otx.frameworks.openmmlab import build_network, input_spec
+    from otx.frameworks.openmmlab import build_network, input_spec, load_config
 
+    if load_config("mmseg", name).model.type not in {"EncoderDecoder", "CascadeEncoderDecoder"}:
+        return None
     network = build_network("mmseg", name, 21, {})
     from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 
