@@ -20,7 +20,6 @@ from otx.core.input_spec import InputSpec, ResizeMode
 from otx.core.label_info import LabelInfo
 from otx.core.rotated_boxes import overlaps
 from otx.data.source import open_source
-from otx.engine import Engine
 from otx.tasks.rotated_detection.decode import decode
 from otx.tasks.rotated_detection.demo import write_demo
 from otx.tasks.rotated_detection.draw import draw
@@ -150,17 +149,3 @@ def test_the_demonstration_set_is_found_for_what_it_is(tmp_path: Path, monkeypat
     assert np.std(slanted) > 10
     texts = [sorted(path.read_text() for path in (tmp_path / name).rglob("*.txt")) for name in ("one", "two")]
     assert texts[0] == texts[1]
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1200)
-def test_a_model_learns_and_the_exported_one_is_the_same(tmp_path: Path) -> None:
-    write_demo(tmp_path / "data")
-    engine = Engine(
-        tmp_path / "data", work_dir=tmp_path / "run", config="demo/rotated_detection", pretrained=False, device="cpu"
-    )
-    engine.train()
-    tested = engine.test().metrics
-    assert tested["map_50"] > 0.2  # chance is below 0.01
-    exported = engine.test(engine.export().model).metrics
-    assert exported["map"] == pytest.approx(tested["map"], abs=0.002)
