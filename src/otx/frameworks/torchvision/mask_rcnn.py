@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from torch import Tensor, arange, nn
@@ -27,8 +27,8 @@ class TorchvisionMaskRCNN(OTXInstanceSegModel):
     """Mask R-CNN as torchvision builds it (`arch`), or over a backbone of any framework.
 
     `options` of the latter: `features`, `backbone`, `backbone_options`, `stages` (see `Pyramid`), `channels` of the
-    pyramid and the mask head, `hidden` units of the box head, `samples` of the proposals to learn from, `box_nms_iou`
-    above which the weaker of two upright boxes of a label is dropped.
+    pyramid and the mask head, `hidden` units of the box head, `anchors`, their sides in cells of each level, and
+    `settings`, further arguments of torchvision's `MaskRCNN`.
 
     Attributes:
         proposals: Number of boxes per image that the second stage looks at.
@@ -54,25 +54,24 @@ class TorchvisionMaskRCNN(OTXInstanceSegModel):
         stages: list[int],
         channels: int,
         hidden: int,
-        samples: int,
-        box_nms_iou: float = 0.5,
+        anchors: Sequence[float],
+        settings: Mapping[str, Any],
     ) -> MaskRCNN:
         options = {"in_chans": self.input_spec.channels, **backbone_options}
         pyramid = Pyramid(resolve(features), backbone, stages, channels, options)
-        build, anchors, box_head, box_predictor, mask_predictor = _UNTYPED
+        build, generator, box_head, box_predictor, mask_predictor = _UNTYPED
         classes = len(self.label_info) + 1
-        levels = tuple((4 * stride,) for stride in pyramid.strides)
+        levels = tuple(tuple(side * stride for side in anchors) for stride in pyramid.strides)
         network: MaskRCNN = build(
             pyramid,
-            rpn_anchor_generator=anchors(sizes=levels, aspect_ratios=(ASPECTS,) * len(levels)),
+            rpn_anchor_generator=generator(sizes=levels, aspect_ratios=(ASPECTS,) * len(levels)),
             rpn_pre_nms_top_n_train=self.proposals,
             rpn_post_nms_top_n_train=self.proposals,
             box_head=box_head(channels * POOLED**2, hidden),
             box_predictor=box_predictor(hidden, classes),
-            box_batch_size_per_image=samples,
-            box_nms_thresh=box_nms_iou,
             mask_head=MaskRCNNHeads(channels, (channels, channels), 1),
             mask_predictor=mask_predictor(channels, channels, classes),
+            **settings,
         )
         return network
 
