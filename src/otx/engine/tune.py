@@ -16,7 +16,6 @@ from filelock import FileLock, Timeout
 
 from otx.core.atomic import write_atomic
 from otx.core.errors import OTXError, UserError
-from otx.core.label_info import LabelInfo
 from otx.engine.configure import configure
 from otx.engine.given import Given
 from otx.engine.reading import read_data
@@ -161,7 +160,7 @@ def _finish(
 ) -> TuneResult:
     from optuna.trial import TrialState
 
-    from otx.report.plots import plot_curves, plot_shares
+    from otx.report.plots import plot_search, plot_shares
 
     workspace, monitor = Workspace(search.root), search.monitor
     best, sign = study.best_trial, 1 if study.direction.name == "MAXIMIZE" else -1
@@ -172,8 +171,19 @@ def _finish(
     write_atomic(workspace.root / "tuned.yaml", head + as_recipe({}, values))
     done = _completed(study)
     best_so_far = list(accumulate((float(trial.value or 0.0) for trial in done), max if sign > 0 else min))
-    history = {"trial": [trial.number for trial in done], monitor: [trial.value for trial in done], "best": best_so_far}
-    plots = plot_curves({"history": history}, LabelInfo(("",)), workspace.folder("plots"))
+    trials = [
+        {
+            "number": trial.number,
+            "state": trial.state.name.lower(),
+            "value": trial.value,
+            "epochs": len(trial.intermediate_values),
+            "values": trial.user_attrs.get("values", trial.params),
+            "seconds": round(trial.duration.total_seconds(), 1) if trial.duration else None,
+        }
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state != TrialState.WAITING
+    ]
+    plots = [plot_search(trials, monitor, best_so_far, workspace.folder("plots") / "history.png")]
     plots += plot_shares(_importance(study), workspace.folder("plots") / "importance.png")
     result = TuneResult(
         work_dir=workspace.root,
@@ -182,18 +192,7 @@ def _finish(
         best={"value": best.value, "held_out": confirmed.get("best"), "values": best.user_attrs["values"]},
         wins=wins,
         recipe=workspace.root / "tuned.yaml",
-        trials=[
-            {
-                "number": trial.number,
-                "state": trial.state.name.lower(),
-                "value": trial.value,
-                "epochs": len(trial.intermediate_values),
-                "values": trial.user_attrs.get("values", trial.params),
-                "seconds": round(trial.duration.total_seconds(), 1) if trial.duration else None,
-            }
-            for trial in study.get_trials(deepcopy=False)
-            if trial.state != TrialState.WAITING
-        ],
+        trials=trials,
         plots=plots,
         seconds=round(time.monotonic() - began, 1),
     )

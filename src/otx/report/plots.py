@@ -87,6 +87,28 @@ def plot_curves(curves: Mapping[str, Any], labels: LabelInfo, folder: Path) -> l
     return written
 
 
+def plot_search(trials: Sequence[Mapping[str, Any]], monitor: str, best_so_far: Sequence[float], path: Path) -> Path:
+    """Draw the value of each trial, those that were ended early hollow, and the best so far.
+
+    Args:
+        trials: Each with `number`, `state` and `value`.
+        monitor: What the value is of.
+        best_so_far: After each completed trial.
+        path: The PNG file.
+    """
+    figure = _figure(7, 4.5)
+    axes = figure.add_subplot()
+    for state, face in (("complete", _colour(0)), ("pruned", "none")):
+        shown = [trial for trial in trials if trial["state"] == state and trial["value"] is not None]
+        places, values = [trial["number"] for trial in shown], [trial["value"] for trial in shown]
+        axes.scatter(places, values, label=state, facecolors=face, edgecolors=_colour(0))
+    done = [trial["number"] for trial in trials if trial["state"] == "complete"]
+    axes.step(done, best_so_far, where="post", label="best so far", color=_colour(1))
+    axes.locator_params(axis="x", integer=True)
+    _finish(axes, "trial", monitor, legend=True, title="search")
+    return _save(figure, path)
+
+
 def plot_shares(shares: Mapping[str, float], path: Path) -> list[Path]:
     """Draw a bar per name, the longest on top; no file where there is nothing to draw."""
     if not shares:
