@@ -36,8 +36,9 @@ def load_library(library: str) -> ModuleType:
         raise MissingExtraError(library, library)
     from otx.frameworks.mmcv_operators import install
 
-    # Old names of torch's, at each training step.
-    warnings.filterwarnings("ignore", category=FutureWarning, module=rf"{library}\.")
+    # Old names and habits of torch's, at each step.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"mm(cv|engine|det|pretrain|seg)\.")
+    warnings.filterwarnings("ignore", category=UserWarning, message="torch.meshgrid")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         install()
@@ -160,13 +161,13 @@ def input_spec(library: str, name: str, size: tuple[int, int], resize: ResizeMod
     )
 
 
-def label_channels(network: nn.Module, ending: str) -> list[str]:
+def label_channels(network: nn.Module, *endings: str) -> list[str]:
     """Keys of the weights and biases of the layers whose name ends so: those with one channel per label."""
     return [
         f"model.{name}.{kind}"
         for name, layer in network.named_modules()
         for kind in ("weight", "bias")
-        if name.rstrip("0123456789.").endswith(ending) and getattr(layer, kind, None) is not None
+        if name.rstrip("0123456789.").endswith(endings) and getattr(layer, kind, None) is not None
     ]
 
 

@@ -41,4 +41,4 @@ class MMSegCompatibleModel(OTXSegmentationModel):
 
     def label_rows(self, labels: int) -> Mapping[str, Tensor]:
         """One channel per label in the last layer of each head."""
-        return dict.fromkeys(label_channels(self.model, "conv_seg"), torch.arange(labels).unsqueeze(1))
+        return dict.fromkeys(label_channels(self.model, "conv_seg", "cls_seg"), torch.arange(labels).unsqueeze(1))
