@@ -160,17 +160,25 @@ def noisiest_layers(graph: Any, feeds: Iterator[Feed], share: float) -> list[str
     """
     quantizers = [node for node in _quantizers(graph) if node.input_value(0).get_node().get_type_name() != "Constant"]
     layers = [_layers_behind(node) for node in quantizers]
-    known = len(graph.outputs)
     graph.add_outputs([port for node in quantizers for port in (node.input_value(0), node.output(0))])
+    # Some share an input, and what is an output already is not added again: each is looked up.
+    places = {_port_key(port.get_node().input_value(0)): place for place, port in enumerate(graph.outputs)}
+    pairs = [(places[_port_key(node.input_value(0))], places[_port_key(node.output(0))]) for node in quantizers]
     compiled = ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    request = compiled.create_infer_request()
     noise, signal = np.zeros(len(quantizers)), np.zeros(len(quantizers))
     for _, feed in zip(range(PROBES), feeds, strict=False):
-        values = list(compiled(feed).values())[known:]
-        for index, (exact, rounded) in enumerate(zip(values[::2], values[1::2], strict=True)):
+        request.infer(feed)
+        for index, pair in enumerate(pairs):
+            exact, rounded = (request.get_output_tensor(place).data for place in pair)
             noise[index] += np.square(exact - rounded, dtype=np.float64).sum()
             signal[index] += np.square(exact, dtype=np.float64).sum()
     order = np.argsort(-noise / np.maximum(signal, np.finfo(np.float64).tiny))
     return sorted(set().union(*(layers[index] for index in order[: max(1, round(share * len(order)))])))
+
+
+def _port_key(port: Any) -> tuple[str, int]:  # noqa: ANN401
+    return port.get_node().get_friendly_name(), port.get_index()
 
 
 def _quantizers(graph: Any) -> list[Any]:  # noqa: ANN401
