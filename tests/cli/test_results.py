@@ -81,6 +81,7 @@ RESULTS: dict[str, Any] = {
         format="openvino",
         precision="fp32",
         parity=PARITY,
+        bundle=RUN / "export/bundle.zip",
     ),
     "optimize": OptimizeResult(
         work_dir=RUN,
@@ -124,7 +125,12 @@ EXPECTED = {
     "test": ["best.safetensors on test: 12 images", "0.4000", "dog", "test/metrics.json"],
     "predict": ["6.0 images/s", "not readable: broken [1].jpg", "predict/predictions.json", "scores from 0.25"],
     "explain": ["3 images, 5.0 s", "4 of 5 maps explain more", "not readable: broken.jpg", "explain/scores.json"],
-    "export": ["exported to openvino, fp32", "0.20%", "export/parity.json"],
+    "export": [
+        "exported to openvino, fp32",
+        "0.20%",
+        "export/parity.json",
+        "bundle otx-workspace/run/export/bundle.zip",
+    ],
     "tune": ["2 trials in 1 min 15 s, by map", "0.0023", "0.4500", "beats the recipe on held-out data"],
     "optimize": ["quantised on 300 training images", "INT8 model (default preset): map", "optimize/parity.json"],
     "benchmark": ["12 images of test", "1234.5", "ONNX Runtime on CPU: no such operator", "other work was running"],
@@ -220,8 +226,8 @@ def test_the_other_verbs_hand_over_theirs(otx: Run, calls: dict[str, Any]) -> No
     assert (calls["args"], calls["named"]) == (("a/*.png", Path("m.xml")), {"threshold": 0.4})
     assert otx("explain", "--input", "a/*.png", "--checkpoint", "m.xml") == 0
     assert (calls["args"], calls["named"]) == (("a/*.png", Path("m.xml")), {})
-    assert otx("export", "--format", "onnx", "--precision", "fp16", "--max_drop", "0.02") == 0
-    assert calls["named"] == {"format": "onnx", "precision": "fp16", "max_drop": 0.02}
+    assert otx("export", "--format", "onnx", "--precision", "fp16", "--max_drop", "0.02", "--bundle") == 0
+    assert calls["named"] == {"format": "onnx", "precision": "fp16", "max_drop": 0.02, "bundle": True}
     assert otx("optimize", "--checkpoint", "m.xml", "--method", "accuracy", "--max_drop", "0.02") == 0
     assert (calls["args"], calls["named"]) == ((Path("m.xml"),), {"method": "accuracy", "max_drop": 0.02})
 

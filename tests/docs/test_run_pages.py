@@ -42,8 +42,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     engine.train(max_epochs=12, precision="32")
     engine.test()
-    exported = engine.export()
     engine.export(format="onnx")
+    exported = engine.export(bundle=True)
     engine.predict(folder / "my_data" / "images" / "val", exported.model)
     for file in ("model.xml", "model.bin"):
         shutil.copy(folder / "run" / "export" / file, folder / file)

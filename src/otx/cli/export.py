@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
   otx export
-  otx export --precision fp16
+  otx export --precision fp16 --bundle
   otx export --format onnx --checkpoint otx-workspace/latest/checkpoints/last.safetensors"""
 
 
@@ -36,12 +36,18 @@ def run(
         float,
         Option("Largest relative drop of the metric that passes (default: 0.01).", "X", "exported model"),
     ] = 0.01,
+    bundle: Annotated[
+        bool,
+        Option("Pack it with a runner that needs no OTX, a model card and a test picture.", group="exported model"),
+    ] = False,
     work_dir: WorkDir = None,
 ) -> Outcome:
     """Run `otx export`; its `--help` says what the options mean."""
     from otx.engine import Engine
 
-    result = Engine(work_dir=work_dir).export(checkpoint, format=format, precision=precision, max_drop=max_drop)
+    result = Engine(work_dir=work_dir).export(
+        checkpoint, format=format, precision=precision, max_drop=max_drop, bundle=bundle
+    )
     return Outcome(document=result.to_json(), show=lambda console: _show(result, console, work_dir))
 
 
@@ -51,6 +57,8 @@ def _show(result: ExportResult, console: Console, work_dir: Path | None) -> None
     console.print(f"\n[bold]{shown(result.checkpoint)}[/] exported to {result.format}, {result.precision}")
     console.print(parity_table(result.parity))
     console.print(f"\nmodel  {shown(result.model)}\nproof  {shown(result.model.parent / 'parity.json')}")
+    if result.bundle is not None:
+        console.print(f"bundle {shown(result.bundle)}")
     best = result.checkpoint.name == "best.safetensors"
     checkpoint = "" if best else f" --checkpoint {shown(result.checkpoint)}"
     console.print(f"next   otx optimize{checkpoint}{run_options(work_dir)}")

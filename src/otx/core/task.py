@@ -46,6 +46,9 @@ class TaskSpec:
         model: `OTXModel` subclass that is the typed base of the task's models.
         metric: `otx.core.metric.TaskMetric` class, built as `metric(label_info)`.
         decode: Function from raw graph outputs to the prediction entity (see `OTXModel.export_graph`).
+        plain: The like with numpy and OpenCV alone, for deployment bundles: function from the outputs of one image and
+            what the file says (see `otx.deploy.runner`) to its entry of `predictions.json`, in a module that imports
+            nothing else, and of OTX only such modules; empty where there is none, and then there are no bundles.
         merge: Function from the predictions on the tiles of an image to one on the image, `merge(predictions, windows,
             info)`; empty where images cannot be cut into tiles, and then the reader needs no `cut`.
         draw: Function that draws a record of `predictions.json` on an image.
@@ -79,6 +82,7 @@ class TaskSpec:
     model: str
     metric: str
     decode: str
+    plain: str = ""
     merge: str = ""
     draw: str
     saliency: str = ""

@@ -184,6 +184,7 @@ class Engine:
         format: Literal["openvino", "onnx"] = "openvino",  # noqa: A002 - the word of the command line
         precision: Literal["fp32", "fp16"] = "fp32",
         max_drop: float = 0.01,
+        bundle: bool = False,
     ) -> ExportResult:
         """Export a checkpoint and prove on validation images that the file equals it.
 
@@ -192,13 +193,16 @@ class Engine:
             format: OpenVINO IR or ONNX.
             precision: Of the stored weights.
             max_drop: Largest relative drop of the task's metric that passes.
+            bundle: Pack the OpenVINO model with all that is needed to run it without OTX: a runner, a model card, a
+                test picture with its answer, the layout of OpenVINO Model Server.
 
         Raises:
             OTXError: The exported model is not equal enough; it is kept apart under a name that says so.
+            UserError: A bundle is asked for that its runner would not serve.
         """
         from otx.engine.export import export
 
-        return export(self.given, _path(checkpoint), format, precision, max_drop)
+        return export(self.given, _path(checkpoint), format, precision, max_drop, bundle=bundle)
 
     def optimize(
         self,

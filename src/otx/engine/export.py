@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from math import isfinite
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from otx.core.errors import UserError
+from otx.core.errors import OTXError, UserError
+from otx.deploy.bundle import Facts, clear_bundle, require_bundle, write_bundle
 from otx.deploy.gate import export_proven
 from otx.deploy.settings import PARITY_FILE, PARITY_IMAGES
 from otx.engine.given import Given
-from otx.engine.opening import locate, open_model
+from otx.engine.opening import OpenedModel, locate, open_model
+from otx.engine.reading import ReadData
 from otx.engine.results import ExportResult
 from otx.engine.test import data_for
+from otx.engine.workspace import Workspace
+from otx.frameworks.build import find_row
+from otx.training.checkpoint import read_meta
 
 PARITY_BATCH = 8
 FILES = {"openvino": "model.xml", "onnx": "model.onnx"}
@@ -24,8 +30,10 @@ def export(
     file_format: Literal["openvino", "onnx"],
     precision: Literal["fp32", "fp16"],
     max_drop: float,
+    *,
+    bundle: bool = False,
 ) -> ExportResult:
-    """Write `export/model.xml` (or `model.onnx`) and `export/parity.json`.
+    """Write `export/model.xml` (or `model.onnx`) and `export/parity.json`, and the bundle if asked for.
 
     Args:
         given: Knows the work dir and the data root.
@@ -33,18 +41,26 @@ def export(
         file_format: What to write.
         precision: Of the stored weights.
         max_drop: Largest relative drop of the task's metric that passes.
+        bundle: Write `export/bundle/` and `export/bundle.zip` too.
 
     Raises:
         ParityError: The exported model is not equal enough.
-        UserError: The checkpoint is an exported file already.
+        UserError: The checkpoint is an exported file already, or there is no bundle for it.
     """
     workspace, path = locate(given.work_dir, checkpoint)
     opened = open_model(path, given.model)
     if opened.exported:
         msg = f"{path} is an exported model already; name a checkpoint (.safetensors)"
         raise UserError(msg)
-    _, datamodule = data_for(given, workspace, opened)
+    if bundle:
+        if file_format != "openvino":
+            msg = "--bundle: a bundle holds an OpenVINO model; leave out --format onnx"
+            raise UserError(msg)
+        require_bundle(opened.spec, opened.model.input_spec)
+    data, datamodule = data_for(given, workspace, opened)
     target = workspace.folder("export") / FILES[file_format]
+    if file_format == "openvino":
+        clear_bundle(target)
     export_proven(
         opened.model,
         datamodule.excerpt("val", PARITY_IMAGES, batch_size=PARITY_BATCH),
@@ -53,11 +69,38 @@ def export(
         model_name=opened.name,
         max_drop=max_drop,
     )
+    parity = json.loads((target.parent / PARITY_FILE).read_text(encoding="utf-8"))
+    pictures = [item.path for name, items in data.index.subsets.items() if name == "val" for item in items]
     return ExportResult(
         work_dir=workspace.root,
         model=target,
         checkpoint=path,
         format=file_format,
         precision=precision,
-        parity=json.loads((target.parent / PARITY_FILE).read_text(encoding="utf-8")),
+        parity=parity,
+        bundle=write_bundle(target, pictures, _facts(opened, workspace, data, parity)) if bundle else None,
+    )
+
+
+def _facts(opened: OpenedModel, workspace: Workspace, data: ReadData, parity: dict[str, Any]) -> Facts:
+    metrics = {"val": {name: value for name, value in read_meta(opened.path).metrics.items() if isfinite(value)}}
+    tested = workspace.root / "test" / "metrics.json"
+    if tested.is_file():
+        found = json.loads(tested.read_text(encoding="utf-8"))
+        if Path(found["checkpoint"]).resolve() == opened.path.resolve():
+            metrics[found["split"]] = found["metrics"]
+    try:
+        row = find_row(opened.name, opened.spec.task)
+    except OTXError:  # a model object of the user's own, or a file that has moved
+        licences = ["of the code: that of the author of the model"]
+    else:
+        licences = [f"of the code: {row.licence}"]
+        if row.weights:
+            licences.append(f"of the weights, where training began with pretrained ones: {row.weights.licence}")
+    return Facts(
+        data=data.source.root.name,
+        images={name: len(items) for name, items in data.index.subsets.items()},
+        metrics=metrics,
+        parity=parity,
+        licences=licences,
     )

@@ -165,6 +165,7 @@ class ExportResult(VerbResult):
         format: `openvino` or `onnx`.
         precision: `fp32` or `fp16`.
         parity: Content of `parity.json`.
+        bundle: The zip file, where it was asked for.
     """
 
     model: Path
@@ -172,6 +173,7 @@ class ExportResult(VerbResult):
     format: str
     precision: str
     parity: dict[str, Any]
+    bundle: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

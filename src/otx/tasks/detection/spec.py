@@ -31,6 +31,7 @@ SPECS = (
         model=f"{_HERE}.model:OTXDetectionModel",
         metric=f"{_HERE}.metric:DetectionMetric",
         decode=f"{_HERE}.decode:decode",
+        plain=f"{_HERE}.plain:decode",
         merge=f"{_HERE}.merge:merge",
         draw=f"{_HERE}.draw:draw",
         saliency="otx.core.saliency:ObjectSaliency",

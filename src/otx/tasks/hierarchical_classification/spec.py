@@ -56,6 +56,7 @@ SPECS = (
         model=f"{_HERE}.model:OTXHLabelClsModel",
         metric=f"{_HERE}.metric:HLabelClsMetric",
         decode=f"{_HERE}.decode:decode",
+        plain=f"{_HERE}.plain:decode",
         draw=f"{_HERE}.draw:draw",
         saliency="otx.core.saliency:LabelSaliency",
         claim=claim,

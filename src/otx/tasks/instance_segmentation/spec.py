@@ -31,6 +31,7 @@ SPECS = (
         model=f"{_HERE}.model:OTXInstanceSegModel",
         metric=f"{_HERE}.metric:InstanceSegMetric",
         decode=f"{_HERE}.decode:decode",
+        plain=f"{_HERE}.plain:decode",
         merge=f"{_HERE}.merge:merge",
         draw=f"{_HERE}.draw:draw",
         saliency=f"{_HERE}.saliency:MaskSaliency",

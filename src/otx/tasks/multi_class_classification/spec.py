@@ -29,6 +29,7 @@ SPECS = (
         model=f"{_HERE}.model:OTXMultiClassClsModel",
         metric=f"{_HERE}.metric:MultiClassClsMetric",
         decode=f"{_HERE}.decode:decode",
+        plain=f"{_HERE}.plain:decode",
         draw=f"{_HERE}.draw:draw",
         saliency="otx.core.saliency:LabelSaliency",
         claim=claim,

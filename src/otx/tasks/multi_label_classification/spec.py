@@ -34,6 +34,7 @@ SPECS = (
         model=f"{_HERE}.model:OTXMultiLabelClsModel",
         metric=f"{_HERE}.metric:MultiLabelClsMetric",
         decode=f"{_HERE}.decode:decode",
+        plain=f"{_HERE}.plain:decode",
         draw=f"{_HERE}.draw:draw",
         saliency="otx.core.saliency:LabelSaliency",
         claim=claim,

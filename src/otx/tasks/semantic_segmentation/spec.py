@@ -27,6 +27,7 @@ SPECS = (
         model=f"{_HERE}.model:OTXSegmentationModel",
         metric=f"{_HERE}.metric:SegmentationMetric",
         decode=f"{_HERE}.decode:decode",
+        plain=f"{_HERE}.plain:decode",
         merge=f"{_HERE}.merge:merge",
         draw=f"{_HERE}.draw:draw",
         saliency=f"{_HERE}.saliency:RegionSaliency",
