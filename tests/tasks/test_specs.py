@@ -106,8 +106,8 @@ def test_task_folders_have_the_same_files(folder: Path) -> None:
     specs = [spec for spec in SPECS if f".{folder.name}." in spec.reader]
     own_demo = any(f".{folder.name}." in spec.demo for spec in specs)  # or one of another task, by reference
     files = FILES - (set() if own_demo else {"demo.py"})
-    for file, parts in {"merge.py": [s.merge for s in specs], "saliency.py": [s.saliency for s in specs]}.items():
-        files |= {file} if any(f".{folder.name}." in part for part in parts) else set()
+    for part in ("merge", "saliency", "plain"):
+        files |= {f"{part}.py"} if any(f".{folder.name}." in getattr(spec, part) for spec in specs) else set()
     assert {path.name for path in folder.glob("*.py")} == files
     assert {path.name for path in folder.iterdir()} - files <= {"__pycache__"}
 
