@@ -173,7 +173,8 @@ def noisiest_layers(graph: Any, feeds: Iterator[Feed], share: float) -> list[str
             exact, rounded = (request.get_output_tensor(place).data for place in pair)
             noise[index] += np.square(exact - rounded, dtype=np.float64).sum()
             signal[index] += np.square(exact, dtype=np.float64).sum()
-    order = np.argsort(-noise / np.maximum(signal, np.finfo(np.float64).tiny))
+    worst = np.argsort(-noise / np.maximum(signal, np.finfo(np.float64).tiny))
+    order = [index for index in worst if layers[index]]  # what is left of sums and scales is nothing to be ignored
     return sorted(set().union(*(layers[index] for index in order[: max(1, round(share * len(order)))])))
 
 
