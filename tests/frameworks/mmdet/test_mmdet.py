@@ -151,7 +151,11 @@ def test_masks_are_learned_and_found(name: str) -> None:
     assert any("mask" in name for name in losses.losses)
     with torch.no_grad():
         predicted = model.eval()(truth)
+        own = model.model(**model.customize_inputs(truth))
     assert len(predicted.rles[0]) == len(predicted.bboxes[0])
+    for boxes, scores, sample in zip(predicted.bboxes, predicted.scores, own, strict=True):
+        assert torch.allclose(scores, sample.pred_instances.scores[: len(scores)], atol=1e-6)
+        assert torch.allclose(boxes.as_subclass(Tensor), sample.pred_instances.bboxes[: len(scores)], atol=1e-3)
 
 
 def test_what_does_not_trace_is_not_exported(tmp_path) -> None:

@@ -73,17 +73,17 @@ def found_objects(samples: Sequence[Any], images: Tensor) -> dict[str, Tensor]:
         raise OTXError(msg)
     found = [sample.pred_instances for sample in samples]
     most = max((len(objects) for objects in found), default=0)
-    boxes = images.new_zeros((len(found), most, 5))
+    boxes = torch.zeros((len(found), most, 5), device=images.device)
     labels = torch.zeros((len(found), most), dtype=torch.long, device=images.device)
     raw = {"boxes": boxes, "labels": labels}
     if found and "masks" in found[0]:
-        raw["masks"] = images.new_zeros((len(found), most, CELLS, CELLS))
+        raw["masks"] = boxes.new_zeros((len(found), most, CELLS, CELLS))
     for index, objects in enumerate(found):
         count = len(objects)
         boxes[index, :count] = torch.cat([objects.bboxes, objects.scores.unsqueeze(1)], dim=1)
         labels[index, :count] = objects.labels
         if "masks" in raw and count:
             rois = torch.cat([torch.arange(count).to(boxes).unsqueeze(1), objects.bboxes], dim=1)
-            pixels = objects.masks.to(images.dtype).unsqueeze(1)
+            pixels = objects.masks.to(boxes).unsqueeze(1)
             raw["masks"][index, :count] = roi_align(pixels, rois, CELLS, aligned=True).squeeze(1)
     return raw
