@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Annotated, Any
 
 from otx.cli.options import Option
@@ -17,11 +18,10 @@ EXAMPLES = """\
   otx find --task DETECTION
   otx find --pattern mobilenet --json"""
 ABILITIES = ("exportable", "quantizable", "explainable", "tileable")
-HEADINGS = ("size", "params", "licence", "has", "trained on")
-WIDE = 110
-"""Columns of a terminal from which there is room for the last heading."""
+HEADINGS = ("model", "has", "size", "params", "licence", "trained on")
+"""The most useful first: those at the end are left out of a narrow terminal."""
 LEGEND = "has: w pretrained weights; can be e exported, q quantized, x explained, t run on tiles."
-MORE = "Any other name that timm knows works too: --model timm/NAME."
+MORE = "Any other name that timm or MMDetection knows works too: --model timm/NAME, --model mmdet/CONFIG."
 
 
 def run(
@@ -55,17 +55,17 @@ def _show(rows: list[ModelRow], console: Console) -> None:
     if not rows:
         console.print(f"No model matches. {MORE}")
         return
-    widest = max(len(row.name) for row in rows)
-    headings = HEADINGS if console.width >= WIDE else HEADINGS[:-1]
     for tasks, members in by_tasks(rows).items():
         console.print(f"[bold]{', '.join(tasks)}[/]")
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        # Names are never cut: they are there to be copied.
-        table.add_column("model", no_wrap=True, min_width=widest)
-        for heading in headings:
+        lines = [HEADINGS, *([row.name, *_cells(row)] for row in members)]
+        widths = [max(map(len, column)) + 2 for column in zip(*lines, strict=True)]
+        # Names are never cut: they are there to be copied. What does not fit beside them is left out.
+        shown = [heading for heading, end in zip(HEADINGS, accumulate(widths), strict=True) if end - 2 <= console.width]
+        for heading in shown or HEADINGS[:1]:
             table.add_column(heading, justify="right" if heading in {"size", "params"} else "left", no_wrap=True)
-        for row in members:
-            table.add_row(row.name, *_cells(row)[: len(headings)])
+        for line in lines[1:]:
+            table.add_row(*line[: len(table.columns)])
         console.print(table)
         console.print()
     console.print(f"{LEGEND}\n{MORE}")
@@ -75,9 +75,9 @@ def _cells(row: ModelRow) -> list[str]:
     height, width = row.input_spec.size
     abilities = [row.weights is not None, row.exportable, row.quantizable, row.explainable, row.tileable]
     return [
+        "".join(letter if able else "-" for letter, able in zip("weqxt", abilities, strict=True)),
         str(height) if height == width else f"{height}x{width}",
         f"{row.parameters / 1e6:.1f} M",
         row.licence,
-        "".join(letter if able else "-" for letter, able in zip("weqxt", abilities, strict=True)),
         row.weights.trained_on if row.weights else "-",
     ]
