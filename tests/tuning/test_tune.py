@@ -6,6 +6,7 @@ import math
 
 import pytest
 import yaml
+from tests.docs.blocks import DOCS, write_files
 from tests.generated import write_image_folders
 
 from otx.cli.tune import parse_duration
@@ -87,6 +88,15 @@ def test_one_worker_at_a_time_in_a_work_dir(engine, tmp_path, trainings):
     (tmp_path / "search").mkdir()
     with FileLock(tmp_path / "search" / "study.lock"), pytest.raises(UserError, match="another process is tuning"):
         engine.tune(60)
+
+
+def test_the_file_on_the_page_is_a_search(engine, trainings, tmp_path):
+    write_files(DOCS / "tune.md", tmp_path)
+    engine.given.settings["tuning.search"] = read_recipe(tmp_path / "search.yaml")["tuning.search"]
+    result = engine.tune(60, max_trials=2)
+    assert list(result.best["values"]) == [
+        "training.optimizer.lr", "data.batch_size", "training.optimizer.weight_decay",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("15m", 900), ("1h30m", 5400), ("1.5h", 5400)])
