@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from math import inf
 from pathlib import Path
 from threading import local
 from typing import Any
@@ -61,11 +62,9 @@ def predict_files(
     predictor = _Predictor(model, threads)
     with predictor.pool, ThreadPoolExecutor(1, thread_name_prefix="image") as one_by_one:
         if model.input_spec.tile:
-            results = _in_order(one_by_one, predictor.in_tiles, _groups(paths, 1), ahead=1)
+            results = _in_order(one_by_one, predictor.in_tiles, ([path] for path in paths), ahead=1)
         else:
-            share = -(-len(paths) // threads) if isinstance(paths, Sequence) else TOGETHER
-            groups = _groups(paths, max(1, min(share, TOGETHER)))
-            results = _in_order(predictor.pool, predictor.whole, groups, ahead=threads + 1)
+            results = _in_order(predictor.pool, predictor.whole, _groups(paths, threads), ahead=threads + 1)
         for path, found in results:
             if not isinstance(found, UserError):
                 yield path, found
@@ -126,9 +125,11 @@ class _Predictor:
         return self._model.model.run(self._bare_inputs(images), self._mine.request)
 
 
-def _groups(paths: Iterable[Path], size: int) -> Iterator[Group]:
-    left = iter(paths)
-    while group := list(islice(left, size)):
+def _groups(paths: Iterable[Path], threads: int) -> Iterator[Group]:
+    """Smaller ones where a list comes to its end, so that no thread is left alone with the last of it."""
+    waiting, left = iter(paths), len(paths) if isinstance(paths, Sequence) else inf
+    while group := list(islice(waiting, int(max(1, min(TOGETHER, left / (2 * threads)))))):
+        left -= len(group)
         yield group
 
 
