@@ -55,6 +55,14 @@ def test_a_winner_is_confirmed_with_another_seed_and_written_as_a_recipe(engine,
     assert document["default"]["value"] < document["best"]["value"] == max(one["value"] for one in document["trials"])
 
 
+def test_the_confirmation_has_the_split_of_the_trials(engine, trainings, tmp_path):
+    split = tmp_path / "search" / "trials" / "000" / "run" / "data" / "split.json"
+    split.parent.mkdir(parents=True)
+    split.write_text("{}")
+    engine.tune(60, max_trials=12)
+    assert (tmp_path / "search" / "confirm" / "000" / "run" / "data" / "split.json").read_text() == "{}"
+
+
 def test_a_winner_that_is_none_on_held_out_data_loses_to_the_recipe(engine, trainings):
     trainings["held_out"] = lambda value: -value
     result = engine.tune(60, max_trials=12)

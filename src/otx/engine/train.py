@@ -48,7 +48,7 @@ def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResul
     workspace = _interrupted(given.work_dir) if resume else None
     if workspace is not None:
         plan = _plan_of(workspace, plan)
-    data = read_data(plan, split_file=workspace.split if workspace else None)
+    data = read_data(plan, split_file=_split_file(workspace.root if workspace else given.work_dir))
     row, input_spec = configure(plan, data, given.model)
     plan.choose("device", resolve_device("auto").type, "the fastest that this machine has")
     model, name = _make_model(given, plan, data, row, input_spec)
@@ -97,6 +97,12 @@ def _announce(plan: Plan, data: ReadData, workspace: Workspace) -> None:
     logger.info("model     %s at %dx%d, %s", plan["model.name"], height, width, start)
     epochs, batch = plan["training.max_epochs"], plan["data.batch_size"]
     logger.info("training  %s epochs in batches of %s; all settings: %s", epochs, batch, workspace.plan)
+
+
+def _split_file(work_dir: Path | None) -> Path | None:
+    """The split that lies in the work dir: of the interrupted run, or put there to be used again."""
+    file = Workspace(work_dir).split if work_dir is not None else None
+    return file if file is not None and file.is_file() else None
 
 
 def _interrupted(work_dir: Path | None) -> Workspace | None:

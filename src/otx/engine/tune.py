@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from otx.engine.workspace import Workspace, new_study
 from otx.recipes.settings import check_key
 from otx.tuning.search import Search, as_recipe, train
 from otx.tuning.space import Axis, read_space
-from otx.tuning.study import open_study
+from otx.tuning.study import FOLDER, open_study
 from otx.tuning.trial import run_verb
 
 if TYPE_CHECKING:
@@ -145,6 +146,10 @@ def _confirm(search: Search, trials: Mapping[str, optuna.trial.FrozenTrial], hel
     for name, trial in trials.items():
         folder = search.root / "confirm" / f"{trial.number:03}"
         logger.info("confirming trial %d (%s) with another seed on the %s subset", trial.number, name, held_out)
+        split = Workspace(search.root / trial.user_attrs[FOLDER] / "run").split
+        if split.is_file():  # the other seed would draw another, with test images that trials have seen
+            Workspace(folder / "run").folder("data")
+            shutil.copy(split, Workspace(folder / "run").split)
         train(search.recipe(trial.user_attrs["values"]), folder)
         tested = run_verb(["test", "--work_dir", str(folder / "run"), "--split", held_out], folder, "test")
         found[name] = float(tested["metrics"][search.monitor])
