@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from otx.core.errors import UserError
+from otx.engine.tune import as_recipe
 from otx.tuning import search as search_module
-from otx.tuning.search import Search, as_recipe
+from otx.tuning.search import Search
 from otx.tuning.space import read_space
 from otx.tuning.study import open_study
 from otx.tuning.trial import TrialEndedError, TrialFailedError

@@ -13,6 +13,7 @@ from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from filelock import FileLock, Timeout
 
 from otx.core.atomic import write_atomic
@@ -22,8 +23,8 @@ from otx.engine.given import Given
 from otx.engine.reading import read_data
 from otx.engine.results import TuneResult
 from otx.engine.workspace import Workspace, new_study
-from otx.recipes.settings import check_key
-from otx.tuning.search import Search, as_recipe, train
+from otx.recipes.settings import check_key, nested
+from otx.tuning.search import Search, train
 from otx.tuning.space import Axis, read_space
 from otx.tuning.study import FOLDER, open_study
 from otx.tuning.trial import run_verb
@@ -95,6 +96,11 @@ def tune(
             other_seed = replace(search, recipe=partial(as_recipe, {**said, "seed": plan["seed"] + 1}))
             confirmed = _confirm(other_seed, trials, held_out)
     return _finish(search, study, trials["default"], confirmed, began)
+
+
+def as_recipe(said: dict[str, Any], values: dict[str, Any]) -> str:
+    """A recipe file: what the user said, and over it the values of a trial."""
+    return yaml.safe_dump(nested({**said, **values}), sort_keys=False, allow_unicode=True)
 
 
 @contextmanager

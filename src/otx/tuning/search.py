@@ -10,8 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from otx.core.atomic import write_atomic
 from otx.tuning.space import Axis
 from otx.tuning.study import FOLDER
@@ -96,18 +94,6 @@ def train(recipe: str, folder: Path, *, go_on: Callable[[], bool] = lambda: True
     return run_verb(
         ["train", "--config", str(path), "--work_dir", str(folder / "run"), *resume], folder, "train", go_on=go_on
     )
-
-
-def as_recipe(said: Values, values: Values) -> str:
-    """A recipe file of dotted keys: what the user said, and over it the values of a trial."""
-    tree: dict[str, Any] = {}
-    for key, value in {**said, **values}.items():
-        *sections, leaf = key.split(".")
-        node = tree
-        for section in sections:
-            node = node.setdefault(section, {})
-        node[leaf] = value
-    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
 
 
 def _say(_: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
