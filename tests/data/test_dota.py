@@ -41,6 +41,13 @@ def test_a_turned_box_keeps_its_corners(tmp_path: Path) -> None:
     assert np.abs(corners[:, None] - expected).sum(axis=2).min(axis=1).max() < 0.01
 
 
+def test_a_text_is_that_of_the_nearest_image(tmp_path: Path) -> None:
+    write(tmp_path / "dota", TURNED)
+    paint(tmp_path / "coco" / "images" / "a.jpg", Picture("a", "train"))
+    (item,) = open_source(tmp_path, "dota").subsets["unassigned"]
+    assert item.id == "dota/images/a.jpg"
+
+
 def test_difficult_objects_are_counted(tmp_path: Path) -> None:
     source = open_source(write(tmp_path, TURNED + TURNED.replace(" 0\n", " 1\n")))
     assert source.problems.counts() == {"difficult object read as any other": 1}

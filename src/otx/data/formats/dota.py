@@ -48,16 +48,22 @@ def find(tree: DataTree) -> Reading | str:
 
 
 def _label_files(tree: DataTree) -> dict[str, str]:
-    """Image -> the text file of its name that lies nearest, in a folder `labelTxt...` if there is one."""
+    """Image -> the text file of its name that lies nearest, in a folder `labelTxt...` if there is one.
+
+    A text is that of the nearest images only: copies of them elsewhere belong to another form of the data.
+    """
     texts: dict[str, list[str]] = {}
     for path in tree.with_suffix(".txt"):
         texts.setdefault(stem(path), []).append(path)
     found = {}
+    nearest: dict[str, int] = {}
     for image in tree.images:
         candidates = texts.get(stem(image), ())
         if candidates:
-            found[image] = max(candidates, key=lambda path: (_shared(image, path), "/labeltxt" in f"/{path}".lower()))
-    return found
+            text = max(candidates, key=lambda path: (_shared(image, path), "/labeltxt" in f"/{path}".lower()))
+            found[image] = text
+            nearest[text] = max(nearest.get(text, 0), _shared(image, text))
+    return {image: text for image, text in found.items() if _shared(image, text) == nearest[text]}
 
 
 def _shared(image: str, text: str) -> int:
