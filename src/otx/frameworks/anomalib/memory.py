@@ -122,10 +122,12 @@ def _free_batch_patchcore() -> Any:  # noqa: ANN401 - a class that exists only w
                 return cast("Tensor", super().forward(input_tensor))
             maps = {layer: self.feature_pooler(found) for layer, found in self.feature_extractor(input_tensor).items()}
             embedding = self.generate_embedding(maps)
-            # Around their mean, or the digits of small distances are lost among those of large features.
+            # The expansion that finds the nearest quickly, |a|^2 - 2ab + |b|^2, loses the digits of small distances among
+            # those of large features: it is taken around their mean, and the distance itself from the difference.
             centre = self.memory_bank.mean(dim=0)
-            features = self.reshape_embedding(embedding) - centre
-            distances = self.euclidean_dist(features, self.memory_bank - centre).amin(dim=1)
+            features, memory = self.reshape_embedding(embedding) - centre, self.memory_bank - centre
+            nearest = memory[self.euclidean_dist(features, memory).argmin(dim=1)]
+            distances = (features - nearest).square().sum(dim=1).sqrt()
             patches = distances.reshape(-1, 1, *embedding.shape[-2:])
             smoothed: Tensor = self.anomaly_map_generator(patches, input_tensor.shape[-2:])
             return smoothed
