@@ -122,8 +122,8 @@ def _free_batch_patchcore() -> Any:  # noqa: ANN401 - a class that exists only w
                 return cast("Tensor", super().forward(input_tensor))
             maps = {layer: self.feature_pooler(found) for layer, found in self.feature_extractor(input_tensor).items()}
             embedding = self.generate_embedding(maps)
-            # The expansion that finds the nearest quickly, |a|^2 - 2ab + |b|^2, loses the digits of small distances among
-            # those of large features: it is taken around their mean, and the distance itself from the difference.
+            # |a|^2 - 2ab + |b|^2, which finds the nearest quickly, loses the digits of small distances among those of
+            # large features: it is taken around their mean, and the distance itself from the difference.
             centre = self.memory_bank.mean(dim=0)
             features, memory = self.reshape_embedding(embedding) - centre, self.memory_bank - centre
             nearest = memory[self.euclidean_dist(features, memory).argmin(dim=1)]

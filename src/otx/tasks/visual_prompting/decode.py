@@ -43,13 +43,14 @@ def decode(
     )
     input_size = (images.shape[-2], images.shape[-1])
     for i, info in enumerate(imgs_info):
-        asked, classes_NC, logits = raw["asked"][i].float(), raw["classes"][i, :, :-1].float(), raw["masks"][i].float()
-        sureness, labels = classes_NC.max(dim=1)
+        asked, classes_NC, logits = raw["asked"][i].float(), raw["classes"][i].float(), raw["masks"][i].float()
+        labels = classes_NC[:, :-1].argmax(dim=1)
         scores = raw["scores"][i].float().clamp(0, 1)
         kinds = asked[:, 0, 2]
         keep = ((kinds != FILLING) & (kinds != OWN)).nonzero().flatten()
         if not len(keep):
-            scores = scores * sureness
+            # That it is an object at all: how sure its label is says little where classes look alike.
+            scores = scores * (1 - classes_NC[:, -1])
             keep = _survivors(logits > 0, scores, kinds == OWN, own_overlap)
         masks = logits[keep].sigmoid().cpu()
         rles = original_masks(masks, info, input_size)
