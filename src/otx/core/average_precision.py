@@ -6,16 +6,18 @@ T true objects of one image. Imports no torch.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from otx.core.label_info import LabelInfo
-from otx.core.metric import MetricResult
+from otx.core.metric import MetricResult, Times
 
+IOUS = np.linspace(0.5, 0.95, 10)
+RECALLS = np.linspace(0, 1, 101)
 MATCH_IOU = 0.5
 """Overlap from which a detection counts as a hit for F1."""
 CURVE_POINTS = 200
@@ -27,25 +29,47 @@ Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.integer[Any]]
 
 
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """All detections, best score first, and what they hit.
+
+    Attributes:
+        scores: Confidences.
+        images: Which image each is of.
+        hits: Whether each hits at each of `IOUS`.
+        by_class: Of each class the detections that COCO looks at, as positions among all.
+        truths: Of each class the image of each true object.
+    """
+
+    scores: Floats
+    images: Ints
+    hits: npt.NDArray[np.bool_]
+    by_class: Sequence[Ints]
+    truths: Sequence[Ints]
+
+
 class AveragePrecision:
     """Collects overlaps image by image.
 
+    Detections are matched image by image as they come, so that figures over any choice of the images cost little.
     Classes without a true object are left out of the means and of the figures per class; without any true object all
     figures are 0. F1 counts the objects of all classes together, and `f1_threshold` lies half-way between two scores,
-    so that rounding does not flip a decision.
+    so that rounding does not flip a decision. Where `times_N` is asked for, it says how often each image counts; None
+    is once.
 
     Args:
         label_info: Classes in output order.
+
+    Attributes:
+        images: Number of images.
     """
 
     def __init__(self, label_info: LabelInfo) -> None:
         self.names = label_info.names
-        self._images = 0
-        self._truths: list[dict[str, Any]] = []
-        self._detections: list[dict[str, Any]] = []
-        self._overlaps: dict[tuple[int, int], Floats] = {}
-        self._scores: list[Floats] = []
-        self._hits: list[npt.NDArray[np.bool_]] = []
+        self.images = 0
+        self._truths: list[Ints] = []
+        self._found: list[tuple[Ints, Floats, Ints, npt.NDArray[np.bool_]]] = []
+        self._matches: Matches | None = None
 
     def add(self, overlap_DT: Floats, labels_D: Ints, scores_D: Floats, labels_T: Ints) -> None:
         """Add an image.
@@ -56,58 +80,80 @@ class AveragePrecision:
             scores_D: Their confidences.
             labels_T: Class indices of the true objects.
         """
-        self._images += 1
-        self._truths += _entries(labels_T, self._images, len(self._truths))
-        found = _entries(labels_D, self._images, len(self._detections))
-        self._detections += [entry | {"score": score} for entry, score in zip(found, scores_D.tolist(), strict=True)]
         order_D = np.argsort(-scores_D, kind="stable")
-        for label in np.intersect1d(labels_D, labels_T).tolist():
-            best = order_D[labels_D[order_D] == label]
-            overlap = overlap_DT[np.ix_(best, np.flatnonzero(labels_T == label))]
-            self._overlaps[self._images, label] = overlap.astype(np.float64)
-        self._scores.append(scores_D.astype(np.float64))
-        self._hits.append(_hits(overlap_DT * (labels_D[:, None] == labels_T), scores_D))
+        labels_D, scores_D = labels_D[order_D].astype(int), scores_D[order_D].astype(np.float64)
+        ranks_D = np.zeros(len(labels_D), int)
+        for label in np.unique(labels_D):
+            ranks_D[labels_D == label] = np.arange((labels_D == label).sum())
+        overlap = overlap_DT[order_D].astype(np.float64) * (labels_D[:, None] == labels_T)
+        self._found.append((labels_D, scores_D, ranks_D, _hits(overlap)))
+        self._truths.append(labels_T.astype(int))
+        self.images += 1
+        self._matches = None
 
-    def precision(self) -> Floats:
-        """Precision by (IoU threshold from 0.50 to 0.95, recall from 0 to 1, class); 0 without any true object."""
-        if not self._truths:
-            return np.zeros((10, 101, len(self.names)))
-        from faster_coco_eval import COCO, COCOeval_faster
+    def matches(self) -> Matches:
+        """What has been added so far."""
+        if self._matches is None:
+            labels, scores, ranks = (_joined([found[part] for found in self._found]) for part in range(3))
+            order = np.argsort(-scores, kind="stable")
+            truths = _joined(self._truths)
+            images = np.repeat(np.arange(self.images), [len(found[0]) for found in self._found])[order]
+            truth_images = np.repeat(np.arange(self.images), [len(labels) for labels in self._truths])
+            objects = [np.bincount(labels).max(initial=0) for labels in self._truths]
+            seen = (ranks < MAX_DETECTIONS) | (max(objects, default=0) > MAX_DETECTIONS)
+            hits = np.concatenate([np.zeros((len(IOUS), 0), bool), *(found[3] for found in self._found)], axis=1)
+            classes = range(len(self.names))
+            by_class = [np.flatnonzero((labels == label)[order] & seen[order]) for label in classes]
+            own = [truth_images[truths == label] for label in classes]
+            self._matches = Matches(scores[order], images, hits[:, order], by_class, own)
+        return self._matches
 
-        frame = {
-            "images": [{"id": index + 1} for index in range(self._images)],
-            "categories": [{"id": index, "name": name} for index, name in enumerate(self.names)],
-        }
-        truth = COCO(frame | {"annotations": self._truths})
-        detections = COCO(frame | {"annotations": self._detections})
-        objects = Counter((entry["image_id"], entry["category_id"]) for entry in self._truths)
-        most = MAX_DETECTIONS if max(objects.values()) <= MAX_DETECTIONS else max(1, len(self._detections))
-        evaluation = COCOeval_faster(truth, detections, "bbox")
-        evaluation.computeIoU = lambda image, label: self._overlaps[image, label][:most]
-        evaluation.params.maxDets = [most]
-        evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
-        evaluation.evaluate()
-        evaluation.accumulate()
-        precision: Floats = np.asarray(evaluation.eval["precision"])[:, :, :, 0, 0]
-        return precision
+    def precision(self, times_N: Times | None = None) -> Floats:
+        """Precision by (IoU threshold from 0.50 to 0.95, recall from 0 to 1, class); 0 without a true object."""
+        matches, times = self.matches(), self._times(times_N)
+        curves = np.zeros((len(IOUS), len(RECALLS), len(self.names)))
+        for label, (chosen, truths) in enumerate(zip(matches.by_class, matches.truths, strict=True)):
+            weights, hits_TD = times[matches.images[chosen]], matches.hits[:, chosen]
+            # Recall grows, and precision has its peaks, nowhere else.
+            steps = np.flatnonzero(hits_TD.any(axis=0) & (weights > 0))
+            total = times[truths].sum()
+            if not total or not len(steps):
+                continue
+            hits_TS = np.cumsum(hits_TD[:, steps] * weights[steps], axis=1)
+            precision_TS = hits_TS / np.cumsum(weights)[steps]
+            best_TS = np.maximum.accumulate(precision_TS[:, ::-1], axis=1)[:, ::-1]
+            for row, recall_S in enumerate(hits_TS / total):
+                first_R = np.searchsorted(recall_S, RECALLS)
+                reached = first_R < len(steps)
+                curves[row, reached, label] = best_TS[row, first_R[reached]]
+        return curves
 
-    def present(self) -> list[int]:
+    def present(self, times_N: Times | None = None) -> list[int]:
         """Classes with a true object."""
-        return sorted({entry["category_id"] for entry in self._truths})
+        times = self._times(times_N)
+        return [label for label, truths in enumerate(self.matches().truths) if times[truths].any()]
 
-    def best_f1(self) -> tuple[dict[str, float], dict[str, list[float]]]:
+    def best_f1(self, times_N: Times | None = None) -> tuple[dict[str, float], dict[str, list[float]]]:
         """`f1` and `f1_threshold`, and the curves of precision, recall and F1 over thresholds."""
-        return _f1_over_thresholds(_joined(self._scores), _joined(self._hits), len(self._truths))
+        matches, times = self.matches(), self._times(times_N)
+        weights = times[matches.images]
+        there = weights > 0
+        truths = sum(float(times[own].sum()) for own in matches.truths)
+        return _f1_over_thresholds(matches.scores[there], matches.hits[0, there], weights[there], truths)
+
+    def values(self, times_N: Times | None = None, prefix: str = "") -> dict[str, float]:
+        """`map`, `map_50`, `map_75` (with a prefix), `f1` and `f1_threshold`."""
+        return means(self.precision(times_N), self.present(times_N), prefix) | self.best_f1(times_N)[0]
+
+    def _times(self, times_N: Times | None) -> Floats:
+        return np.ones(self.images) if times_N is None else times_N.astype(np.float64)
 
 
 def figures(found: AveragePrecision, more: Mapping[str, float] | None = None) -> MetricResult:
     """All that there is to say of one kind of overlap, and the means of another."""
     precision, present, names = found.precision(), found.present(), found.names
-    best, by_threshold = found.best_f1()
-    curves = {"precision_recall": recall_curves(precision, present, names), "f1_by_threshold": by_threshold}
-    return MetricResult(
-        means(precision, present) | dict(more or {}) | best, by_class(precision, present, names), curves
-    )
+    curves = {"precision_recall": recall_curves(precision, present, names), "f1_by_threshold": found.best_f1()[1]}
+    return MetricResult(found.values() | dict(more or {}), by_class(precision, present, names), curves)
 
 
 def means(precision_TRC: Floats, present: list[int], prefix: str = "") -> dict[str, float]:
@@ -127,44 +173,35 @@ def by_class(precision_TRC: Floats, present: list[int], names: tuple[str, ...]) 
 
 def recall_curves(precision_TRC: Floats, present: list[int], names: tuple[str, ...]) -> dict[str, Any]:
     """Precision over recall at IoU 0.50, by class."""
-    recall = np.linspace(0, 1, 101).round(2).tolist()
+    recall = RECALLS.round(2).tolist()
     return {names[i]: {"recall": recall, "precision": _rounded(precision_TRC[0, :, i])} for i in present}
 
 
-def _entries(labels: Ints, image: int, first: int) -> list[dict[str, Any]]:
-    """Objects in COCO's form; identifiers start at 1 because 0 means `unmatched` to COCO's code."""
-    return [
-        {"id": first + offset, "image_id": image, "category_id": label, "area": 1.0, "iscrowd": 0}
-        for offset, label in enumerate(labels.tolist(), start=1)
-    ]
+def _hits(overlap_DT: Floats) -> npt.NDArray[np.bool_]:
+    """Which detections hit at each of `IOUS`: each takes the free true object that it overlaps most.
 
-
-def _hits(overlap_DT: Floats, scores_D: Floats) -> npt.NDArray[np.bool_]:
-    """Which detections hit: best score first, each takes the free true object of its class that it overlaps most."""
-    hits = np.zeros(len(scores_D), dtype=bool)
-    free = overlap_DT.copy()
-    if free.size == 0:
-        return hits
-    reaching = overlap_DT.max(axis=1) >= MATCH_IOU
-    for detection in np.argsort(-scores_D, kind="stable"):
-        if not reaching[detection]:
-            continue
-        taken = int(free[detection].argmax())
-        if free[detection, taken] >= MATCH_IOU:
-            hits[detection] = True
-            free[:, taken] = 0.0
+    Args:
+        overlap_DT: Best score first; 0 between classes.
+    """
+    detections, truths = overlap_DT.shape
+    hits = np.zeros((len(IOUS), detections), bool)
+    free = np.ones((len(IOUS), truths), bool)
+    for detection in np.flatnonzero(overlap_DT.max(axis=1, initial=0.0) >= MATCH_IOU):
+        overlap = np.where(free, overlap_DT[detection], 0.0)
+        taken = truths - 1 - overlap[:, ::-1].argmax(axis=1)  # of equals the last, as COCO does
+        hit = np.flatnonzero(overlap[np.arange(len(IOUS)), taken] >= IOUS)
+        hits[hit, detection] = True
+        free[hit, taken[hit]] = False
     return hits
 
 
 def _f1_over_thresholds(
-    scores: Floats, hits: npt.NDArray[np.bool_], truths: int
+    scores: Floats, hits: npt.NDArray[np.bool_], weights: Floats, truths: float
 ) -> tuple[dict[str, float], dict[str, list[float]]]:
-    """The best F1 with its threshold, and the curves of precision, recall and F1 over thresholds."""
+    """The best F1 with its threshold, and the curves of precision, recall and F1; scores fall."""
     if not truths or not hits.any():
         return {"f1": 0.0, "f1_threshold": 0.5}, {}
-    order = np.argsort(-scores, kind="stable")
-    scores, kept = scores[order], np.arange(1, len(order) + 1)
-    hit_counts = np.cumsum(hits[order])
+    kept, hit_counts = np.cumsum(weights), np.cumsum(hits * weights)
     last_of_score = np.append(scores[:-1] != scores[1:], True)
     scores, kept, hit_counts = scores[last_of_score], kept[last_of_score], hit_counts[last_of_score]
 

@@ -5,8 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 BatchT_contra = TypeVar("BatchT_contra", contravariant=True)
 PredT_contra = TypeVar("PredT_contra", contravariant=True)
+
+
+Times = npt.NDArray[np.integer[Any]]
+"""How often each image of a subset counts, in the order in which they were added."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,16 @@ class TaskMetric(Protocol[PredT_contra, BatchT_contra]):
 
     def compute(self) -> MetricResult:
         """Metrics over all batches since the last reset."""
+
+    @property
+    def images(self) -> int:
+        """Number of images since the last reset."""
+
+    def values(self, times_N: Times | None = None) -> dict[str, float]:
+        """The scalars of `compute` alone, as if each image had been there so many times; None is once.
+
+        Figures that are only to be had with all images at once are left out.
+        """
 
     def reset(self) -> None:
         """Forget all batches."""

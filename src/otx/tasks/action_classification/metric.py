@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from otx.core.metric import MetricResult
+import numpy as np
+
+from otx.core.metric import Times
 from otx.tasks.action_classification.entity import ActionClsBatchPredEntity
 from otx.tasks.multi_class_classification.entity import MultiClassClsBatchDataEntity, MultiClassClsBatchPredEntity
 from otx.tasks.multi_class_classification.metric import MultiClassClsMetric
@@ -14,18 +16,17 @@ class ActionClsMetric(MultiClassClsMetric):
     def reset(self) -> None:
         """Forget all batches."""
         super().reset()
-        self._clips = self._clip_hits = 0
+        self._clip_hits: list[float] = []  # of each video, the share
 
     def update(self, prediction: MultiClassClsBatchPredEntity, truth: MultiClassClsBatchDataEntity) -> None:
         """Add a batch."""
         super().update(prediction, truth)
         assert isinstance(prediction, ActionClsBatchPredEntity)
         best = prediction.clip_scores.argmax(dim=2).cpu()
-        self._clips += best.numel()
-        self._clip_hits += int((best == truth.labels.cpu().unsqueeze(1)).sum())
+        self._clip_hits += (best == truth.labels.cpu().unsqueeze(1)).double().mean(dim=1).tolist()
 
-    def compute(self) -> MetricResult:
-        """Figures over all batches; zero where there were none."""
-        found = super().compute()
-        values = found.values | {"clip_accuracy": self._clip_hits / max(self._clips, 1)}
-        return MetricResult(values, found.per_class, found.curves)
+    def values(self, times_N: Times | None = None) -> dict[str, float]:
+        """Figures over the videos, each so many times; zero where there are none."""
+        times = self._times(times_N)
+        hits = float(np.dot(self._clip_hits, times)) / max(int(times.sum()), 1)
+        return super().values(times_N) | {"clip_accuracy": hits}

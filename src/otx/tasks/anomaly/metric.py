@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from otx.core.label_info import LabelInfo
-from otx.core.metric import MetricResult
+from otx.core.metric import MetricResult, Times
 from otx.tasks.anomaly.entity import AnomalyBatchDataEntity, AnomalyBatchPredEntity
 
 DROPPED_BITS = 14
@@ -110,16 +110,25 @@ class AnomalyMetric:
         for heat, mask, label, defect in zip(maps, masks, labels, truth.defects, strict=True):
             self._pixels.add(heat, mask, defect, known=not label or bool(mask.any()))
 
+    @property
+    def images(self) -> int:
+        """How many were added."""
+        return len(self._scores)
+
+    def values(self, times_N: Times | None = None) -> dict[str, float]:
+        """The figures over images, each so many times; those over pixels are kept for all images together."""
+        scores, labels = np.array(self._scores), np.array(self._labels, dtype=bool)
+        if times_N is not None:
+            scores, labels = np.repeat(scores, times_N), np.repeat(labels, times_N)
+        values, negatives, positives = _by_value(scores, labels)
+        f1, threshold = _best_f1(values, negatives, positives)
+        return {"image_auroc": _auroc(negatives, positives), "image_f1": f1, "image_threshold": threshold}
+
     def compute(self) -> MetricResult:
         """Figures over all batches."""
-        values, negatives, positives = _by_value(self._scores, np.array(self._labels, dtype=bool))
-        image_f1, image_threshold = _best_f1(values, negatives, positives)
         pixels = self._pixels
         pixel_f1, pixel_threshold = _best_f1(_edges(), pixels.normal, pixels.anomalous)
-        found = {
-            "image_auroc": _auroc(negatives, positives),
-            "image_f1": image_f1,
-            "image_threshold": image_threshold,
+        found = self.values() | {
             "pixel_auroc": _auroc(pixels.normal, pixels.anomalous),
             "pixel_f1": pixel_f1,
             "pixel_threshold": pixel_threshold,

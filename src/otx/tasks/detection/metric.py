@@ -8,7 +8,7 @@ from torchvision.ops import box_iou
 from otx.core.average_precision import AveragePrecision, figures
 from otx.core.frames import to_original
 from otx.core.label_info import LabelInfo
-from otx.core.metric import MetricResult
+from otx.core.metric import MetricResult, Times
 from otx.tasks.detection.entity import DetBatchDataEntity, DetBatchPredEntity
 
 
@@ -40,6 +40,15 @@ class DetectionMetric:
                 prediction.scores[index].cpu().numpy(),
                 truth.labels[index].cpu().numpy(),
             )
+
+    @property
+    def images(self) -> int:
+        """How many were added."""
+        return self._boxes.images
+
+    def values(self, times_N: Times | None = None) -> dict[str, float]:
+        """Figures over the images, each so many times."""
+        return self._boxes.values(times_N)
 
     def compute(self) -> MetricResult:
         """Figures over all batches."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from otx.core.label_info import LabelInfo
-from otx.core.metric import MetricResult
+from otx.core.metric import MetricResult, Times
 from otx.tasks.hierarchical_classification.entity import HLabelClsBatchDataEntity, HLabelClsBatchPredEntity
 
 
@@ -30,16 +30,17 @@ class HLabelClsMetric:
 
     def reset(self) -> None:
         """Forget all batches."""
-        classes = len(self.label_info)
-        self._images = self._right_images = 0
-        self._asked, self._right = [0] * self.levels, [0] * self.levels
-        self._hits, self._truths, self._found = (torch.zeros(classes, dtype=torch.int64) for _ in range(3))
+        # Of each image: whether all is right; questions and right answers by level; hits, truths, predictions by label.
+        self._right = [torch.zeros(0, dtype=torch.bool)]
+        self._answers = [torch.zeros(0, 2, self.levels, dtype=torch.int64)]
+        self._labels = [torch.zeros(0, 3, len(self.label_info), dtype=torch.int64)]
 
     def update(self, prediction: HLabelClsBatchPredEntity, truth: HLabelClsBatchDataEntity) -> None:
         """Add a batch."""
         true, found = truth.labels.cpu(), prediction.labels.cpu()
         wrong_B = torch.zeros(len(true), dtype=torch.bool)
         known_BC = torch.zeros_like(true)
+        answers = torch.zeros(len(true), 2, self.levels, dtype=torch.int64)
         for group in self.label_info.questions():
             own = [self.label_info.names.index(name) for name in group.labels]
             parent_B, above_known_B = torch.ones_like(wrong_B), torch.ones_like(wrong_B)
@@ -49,35 +50,46 @@ class HLabelClsMetric:
             asked_B = true[:, own].any(dim=1) if group.exclusive else parent_B
             right_B = (true[:, own] == found[:, own]).all(dim=1)
             level = len(self.label_info.path(group.labels[0])) - 1
-            self._asked[level] += int(asked_B.sum())
-            self._right[level] += int((right_B & asked_B).sum())
+            answers[:, :, level] += torch.stack([asked_B, right_B & asked_B], dim=1)
             wrong_B |= asked_B & ~right_B
             # Nothing is true below a parent that is false; only an answer that nobody gave is not known.
             known_BC[:, own] = (above_known_B & (asked_B | ~parent_B)).unsqueeze(1)
-        self._images += len(true)
-        self._right_images += int((~wrong_B).sum())
         found = found & known_BC
-        self._hits += (true & found).sum(dim=0)
-        self._truths += true.sum(dim=0)
-        self._found += found.sum(dim=0)
+        self._right.append(~wrong_B)
+        self._answers.append(answers)
+        self._labels.append(torch.stack([true & found, true, found], dim=1).long())
+
+    @property
+    def images(self) -> int:
+        """How many were added."""
+        return sum(map(len, self._right))
+
+    def values(self, times_N: Times | None = None) -> dict[str, float]:
+        """Figures over the images, each so many times; zero where there are none."""
+        times = torch.ones(self.images, dtype=torch.int64) if times_N is None else torch.as_tensor(times_N)
+        right, answers, labels = (
+            torch.tensordot(times, torch.cat(parts).long(), 1) for parts in (self._right, self._answers, self._labels)
+        )
+        values = {"accuracy": int(right) / max(int(times.sum()), 1)}
+        if self.levels > 1:
+            for level, (asked, hits) in enumerate(answers.T.tolist(), start=1):
+                values[f"accuracy_level_{level}"] = hits / max(asked, 1)
+        return values | {"hierarchical_f1": float(_f1(*labels.sum(dim=1)))}
 
     def compute(self) -> MetricResult:
         """Figures over all batches; zero where there were none."""
-        values = {"accuracy": self._right_images / max(self._images, 1)}
-        if self.levels > 1:
-            for level, (right, asked) in enumerate(zip(self._right, self._asked, strict=True), start=1):
-                values[f"accuracy_level_{level}"] = right / max(asked, 1)
-        values["hierarchical_f1"] = float(_f1(self._hits.sum(), self._truths.sum(), self._found.sum()))
         per_class = {
             name: {
-                "precision": float(self._hits[index] / self._found[index].clamp_min(1)),
-                "recall": float(self._hits[index] / self._truths[index].clamp_min(1)),
-                "f1": float(_f1(self._hits[index], self._truths[index], self._found[index])),
+                "precision": float(hits / found.clamp_min(1)),
+                "recall": float(hits / truths.clamp_min(1)),
+                "f1": float(_f1(hits, truths, found)),
             }
-            for index, name in enumerate(self.label_info.names)
-            if self._truths[index] + self._found[index] > 0
+            for name, (hits, truths, found) in zip(
+                self.label_info.names, torch.cat(self._labels).sum(dim=0).T, strict=True
+            )
+            if truths + found > 0
         }
-        return MetricResult(values, per_class)
+        return MetricResult(self.values(), per_class)
 
 
 def _f1(hits: Tensor, truths: Tensor, found: Tensor) -> Tensor:

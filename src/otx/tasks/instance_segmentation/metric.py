@@ -9,7 +9,7 @@ from otx.core.average_precision import AveragePrecision, by_class, figures, mean
 from otx.core.frames import to_original
 from otx.core.label_info import LabelInfo
 from otx.core.masks import overlaps
-from otx.core.metric import MetricResult
+from otx.core.metric import MetricResult, Times
 from otx.tasks.instance_segmentation.entity import InstanceSegBatchDataEntity, InstanceSegBatchPredEntity
 
 
@@ -39,6 +39,16 @@ class InstanceSegMetric:
             labels = truth.labels[index].cpu().numpy()
             self._masks.add(overlaps(prediction.rles[index], truth.rles[index]), *found, labels)
             self._boxes.add(box_iou(boxes, true_boxes).numpy(), *found, labels)
+
+    @property
+    def images(self) -> int:
+        """How many were added."""
+        return self._masks.images
+
+    def values(self, times_N: Times | None = None) -> dict[str, float]:
+        """Figures over the images, each so many times."""
+        boxes = means(self._boxes.precision(times_N), self._boxes.present(times_N), "bbox_")
+        return self._masks.values(times_N) | boxes
 
     def compute(self) -> MetricResult:
         """Figures over all batches."""

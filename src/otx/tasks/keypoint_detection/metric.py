@@ -6,10 +6,10 @@ import numpy as np
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from otx.core.average_precision import MATCH_IOU, AveragePrecision, Floats, Ints, by_class, means, recall_curves
+from otx.core.average_precision import MATCH_IOU, AveragePrecision, Floats, Ints, by_class, recall_curves
 from otx.core.frames import to_original
 from otx.core.label_info import LabelInfo
-from otx.core.metric import MetricResult
+from otx.core.metric import MetricResult, Times
 from otx.tasks.keypoint_detection.entity import KeypointBatchDataEntity, KeypointBatchPredEntity
 
 COCO_PERSON = {
@@ -52,8 +52,8 @@ class KeypointMetric:
     def reset(self) -> None:
         """Forget all batches."""
         self._precision = AveragePrecision(self.label_info)
-        shape = (len(PCK_SHARES), len(self.label_info), len(self.label_info.keypoints))
-        self._correct, self._labelled = np.zeros(shape), np.zeros(shape[1:])
+        # Of each image, by class and keypoint: how many are labelled, and how many correct by each share.
+        self._pck: list[Floats] = []
 
     def update(self, prediction: KeypointBatchPredEntity, truth: KeypointBatchDataEntity) -> None:
         """Add a batch."""
@@ -76,31 +76,51 @@ class KeypointMetric:
             )
 
     def _add_pck(self, overlap_DT: Floats, distances_DTK: Floats, visible_TK: Ints, labels_T: Ints) -> None:
-        np.add.at(self._labelled, labels_T, visible_TK)
+        counts = np.zeros((1 + len(PCK_SHARES), len(self.label_info), visible_TK.shape[1]))
+        self._pck.append(counts)
+        np.add.at(counts[0], labels_T, visible_TK)
         if not overlap_DT.size:
             return
         best_T = overlap_DT.argmax(axis=0)
         rows_T = np.arange(len(best_T))
         found_T = overlap_DT[best_T, rows_T] >= MATCH_IOU
-        for index, share in enumerate(PCK_SHARES.values()):
+        for index, share in enumerate(PCK_SHARES.values(), start=1):
             correct_TK = (distances_DTK[best_T, rows_T] <= share) * visible_TK * found_T[:, None]
-            np.add.at(self._correct[index], labels_T, correct_TK)
+            np.add.at(counts[index], labels_T, correct_TK)
+
+    @property
+    def images(self) -> int:
+        """How many were added."""
+        return self._precision.images
+
+    def values(self, times_N: Times | None = None) -> dict[str, float]:
+        """Figures over the images, each so many times."""
+        labelled, *correct = self._counts(times_N).sum(axis=(1, 2))
+        pck = {name: float(count / max(labelled, 1)) for name, count in zip(PCK_SHARES, correct, strict=True)}
+        return self._precision.values(times_N, "oks_") | pck
+
+    def _counts(self, times_N: Times | None = None) -> Floats:
+        """How many keypoints are labelled, and how many correct by each share, by class and keypoint."""
+        shape = (1 + len(PCK_SHARES), len(self.label_info), len(self.label_info.keypoints))
+        times = np.ones(self.images) if times_N is None else times_N
+        return np.asarray(np.tensordot(times, np.reshape(self._pck, (-1, *shape)), 1))
 
     def compute(self) -> MetricResult:
         """Figures over all batches."""
         precision_TRC, present = self._precision.precision(), self._precision.present()
         names, keypoints = self.label_info.names, self.label_info.keypoints.names
-        best, by_threshold = self._precision.best_f1()
-        total = max(self._labelled.sum(), 1)
-        pck = {name: float(self._correct[index].sum() / total) for index, name in enumerate(PCK_SHARES)}
+        labelled_CK, correct_CK = self._counts()[:2]
         per_class = by_class(precision_TRC, present, names)
         for i in present:
-            shares = self._correct[0, i] / np.maximum(self._labelled[i], 1)
-            per_class[names[i]] |= {"pck": float(self._correct[0, i].sum() / max(self._labelled[i].sum(), 1))}
-            labelled = zip(keypoints, shares, self._labelled[i], strict=True)
+            shares = correct_CK[i] / np.maximum(labelled_CK[i], 1)
+            per_class[names[i]] |= {"pck": float(correct_CK[i].sum() / max(labelled_CK[i].sum(), 1))}
+            labelled = zip(keypoints, shares, labelled_CK[i], strict=True)
             per_class[names[i]] |= {f"pck {name}": float(share) for name, share, count in labelled if count}
-        curves = {"precision_recall": recall_curves(precision_TRC, present, names), "f1_by_threshold": by_threshold}
-        return MetricResult(means(precision_TRC, present, "oks_") | pck | best, per_class, curves)
+        curves = {
+            "precision_recall": recall_curves(precision_TRC, present, names),
+            "f1_by_threshold": self._precision.best_f1()[1],
+        }
+        return MetricResult(self.values(), per_class, curves)
 
 
 def sigmas(names: tuple[str, ...]) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from otx.core.label_info import LabelInfo
-from otx.core.metric import MetricResult
+from otx.core.metric import MetricResult, Times
 from otx.tasks.multi_label_classification.entity import MultiLabelClsBatchDataEntity, MultiLabelClsBatchPredEntity
 
 CURVE_POINTS = 200
@@ -46,10 +46,23 @@ class MultiLabelClsMetric:
         self._found.append(prediction.labels.cpu().numpy())
         self._scores.append(prediction.scores.cpu().double().numpy())
 
+    @property
+    def images(self) -> int:
+        """How many were added."""
+        return sum(map(len, self._truth))
+
+    def values(self, times_N: Times | None = None) -> dict[str, float]:
+        """Figures over the images, each so many times; zero where there are none."""
+        return self._figures(times_N).values
+
     def compute(self) -> MetricResult:
         """Figures over all batches; zero where there were none."""
-        truth, found = np.concatenate(self._truth), np.concatenate(self._found)
-        scores = np.concatenate(self._scores)
+        return self._figures(None)
+
+    def _figures(self, times_N: Times | None) -> MetricResult:
+        chosen = np.repeat(np.arange(self.images), 1 if times_N is None else times_N)
+        truth, found = np.concatenate(self._truth)[chosen], np.concatenate(self._found)[chosen]
+        scores = np.concatenate(self._scores)[chosen]
         per_class: dict[str, dict[str, float]] = {}
         curves: dict[str, dict[str, list[float]]] = {}
         for index, name in enumerate(self.label_info.names):

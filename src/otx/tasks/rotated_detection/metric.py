@@ -7,7 +7,7 @@ from torch import Tensor
 from otx.core.average_precision import AveragePrecision, figures
 from otx.core.frames import to_original
 from otx.core.label_info import LabelInfo
-from otx.core.metric import MetricResult
+from otx.core.metric import MetricResult, Times
 from otx.core.rotated_boxes import overlaps
 from otx.tasks.rotated_detection.entity import RotatedDetBatchDataEntity, RotatedDetBatchPredEntity
 
@@ -42,6 +42,15 @@ class RotatedDetMetric:
                 prediction.scores[index].cpu().numpy(),
                 truth.labels[index].cpu().numpy(),
             )
+
+    @property
+    def images(self) -> int:
+        """How many were added."""
+        return self._boxes.images
+
+    def values(self, times_N: Times | None = None) -> dict[str, float]:
+        """Figures over the images, each so many times."""
+        return self._boxes.values(times_N)
 
     def compute(self) -> MetricResult:
         """Figures over all batches."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from otx.core.label_info import LabelInfo
 from otx.core.masks import IGNORED
-from otx.core.metric import MetricResult
+from otx.core.metric import MetricResult, Times
 from otx.tasks.semantic_segmentation.entity import SegBatchDataEntity, SegBatchPredEntity
 
 
@@ -32,6 +32,7 @@ class SegmentationMetric:
         """Forget all batches."""
         classes = len(self.label_info)
         self._confusion = torch.zeros(classes, classes, dtype=torch.int64)  # rows: truth, columns: prediction
+        self._counts: list[Tensor] = []  # of each image: hits, true and predicted pixels by class
 
     def update(self, prediction: SegBatchPredEntity, truth: SegBatchDataEntity) -> None:
         """Add a batch; its truth must be of the size of the original images, as in evaluation."""
@@ -40,26 +41,48 @@ class SegmentationMetric:
             true_HW = true.as_subclass(Tensor)
             known_HW = true_HW != IGNORED
             cells = true_HW[known_HW].long() * classes + predicted.as_subclass(Tensor)[known_HW]
-            self._confusion += torch.bincount(cells, minlength=classes**2).view(classes, classes).cpu()
+            matrix = torch.bincount(cells, minlength=classes**2).view(classes, classes).cpu()
+            self._confusion += matrix
+            self._counts.append(_counts(matrix))
+
+    @property
+    def images(self) -> int:
+        """How many were added."""
+        return len(self._counts)
+
+    def values(self, times_N: Times | None = None) -> dict[str, float]:
+        """Figures over the images, each so many times; zero where there are none."""
+        if times_N is None or not self._counts:
+            counts = _counts(self._confusion)
+        else:
+            counts = torch.tensordot(torch.as_tensor(times_N), torch.stack(self._counts), 1)
+        hits, truths, predicted = counts
+        occurs = truths + predicted > 0
+        iou, dice = _ratio(hits, truths + predicted - hits)[occurs], _ratio(2 * hits, truths + predicted)[occurs]
+        return {
+            "miou": float(iou.mean()) if len(iou) else 0.0,
+            "dice": float(dice.mean()) if len(dice) else 0.0,
+            "accuracy": int(hits.sum()) / max(int(truths.sum()), 1),
+        }
 
     def compute(self) -> MetricResult:
         """Figures over all batches; zero where there were none."""
         matrix = self._confusion
-        hits, truths, predicted = matrix.diagonal(), matrix.sum(dim=1), matrix.sum(dim=0)
+        hits, truths, predicted = _counts(matrix)
         iou, dice = _ratio(hits, truths + predicted - hits), _ratio(2 * hits, truths + predicted)
         recall = _ratio(hits, truths)
         occurs = truths + predicted > 0
-        values = {
-            "miou": float(iou[occurs].mean()) if occurs.any() else 0.0,
-            "dice": float(dice[occurs].mean()) if occurs.any() else 0.0,
-            "accuracy": int(hits.sum()) / max(int(matrix.sum()), 1),
-        }
         per_class = {
             name: {"iou": float(iou[index]), "dice": float(dice[index]), "accuracy": float(recall[index])}
             for index, name in enumerate(self.label_info.names)
             if occurs[index]
         }
-        return MetricResult(values, per_class, {"confusion_matrix": matrix.tolist()})
+        return MetricResult(self.values(), per_class, {"confusion_matrix": matrix.tolist()})
+
+
+def _counts(matrix: Tensor) -> Tensor:
+    """Hits, true and predicted pixels by class, in three rows."""
+    return torch.stack([matrix.diagonal(), matrix.sum(dim=1), matrix.sum(dim=0)])
 
 
 def _ratio(part: Tensor, whole: Tensor) -> Tensor:

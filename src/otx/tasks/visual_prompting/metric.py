@@ -6,7 +6,7 @@ import numpy as np
 
 from otx.core.label_info import LabelInfo
 from otx.core.masks import overlaps
-from otx.core.metric import MetricResult
+from otx.core.metric import MetricResult, Times
 from otx.tasks.visual_prompting.entity import TOP_LEFT, PromptBatchDataEntity, PromptBatchPredEntity
 
 
@@ -26,7 +26,9 @@ class PromptMetric:
 
     def reset(self) -> None:
         """Forget all batches."""
+        self.images = 0
         self._ious: list[float] = []
+        self._images: list[int] = []  # of each object
         self._labels: list[int] = []
         self._by_box: list[bool] = []
 
@@ -39,23 +41,32 @@ class PromptMetric:
                 self._ious += [float(overlaps([a], [b])[0, 0]) for a, b in zip(masks, true_masks, strict=True)]
                 self._labels += labels.tolist()
                 self._by_box += (asked[:, 0, 2] == TOP_LEFT).tolist()
+                self._images += [self.images] * len(labels)
+            self.images += 1
 
-    def compute(self) -> MetricResult:
-        """Figures over all batches."""
-        ious, labels, by_box = np.array(self._ious), np.array(self._labels, int), np.array(self._by_box, bool)
-        dices = 2 * ious / (1 + ious)
-        values = {
+    def values(self, times_N: Times | None = None) -> dict[str, float]:
+        """Figures over the images, each so many times."""
+        ious, by_box = np.array(self._ious), np.array(self._by_box, bool)
+        if times_N is not None:
+            times = times_N[np.array(self._images, int)]
+            ious, by_box = np.repeat(ious, times), np.repeat(by_box, times)
+        return {
             "miou": _mean(ious),
-            "dice": _mean(dices),
+            "dice": _mean(2 * ious / (1 + ious)),
             "miou_box": _mean(ious[by_box]),
             "miou_point": _mean(ious[~by_box]),
         }
+
+    def compute(self) -> MetricResult:
+        """Figures over all batches."""
+        ious, labels = np.array(self._ious), np.array(self._labels, int)
+        dices = 2 * ious / (1 + ious)
         per_class = {
             name: {"iou": _mean(ious[labels == i]), "dice": _mean(dices[labels == i])}
             for i, name in enumerate(self.label_info.names)
             if (labels == i).any()
         }
-        return MetricResult(values, per_class)
+        return MetricResult(self.values(), per_class)
 
 
 def _mean(values: np.ndarray) -> float:
