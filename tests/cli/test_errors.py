@@ -23,7 +23,7 @@ def run(*words: str) -> int:
     ("command", "message"),
     [
         ("trian", "unknown verb 'trian'. Did you mean 'train'?"),
-        ("frobnicate", "unknown verb 'frobnicate'. Known: benchmark, check, demo, explain, export, find, optimize, "),
+        ("frobnicate", "unknown verb 'frobnicate'. Known: benchmark, check, "),
         ("train --data-root x", "unknown option --data-root. Did you mean '--data_root'?"),
         ("train --datarot x", "unknown option --datarot. Did you mean '--data_root'?"),
         ("train --data_ro x", "unknown option --data_ro. Did you mean '--data_root'?"),

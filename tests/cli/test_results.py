@@ -15,6 +15,7 @@ import pytest
 from otx.engine import Engine
 from otx.engine.results import (
     BenchmarkResult,
+    CompareResult,
     ExplainResult,
     ExportResult,
     OptimizeResult,
@@ -48,10 +49,28 @@ RESULTS: dict[str, Any] = {
         work_dir=RUN,
         split="test",
         metrics={"map": 0.4},
+        intervals={"map": [0.31, 0.52]},
         per_class={"cat": {"ap": 0.5}, "dog": {"ap": 0.3}},
         checkpoint=RUN / "checkpoints/best.safetensors",
         images=12,
         seconds=3.0,
+    ),
+    "compare": CompareResult(
+        first=Path("a"),
+        second=Path("b"),
+        split="test",
+        images=12,
+        rows=[
+            {
+                "metric": "map",
+                "first": 0.4,
+                "second": 0.5,
+                "difference": 0.1,
+                "interval": [0.02, 0.2],
+                "significant": True,
+            },
+            {"metric": "pro", "first": 0.5, "second": 0.5, "difference": 0.0, "interval": None, "significant": None},
+        ],
     ),
     "predict": PredictResult(
         work_dir=RUN,
@@ -116,13 +135,15 @@ RESULTS["benchmark"] = BenchmarkResult(
     rows=[ROW, {"name": "ONNX Runtime", "device": "CPU", "note": "no such operator"}],
 )
 WORDS = {
+    "compare": ["a", "b"],
     "predict": ["--input", "pictures"],
     "explain": ["--input", "pictures"],
     "tune": ["--budget", "1h", "--data_root", "my data"],
 }
 EXPECTED = {
     "train": ["timm/net (DETECTION) trained: 7 epochs, stopped early, 3 min 20 s", "0.8100", "best.safetensors"],
-    "test": ["best.safetensors on test: 12 images", "0.4000", "dog", "test/metrics.json"],
+    "test": ["best.safetensors on test: 12 images", "0.4000", "0.3100 to 0.5200", "dog", "test/metrics.json"],
+    "compare": ["12 images of test: b against a", "+0.1000", "0.0200 to 0.2000", "yes", "significant  map"],
     "predict": ["6.0 images/s", "not readable: broken [1].jpg", "predict/predictions.json", "scores from 0.25"],
     "explain": ["3 images, 5.0 s", "4 of 5 maps explain more", "not readable: broken.jpg", "explain/scores.json"],
     "export": [

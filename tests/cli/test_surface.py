@@ -51,3 +51,17 @@ def test_overview_has_every_verb_on_a_line() -> None:
     text = overview()
     assert all(re.search(rf"^  {verb} +\w.{{10,100}}$", text, flags=re.MULTILINE) for verb in VERBS)
     assert max(map(len, text.splitlines())) <= 110
+
+
+def test_runs_to_compare_stand_alone_or_behind_their_names() -> None:
+    from otx.cli.compare import run
+    from otx.cli.parser import parse
+    from otx.core.errors import UserError
+
+    expected = {"first": Path("a"), "second": Path("b"), "json": True}
+    assert parse(with_json(run), ["a", "--json", "b"]) == expected
+    assert parse(with_json(run), ["--second", "b", "--json", "a"]) == expected
+    with pytest.raises(UserError, match="expected --second RUN"):
+        parse(with_json(run), ["a"])
+    with pytest.raises(UserError, match="expected an option, got 'c'"):
+        parse(with_json(run), ["a", "b", "c"])

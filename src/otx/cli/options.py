@@ -24,12 +24,14 @@ class Option:
         metavar: Stands for its value; empty lists the choices of a Literal.
         group: Heading that it stands under.
         required: The command is wrong without it.
+        bare: Its value may stand alone, without `--name`.
     """
 
     text: str
     metavar: str = ""
     group: str = "options"
     required: bool = False
+    bare: bool = False
 
 
 @dataclass(frozen=True)

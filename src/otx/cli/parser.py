@@ -29,7 +29,11 @@ def help_text(verb: str, table: Mapping[str, Argument], examples: str) -> str:
         table: Its options.
         examples: Commands to copy.
     """
-    required = "".join(f" --{row.name} {row.metavar}" for row in table.values() if row.option.required)
+    required = "".join(
+        f" {row.metavar}" if row.option.bare else f" --{row.name} {row.metavar}"
+        for row in table.values()
+        if row.option.required
+    )
     parser = ArgumentParser(
         usage=f"otx {verb}{required} [options]",
         description=VERBS[verb],
@@ -61,7 +65,8 @@ def parse(table: Mapping[str, Argument], words: Sequence[str]) -> dict[str, Any]
     given: set[str] = set()
     rest = iter(words)
     for word in rest:
-        row, value = _option(table, word, rest)
+        bare = next((row for row in table.values() if row.option.bare and row.name not in given), None)
+        row, value = (bare, word) if bare and not word.startswith("--") else _option(table, word, rest)
         if row.is_list:
             values[row.name].append(value)
             continue

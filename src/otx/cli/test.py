@@ -42,7 +42,7 @@ def _show(result: TestResult, console: Console, work_dir: Path | None) -> None:
     console.print(
         f"\n[bold]{shown(result.checkpoint)}[/] on {result.split}: {result.images} images, {duration(result.seconds)}"
     )
-    console.print(metrics_table({result.split: result.metrics}))
+    console.print(metrics_table({result.split: result.metrics}, intervals=result.intervals))
     if result.per_class:
         console.print(per_class_table(result.per_class))
     exported = result.checkpoint.suffix != ".safetensors"

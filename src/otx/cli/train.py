@@ -12,7 +12,7 @@ from otx.cli.outcome import Outcome
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from otx.engine.results import TrainResult
+    from otx.engine.results import SeedsResult, TrainResult
 
 EXAMPLES = """\
   otx train --data_root my_data
@@ -40,6 +40,9 @@ def run(
     device: Annotated[Literal["auto", "cpu", "xpu", "cuda"] | None, Option("Where to train.", group="training")] = None,
     precision: Annotated[
         Literal["auto", "32", "bf16"] | None, Option("Arithmetic (default: measured).", group="training")
+    ] = None,
+    seeds: Annotated[
+        int | None, Option("Train so often, with a seed each, and say how far apart they end.", "N", "training")
     ] = None,
     tile: Annotated[
         bool | Literal["auto"] | None,
@@ -81,8 +84,21 @@ def run(
     if print_config:
         text = engine.configure(max_epochs=max_epochs, precision=precision, tile=tile).to_config()
         return Outcome(document=yaml.safe_load(text), show=lambda console: console.print(text, markup=False, end=""))
+    if seeds is not None:
+        repeated = engine.train_seeds(seeds, max_epochs=max_epochs, precision=precision, tile=tile, resume=resume)
+        return Outcome(document=repeated.to_json(), show=lambda console: _show_seeds(repeated, console))
     result = engine.train(max_epochs=max_epochs, precision=precision, tile=tile, resume=resume)
     return Outcome(document=result.to_json(), show=lambda console: _show(result, console, work_dir))
+
+
+def _show_seeds(result: SeedsResult, console: Console) -> None:
+    from otx.report.tables import metrics_table
+
+    first = result.runs[0]
+    console.print(f"\n[bold]{first.model}[/] ({first.task}) trained with {len(result.runs)} seeds, on validation:")
+    columns = {key: {name: row[key] for name, row in result.metrics.items()} for key in ("mean", "spread")}
+    console.print(metrics_table(columns, first=result.monitor))
+    console.print(f"\nruns  {shown(result.work_dir)}/seed_*\nnext  otx test --work_dir {shown(first.work_dir)}")
 
 
 def _show(result: TrainResult, console: Console, work_dir: Path | None) -> None:

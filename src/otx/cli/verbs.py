@@ -10,6 +10,7 @@ VERBS = {
     "train": "Train a model on a folder of images; what you leave out is chosen for you and explained in plan.yaml.",
     "tune": "Search for better settings within a budget of time; ends with a recipe for otx train.",
     "test": "Measure a checkpoint or an exported model on a subset of the data.",
+    "compare": "Say whether one tested model is better than another, or whether it was the luck of the images.",
     "predict": "Predict on pictures with a checkpoint or an exported model: predictions.json and drawn pictures.",
     "export": "Turn a checkpoint into an OpenVINO or ONNX model, and prove on real images that it equals it.",
     "optimize": "Quantise a checkpoint or exported model to INT8, and prove on real images that it keeps the metric.",

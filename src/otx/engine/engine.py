@@ -10,10 +10,12 @@ from otx.engine.given import Given
 from otx.engine.results import (
     BenchmarkResult,
     CheckResult,
+    CompareResult,
     ExplainResult,
     ExportResult,
     OptimizeResult,
     PredictResult,
+    SeedsResult,
     TestResult,
     TrainResult,
     TuneResult,
@@ -142,6 +144,31 @@ class Engine:
         self.given.work_dir = result.work_dir
         return result
 
+    def train_seeds(
+        self,
+        seeds: int,
+        *,
+        max_epochs: int | None = None,
+        precision: Literal["auto", "32", "bf16"] | None = None,
+        tile: bool | Literal["auto"] | None = None,
+        resume: bool = False,
+    ) -> SeedsResult:
+        """Train with several seeds, in subfolders of the work dir, and say how far apart they end.
+
+        Args:
+            seeds: How many; the Engine's seed is the first, and the following whole numbers are the others.
+            max_epochs: As in `train`.
+            precision: As in `train`.
+            tile: As in `train`.
+            resume: Go on with an interrupted repetition.
+
+        Raises:
+            UserError: As in `train`; or there is nothing to repeat.
+        """
+        from otx.engine.repeat import repeat
+
+        return repeat(self.given, _training(max_epochs, precision, tile), seeds, resume=resume)
+
     def test(self, checkpoint: str | Path | None = None, *, split: str = "test") -> TestResult:
         """Measure a checkpoint or an exported model on a subset.
 
@@ -155,6 +182,20 @@ class Engine:
         from otx.engine.test import test
 
         return test(self.given, _path(checkpoint), split)
+
+    def compare(self, first: str | Path, second: str | Path) -> CompareResult:
+        """Say whether one tested model is better than another, or whether it was the luck of the test images.
+
+        Args:
+            first: Work dir of a run that was tested, or its `metrics.json`.
+            second: The like, tested on the same images.
+
+        Raises:
+            UserError: One of them was not tested, or not on the same images.
+        """
+        from otx.engine.compare import compare
+
+        return compare(Path(first), Path(second))
 
     def predict(
         self,

@@ -79,12 +79,28 @@ class TrainResult(VerbResult):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SeedsResult(VerbResult):
+    """The same training with several seeds.
+
+    Attributes:
+        monitor: Name of the metric that decided.
+        metrics: By name the `mean` over the seeds, the `spread` (standard deviation) and the `values`, of validation.
+        runs: A training each.
+    """
+
+    monitor: str
+    metrics: dict[str, dict[str, Any]]
+    runs: list[TrainResult]
+
+
+@dataclass(frozen=True, kw_only=True)
 class TestResult(VerbResult):
     """Metrics of a checkpoint or an exported model on a subset.
 
     Attributes:
         split: The subset that was used.
         metrics: Scalars by name.
+        intervals: Ends of the 95 % interval of each over random choices of the images, where it has one.
         per_class: Label name -> metric name -> value.
         checkpoint: What was tested.
         images: Number of images.
@@ -95,6 +111,7 @@ class TestResult(VerbResult):
 
     split: str
     metrics: dict[str, float]
+    intervals: dict[str, list[float]] = field(default_factory=dict)
     per_class: dict[str, dict[str, float]]
     checkpoint: Path
     images: int
@@ -103,6 +120,30 @@ class TestResult(VerbResult):
     def to_json(self) -> dict[str, Any]:
         """What `test/metrics.json` holds: the same for the same model and data."""
         return {key: value for key, value in super().to_json().items() if key not in {"work_dir", "seconds"}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareResult:
+    """What `otx test` measured of two models on the same images, side by side.
+
+    Attributes:
+        first: As it was named.
+        second: The like.
+        split: The subset that both were tested on.
+        images: Number of images.
+        rows: Of each `metric` its values `first` and `second`, their `difference`, the 95 % `interval` of that over
+            paired random choices of the images, and whether it is `significant`; None where there are no draws of it.
+    """
+
+    first: Path
+    second: Path
+    split: str
+    images: int
+    rows: list[dict[str, Any]]
+
+    def to_json(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {key: _plain(value) for key, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, kw_only=True)

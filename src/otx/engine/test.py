@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from otx.core.bootstrap import bootstrap, interval
 from otx.core.errors import UserError
 from otx.engine.given import Given
 from otx.engine.opening import OpenedModel, locate, open_model
@@ -38,14 +42,18 @@ def test(given: Given, checkpoint: Path | None, split: str) -> TestResult:
     workspace, path = locate(given.work_dir, checkpoint)
     opened = open_model(path, given.model)
     data, datamodule = data_for(given, workspace, opened)
-    images = next((len(items) for name, items in data.index.subsets.items() if name == split), 0)
-    if not images:
+    items = next((items for name, items in data.index.subsets.items() if name == split), ())
+    if not items:
         has = ", ".join(f"{name} ({len(items)})" for name, items in data.index.subsets.items())
         msg = f"the data set has no images in subset {split!r}; it has {has}"
         raise UserError(msg)
     device = "cpu" if opened.exported else str(resolve_device(given.plan()["device"]))
     metric = opened.spec.load("metric")(opened.model.label_info)
     result = evaluate(opened.model, datamodule.loader(split, train=False), metric, device)
+    draws = bootstrap(metric)
+    seen = [os.path.relpath(item.path, data.source.root) for item in items]
+    images_id = hashlib.sha256(json.dumps([metric.images, *seen]).encode()).hexdigest()[:24]
+    workspace.write_json("test/draws.json", {"images_id": images_id, "metrics": result.values, "draws": draws})
     workspace.write_json("test/curves.json", result.curves)
     plots = workspace.folder("plots")
     plot_curves(result.curves, opened.model.label_info, plots)
@@ -54,9 +62,10 @@ def test(given: Given, checkpoint: Path | None, split: str) -> TestResult:
         work_dir=workspace.root,
         split=split,
         metrics=result.values,
+        intervals={name: interval(values) for name, values in draws.items()},
         per_class=result.per_class,
         checkpoint=path,
-        images=images,
+        images=len(items),
         seconds=time.perf_counter() - began,
     )
     workspace.write_json("test/metrics.json", tested.to_json())

@@ -68,7 +68,7 @@ def tune(
     for key in plan["tuning.search"]:
         check_key(key, "tuning.search")
     axes = read_space(plan["tuning.search"], {key: choice.value for key, choice in plan.choices.items()})
-    workspace = new_study(given.work_dir, str(data.spec.task))
+    workspace = new_study(given.work_dir, f"tune-{data.spec.task}")
     with _alone(workspace, storage):
         study = open_study(
             f"otx-{workspace.root.name}",

@@ -110,19 +110,19 @@ def new_workspace(work_dir: Path | None, task: str, model: str) -> Workspace:
     return workspace
 
 
-def new_study(work_dir: Path | None, task: str) -> Workspace:
-    """The work dir of a search: a new one in `otx-workspace/`, or the named one, in which an earlier search goes on.
+def new_study(work_dir: Path | None, name: str) -> Workspace:
+    """The work dir of several trainings: a new one in `otx-workspace/`, or the named one, in which earlier ones go on.
 
     Args:
         work_dir: The folder to use; None makes one.
-        task: Goes into the name.
+        name: What they are.
 
     Raises:
         UserError: The folder holds a training run.
     """
-    root = work_dir or _unused(HOME / f"{time.strftime('%Y%m%d_%H%M%S')}-tune-{task.lower()}")
+    root = work_dir or _unused(HOME / f"{time.strftime('%Y%m%d_%H%M%S')}-{name.lower()}")
     if (root / "plan.yaml").exists():
-        msg = f"{root} holds a training run; name another --work_dir for the search"
+        msg = f"{root} holds a training run; name another --work_dir for several trainings"
         raise UserError(msg)
     root.mkdir(parents=True, exist_ok=True)
     return Workspace(root.absolute())

@@ -12,17 +12,31 @@ MOST_CLASSES = 30
 """More rows help nobody on a terminal; the result file has them all."""
 
 
-def metrics_table(columns: Mapping[str, Mapping[str, float]], first: str = "") -> Table:
+def metrics_table(
+    columns: Mapping[str, Mapping[str, float]], first: str = "", intervals: Mapping[str, Sequence[float]] | None = None
+) -> Table:
     """Metrics line by line, one column per model or subset.
 
     Args:
         columns: Heading -> metric name -> value.
         first: Metric on top.
+        intervals: Low and high end by metric name, for a column of their own.
     """
     names = list(dict.fromkeys(name for values in columns.values() for name in values))
-    table = _table("", *columns)
+    table = _table("", *columns, *(["95 % interval"] if intervals else []))
     for name in sorted(names, key=lambda name: name != first):
-        table.add_row(name, *(number(values.get(name)) for values in columns.values()))
+        ends = [_ends(intervals.get(name))] if intervals else []
+        table.add_row(name, *(number(values.get(name)) for values in columns.values()), *ends)
+    return table
+
+
+def compare_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Two models side by side, metric by metric, as `CompareResult.rows` has them."""
+    table = _table("", "first", "second", "difference", "95 % interval", "significant")
+    for row in rows:
+        said = {True: "yes", False: "no", None: "-"}[row["significant"]]
+        cells = number(row["first"]), number(row["second"]), f"{row['difference']:+.4f}", _ends(row["interval"])
+        table.add_row(row["metric"], *cells, said)
     return table
 
 
@@ -84,6 +98,10 @@ def benchmark_table(rows: Sequence[Mapping[str, Any]], metric: str) -> Table:
 def number(value: float | None) -> str:
     """A metric with the digits that matter."""
     return "-" if value is None else f"{value:.4f}"
+
+
+def _ends(interval: Sequence[float] | None) -> str:
+    return "-" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}"
 
 
 def _percent(value: float | None) -> str:

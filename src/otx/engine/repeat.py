@@ -1,0 +1,58 @@
+"""`otx train --seeds N`: the same training with several seeds, and how far apart they end."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from otx.core.errors import UserError
+from otx.engine.given import Given
+from otx.engine.results import SeedsResult, TrainResult
+from otx.engine.train import train
+from otx.engine.workspace import Workspace, new_study
+
+
+def repeat(given: Given, extra: Mapping[str, Any], seeds: int, *, resume: bool) -> SeedsResult:
+    """Train once per seed, in subfolders of the work dir and on the same split, and write `seeds.json`.
+
+    Args:
+        given: As in `train`; its seed is the first, and the following whole numbers are the others.
+        extra: As in `train`.
+        seeds: How many.
+        resume: Go on with an interrupted repetition; what is done already is not done again.
+
+    Raises:
+        UserError: As in `train`; or there is nothing to repeat.
+    """
+    if seeds < 2:
+        msg = f"--seeds: expected at least 2 trainings to see how far apart they end, got {seeds}"
+        raise UserError(msg)
+    if given.model is not None:
+        msg = "a model object cannot be trained with several seeds, for it has its weights already; name its class"
+        raise UserError(msg)
+    workspace = new_study(given.work_dir, "seeds")
+    first = int(given.plan()["seed"])
+    runs: list[TrainResult] = []
+    for seed in range(first, first + seeds):
+        own = Workspace(workspace.root / f"seed_{seed}")
+        if runs and (made := Workspace(runs[0].work_dir).split).is_file():
+            own.folder("data")
+            shutil.copy(made, own.split)
+        one = replace(given, work_dir=own.root, settings={**given.settings, "seed": seed})
+        runs.append(train(one, extra, resume=resume))
+    result = SeedsResult(
+        work_dir=workspace.root,
+        monitor=runs[0].monitor,
+        metrics={name: _spread(name, runs) for name in runs[0].metrics},
+        runs=runs,
+    )
+    workspace.write_json("seeds.json", result.to_json())
+    return result
+
+
+def _spread(name: str, runs: list[TrainResult]) -> dict[str, Any]:
+    values = [run.metrics[name] for run in runs]
+    return {"mean": statistics.mean(values), "spread": statistics.stdev(values), "values": values}
