@@ -103,7 +103,7 @@ class KeypointMetric:
         """How many keypoints are labelled, and how many correct by each share, by class and keypoint."""
         shape = (1 + len(PCK_SHARES), len(self.label_info), len(self.label_info.keypoints))
         times = np.ones(self.images) if times_N is None else times_N
-        return np.asarray(np.tensordot(times, np.reshape(self._pck, (-1, *shape)), 1))
+        return np.asarray(np.tensordot(times, np.reshape(self._pck, (self.images, *shape)), 1))
 
     def compute(self) -> MetricResult:
         """Figures over all batches."""
