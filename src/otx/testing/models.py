@@ -363,15 +363,17 @@ def _export_difference(subject: Subject) -> str:
 
 
 def _quantization_failure(subject: Subject) -> str:
-    """In words what is wrong with the quantised graph; empty if nothing."""
+    """In words what is wrong with the quantised graph of the second rung, if that of the first is broken too."""
     images = [subject.batch.pick([position]) for position in range(subject.batch.batch_size)]
     with tempfile.TemporaryDirectory() as folder:
-        path = export(subject.model, Path(folder) / "model.xml")
-        graph = Quantizer(path, images, images, max_drop=1.0).default()
-        save(graph, path.with_name("int8.xml"), "fp32")
-        outputs = load_exported(path.with_name("int8.xml")).model(**subject.batch.graph_inputs())
-    finite = all(bool(torch.isfinite(values).all()) for values in outputs.values())
-    return "" if finite else "the outputs are not finite"
+        quantizer = Quantizer(export(subject.model, Path(folder) / "model.xml"), images, images, max_drop=1.0)
+        for rung in (quantizer.default, quantizer.mixed):
+            path = Path(folder) / f"{rung.__name__}.xml"
+            save(rung(), path, "fp32")
+            outputs = load_exported(path).model(**subject.batch.graph_inputs())
+            if all(bool(torch.isfinite(values).all()) for values in outputs.values()):
+                return ""
+    return "the outputs are not finite"
 
 
 def _agree(ours: dict[str, Tensor], theirs: dict[str, Tensor], what: str) -> None:

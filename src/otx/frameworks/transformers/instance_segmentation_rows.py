@@ -25,6 +25,7 @@ def _mask2former(name: str, backbone: dict[str, Any], parameters: int, *, size: 
         parameters=parameters,
         package="transformers",
         extra="transformers",
+        tileable=True,
     )
 
 
