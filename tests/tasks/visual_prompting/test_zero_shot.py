@@ -111,3 +111,27 @@ def test_references_are_those_of_the_last_epoch(model: OTXVisualPromptingModel) 
         model.finish_epoch()
         assert model.references[1 - label].norm() == 0 < model.references[label].norm()
     assert model.references[-1].norm() > 0
+
+
+class OfOneValue(ByColour):
+    """Masks of one logit everywhere, and the overlap that it expects of them."""
+
+    def __init__(self, logit: float) -> None:
+        super().__init__()
+        self.logit = logit
+        self.expected = nn.Parameter(torch.tensor(0.5))
+
+    def segment(self, features: Features, points: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:
+        masks = torch.full((*points.shape[:2], SIDE, SIDE), self.logit)
+        return masks, self.expected.expand(points.shape[:2])
+
+
+@pytest.mark.parametrize(("logit", "learns"), [(9.0, True), (-9.0, False)])
+def test_the_expected_overlap_is_learned_from_masks_that_are_not_empty(logit: float, learns: bool) -> None:
+    class Model(Untrained):
+        def create_model(self) -> PromptNetwork:
+            return OfOneValue(logit)
+
+    model = Model(LABELS, InputSpec(height=SIDE, width=SIDE)).train()
+    model(PromptBatchDataEntity.collate([scene((0, 4, 4))])).losses["overlap"].backward()
+    assert bool(model.model.expected.grad) is learns

@@ -295,10 +295,13 @@ def _losses(outputs: PromptOutputs, batch: PromptBatchDataEntity) -> dict[str, T
     likely = logits.sigmoid()
     both, either = (likely * truth).sum((1, 2)), likely.sum((1, 2)) + truth.sum((1, 2))
     found = logits > 0
-    hits = (found * truth).sum((1, 2))
-    overlap = hits / (found.sum((1, 2)) + truth.sum((1, 2)) - hits).clamp_min(1)
+    hits, pixels = (found * truth).sum((1, 2)), found.sum((1, 2))
+    overlap = hits / (pixels + truth.sum((1, 2)) - hits).clamp_min(1)
+    error = F.mse_loss(outputs.scores[there].float(), overlap, reduction="none")
+    # Empty masks do not count: at first all are, and a sigmoid that has learned 0 for long stays there.
+    judged = pixels > 0
     return {
         "focal": FOCAL_WEIGHT * sigmoid_focal_loss(logits, truth, reduction="mean"),
         "dice": DICE_WEIGHT * (1 - (2 * both + 1) / (either + 1)).mean(),
-        "overlap": F.mse_loss(outputs.scores[there].float(), overlap),
+        "overlap": (error * judged).sum() / judged.sum().clamp_min(1),
     }
