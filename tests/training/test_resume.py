@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import random
 import subprocess
@@ -14,11 +15,13 @@ from typing import Any
 import pytest
 import tiny_training
 import torch
+from safetensors import SafetensorError
 from tiny_training import Accuracy, TinyData, tiny_model, tiny_settings
 
-from otx.core.errors import UserError
+from otx.core.errors import OTXError, UserError
 from otx.training.fit import fit
 from otx.training.settings import OptimizerSettings
+from otx.training.state_file import write_state
 
 Run = Callable[..., int]
 KEPT = ("last.safetensors", "best.safetensors", "last.json", "best.json")
@@ -48,11 +51,17 @@ def epochs(folder: Path) -> list[str]:
     return [line.split(",")[0] for line in (folder / "metrics.csv").read_text().splitlines()[1:]]
 
 
+def losses(folder: Path) -> list[list[str]]:
+    rows = [line.split(",") for line in (folder / "metrics.csv").read_text().splitlines()]
+    shown = [i for i, name in enumerate(rows[0]) if name not in {"seconds", "images_per_second"}]
+    return [[row[i] for i in shown] for row in rows]
+
+
 @pytest.fixture(scope="module")
-def unbroken(run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def unbroken(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("unbroken")
     assert run(folder) == 0
-    return kept(folder)
+    return folder
 
 
 # An epoch has 7 training batches and 3 of validation; it writes 5 files by 10 flushes and 5 replacements.
@@ -74,31 +83,39 @@ MOMENTS = [
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_killed_and_resumed_is_as_good_as_unbroken(
-    run: Run, unbroken: dict[str, bytes], tmp_path: Path, moment: str
-) -> None:
+def test_killed_and_resumed_is_as_good_as_unbroken(run: Run, unbroken: Path, tmp_path: Path, moment: str) -> None:
     assert run(tmp_path, kill_at=moment) == -9
     assert run(tmp_path, resume=True) == 0
-    assert kept(tmp_path) == unbroken
+    assert kept(tmp_path) == kept(unbroken)
     assert epochs(tmp_path) == ["1", "2", "3"]
     assert not list(tmp_path.rglob("*.partial"))
 
 
-def test_workers_and_another_kill_change_nothing(run: Run, unbroken: dict[str, bytes], tmp_path: Path) -> None:
+@pytest.mark.parametrize("moment", ["training_step:4", "training_step:12", "replace:6"])
+def test_an_epoch_goes_on_in_its_middle(run: Run, unbroken: Path, tmp_path: Path, moment: str) -> None:
+    assert run(tmp_path, kill_at=moment, save_seconds=0) == -9
+    assert run(tmp_path, kill_at="training_step:3", save_seconds=0, workers=2, resume=True) == -9
+    assert run(tmp_path, resume=True) == 0
+    assert kept(tmp_path) == kept(unbroken)
+    assert epochs(tmp_path) == ["1", "2", "3"]
+    assert losses(tmp_path) == losses(unbroken)
+
+
+def test_workers_and_another_kill_change_nothing(run: Run, unbroken: Path, tmp_path: Path) -> None:
     assert run(tmp_path, kill_at="training_step:9", workers=2) == -9
     assert run(tmp_path, kill_at="validation_step:2", workers=1, resume=True) == -9
     assert run(tmp_path, resume=True) == 0
-    assert kept(tmp_path) == unbroken
+    assert kept(tmp_path) == kept(unbroken)
 
 
-def test_resuming_a_finished_run_changes_nothing(run: Run, unbroken: dict[str, bytes], tmp_path: Path) -> None:
+def test_resuming_a_finished_run_changes_nothing(run: Run, unbroken: Path, tmp_path: Path) -> None:
     assert run(tmp_path) == 0
     assert run(tmp_path, resume=True) == 0
-    assert kept(tmp_path) == unbroken
+    assert kept(tmp_path) == kept(unbroken)
 
 
 @pytest.mark.slow
-def test_dozens_of_kills_at_random_times(run: Run, unbroken: dict[str, bytes], tmp_path: Path) -> None:
+def test_dozens_of_kills_at_random_times(run: Run, unbroken: Path, tmp_path: Path) -> None:
     chance = random.Random(0)
     started = time.monotonic()
     assert run(tmp_path / "timed") == 0
@@ -107,9 +124,9 @@ def test_dozens_of_kills_at_random_times(run: Run, unbroken: dict[str, bytes], t
     for attempt in range(30):
         folder = tmp_path / str(attempt)
         for _ in range(3):
-            kills += run(folder, resume=True, kill_after=chance.uniform(0.05, 0.7) * whole) == -9
+            kills += run(folder, resume=True, kill_after=chance.uniform(0.05, 0.7) * whole, save_seconds=0.05) == -9
         assert run(folder, resume=True) == 0
-        assert kept(folder) == unbroken
+        assert kept(folder) == kept(unbroken)
     assert kills >= 24
 
 
@@ -127,15 +144,45 @@ def test_a_work_dir_that_holds_a_run_is_not_overwritten(tmp_path: Path) -> None:
     assert kept(tmp_path) == before
 
 
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty"])
-def test_a_damaged_state_is_refused(tmp_path: Path, damage: str) -> None:
-    train(tmp_path)
-    path = tmp_path / "checkpoints" / "resume.safetensors"
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "gone"])
+def test_a_damaged_state_loses_an_epoch_and_two_damaged_ones_are_refused(
+    unbroken: Path, tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    train(tmp_path, seed=5)
+    states = [tmp_path / "checkpoints" / name for name in ("resume.safetensors", "resume.previous.safetensors")]
+    _damage(states[0], damage)
+    train(tmp_path, seed=5, resume=True)
+    assert "going on from resume.previous.safetensors" in caplog.text
+    assert kept(tmp_path) == kept(unbroken)
+    if damage != "gone":
+        for state in states:
+            _damage(state, damage)
+        with pytest.raises(UserError, match=r"resume\.safetensors is damaged"):
+            train(tmp_path, seed=5, resume=True)
+
+
+def _damage(path: Path, damage: str) -> None:
     content = bytearray(path.read_bytes())
     content[-100] ^= 1
-    path.write_bytes({"truncated": content[:-1000], "flipped": content, "empty": b""}[damage])
-    with pytest.raises(UserError, match=r"resume\.safetensors is damaged"):
-        train(tmp_path, resume=True)
+    path.write_bytes({"truncated": content[:-1000], "flipped": content}.get(damage, b""))
+    if damage == "gone":
+        path.unlink()
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), SafetensorError("I/O: (os error 28)")])
+def test_a_full_disk_is_said_and_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def full(*args: Any, **kwargs: Any) -> None:
+        raise error
+
+    train(tmp_path, seed=5, settings={"max_epochs": 1})
+    before = {path: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()}
+    with monkeypatch.context() as patch:
+        patch.setattr("otx.training.state_file.save_file", full)
+        with pytest.raises(OTXError, match=r"disk is full.*Nothing that was there is lost.*--resume"):
+            write_state(tmp_path / "checkpoints" / "resume.safetensors", {"a": torch.ones(1)})
+    assert {path: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()} == before
 
 
 @pytest.mark.parametrize(
@@ -157,7 +204,7 @@ def test_more_epochs_than_first_planned(tmp_path: Path) -> None:
     result = train(tmp_path, resume=True, settings={"max_epochs": 2})
     assert result.epochs_done == 2
     assert epochs(tmp_path) == ["1", "2"]
-    with pytest.raises(UserError, match="2 epochs are done already, more than the 1"):
+    with pytest.raises(UserError, match="2 epochs are done or begun already, more than the 1"):
         train(tmp_path, resume=True, settings={"max_epochs": 1})
 
 

@@ -109,9 +109,13 @@ class Squares(Dataset[MultiClassClsDataEntity]):
 class Order(Sampler[tuple[int, int]]):
     def __init__(self, length: int, shuffle: bool) -> None:
         self.length, self.shuffle, self.epoch = length, shuffle, 0
+        self.start = (0, 0)
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
+
+    def start_at(self, epoch: int, images: int) -> None:
+        self.epoch, self.start = epoch, (epoch, images)
 
     def __len__(self) -> int:
         return self.length
@@ -119,7 +123,8 @@ class Order(Sampler[tuple[int, int]]):
     def __iter__(self) -> Iterator[tuple[int, int]]:
         generator = torch.Generator().manual_seed(mix(7, self.epoch))
         order = torch.randperm(self.length, generator=generator).tolist() if self.shuffle else range(self.length)
-        return ((self.epoch if self.shuffle else 0, index) for index in order)
+        skipped = self.start[1] if self.epoch == self.start[0] else 0
+        return ((self.epoch if self.shuffle else 0, index) for index in order[skipped:])
 
 
 class TinyData:
@@ -185,9 +190,20 @@ def _plan_kill(moment: str) -> None:
     setattr(owners[name], name, dying)
 
 
-def train(folder: Path, *, resume: bool = False, workers: int = 0, kill_at: str = "", kill_after: float = 0.0) -> None:
+def train(
+    folder: Path,
+    *,
+    resume: bool = False,
+    workers: int = 0,
+    kill_at: str = "",
+    kill_after: float = 0.0,
+    save_seconds: float | None = None,
+) -> None:
+    from otx.training import keeper
     from otx.training.fit import fit
 
+    if save_seconds is not None:
+        keeper.SAVE_SECONDS = save_seconds
     if kill_at:
         _plan_kill(kill_at)
     if kill_after:

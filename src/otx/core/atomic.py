@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from otx.core.errors import OTXError
+
 PARTIAL = ".partial"
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -28,6 +32,15 @@ def replacing(path: Path) -> Iterator[Path]:
         _flush(partial)
         partial.replace(path)
         _flush(path.parent)
+    except Exception as error:
+        # safetensors has an error of its own, which gives the system's number in words only.
+        if getattr(error, "errno", None) in FULL or any(f"os error {number}" in str(error) for number in FULL):
+            msg = (
+                f"the disk is full: {path} could not be written. Nothing that was there is lost; make room, and go on "
+                "with the same command (a training with --resume)."
+            )
+            raise OTXError(msg) from error
+        raise
     finally:
         partial.unlink(missing_ok=True)
 

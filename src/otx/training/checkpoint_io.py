@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.plugins import CheckpointIO
 
-from otx.training.state_file import read_state, write_state
+from otx.core.errors import UserError
+from otx.training.state_file import previous, read_state, write_state
+
+logger = logging.getLogger(__name__)
 
 
 class SafetensorsIO(CheckpointIO):
     """Lightning's whole checkpoint (weights, loops, callbacks, optimisers) as one safetensors file."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:  # noqa: ANN401
-        """Write atomically; the previous file stands until the new one does."""
-        write_state(Path(path), checkpoint)
+        """Write atomically, and keep the file before it as `previous`."""
+        write_state(Path(path), checkpoint, keep=previous(Path(path)))
 
     def load_checkpoint(
         self,
@@ -23,12 +27,24 @@ class SafetensorsIO(CheckpointIO):
         map_location: Any | None = None,  # noqa: ANN401
         weights_only: bool | None = None,
     ) -> dict[str, Any]:
-        """Read what `save_checkpoint` wrote; its receivers move it to their device.
+        """Read what `save_checkpoint` wrote, or if it is damaged the one before; receivers move it to their device.
 
         Raises:
-            UserError: The file is damaged.
+            UserError: Both are damaged.
         """
-        return read_state(Path(path))
+        before = previous(Path(path))
+        try:
+            return read_state(Path(path))
+        except UserError as error:
+            if not before.is_file():
+                raise
+            try:
+                state = read_state(before)
+            except UserError:
+                raise error from None
+            logger.warning("%s is damaged: going on from %s, which was saved before it", path, before.name)
+            Path(path).unlink(missing_ok=True)  # the next save would keep it in the place of the whole one
+            return state
 
     def remove_checkpoint(self, path: Any) -> None:  # noqa: ANN401
         """Delete a checkpoint."""

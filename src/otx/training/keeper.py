@@ -14,12 +14,14 @@ from lightning.pytorch.callbacks import Checkpoint
 from otx.core.errors import OTXError
 from otx.training.checkpoint import CheckpointMeta, save_model
 from otx.training.curves import TensorBoardCurves, write_metrics
-from otx.training.module import TrainingModule
+from otx.training.module import TrainingModule, is_trained
 from otx.training.report import EpochReport, Listener
 
 BEST = "best.safetensors"
 LAST = "last.safetensors"
 RESUME = "resume.safetensors"
+SAVE_SECONDS = 180.0
+"""Long epochs are saved in their middle so often: what a kill can cost."""
 
 
 class Keeper(Checkpoint):
@@ -63,6 +65,7 @@ class Keeper(Checkpoint):
         self.best_score: float | None = None
         self.best_epoch = 0
         self.best_metrics: dict[str, float] = {}
+        self.saved = time.monotonic()
 
     def path(self, name: str) -> Path:
         """Where a checkpoint lies."""
@@ -98,6 +101,22 @@ class Keeper(Checkpoint):
             write_metrics(self.folder / "metrics.csv", self.rows)
         if self.lost_patience:
             trainer.should_stop = True
+        self.saved = time.monotonic()
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,  # noqa: ANN401
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+    ) -> None:
+        """Save the middle of a long epoch, between two steps; a model that is fitted in one pass starts that anew."""
+        assert isinstance(pl_module, TrainingModule)
+        done = batch_idx + 1
+        between = done % trainer.accumulate_grad_batches == 0 and done < trainer.num_training_batches
+        if between and time.monotonic() >= self.saved + SAVE_SECONDS and is_trained(pl_module.model):
+            self._save(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Score the epoch, keep it, tell of it, and stop if it has been going nowhere."""
@@ -159,4 +178,8 @@ class Keeper(Checkpoint):
                 if report.is_best:
                     save_model(self.path(BEST), module.model, meta)
                 save_model(self.path(LAST), module.model, meta)
+        self._save(trainer)
+
+    def _save(self, trainer: Trainer) -> None:
         trainer.save_checkpoint(self.path(RESUME))
+        self.saved = time.monotonic()

@@ -49,6 +49,15 @@ class EpochTally:
     started: float = field(default_factory=time.perf_counter)
     train_seconds: float = 0.0
 
+    def state(self) -> dict[str, Any]:
+        """For the resume file."""
+        return vars(self) | {"started": time.perf_counter() - self.started}
+
+    @classmethod
+    def load(cls, state: dict[str, Any]) -> EpochTally:
+        """Inverse of `state`; the time between is not counted."""
+        return cls(**state | {"started": time.perf_counter() - state["started"]})
+
     def add(self, losses: dict[str, Tensor], images: int) -> None:
         """Take in a batch."""
         for name, value in losses.items():
@@ -123,7 +132,6 @@ class TrainingModule(LightningModule):
         self.tally = EpochTally()
         self.validation: MetricResult | None = None
         self.validated = 0
-        self._averaged_step = 0
 
     @property
     def steps_done(self) -> int:
@@ -161,20 +169,30 @@ class TrainingModule(LightningModule):
         return build_optimizer(self.model, self.settings.optimizer)
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Batches to train on, from the epoch on that comes next: workers read ahead before Lightning says which."""
+        """Batches to train on, from where the run is: workers read ahead before Lightning says which epoch it is."""
         progress: Any = self.trainer.fit_loop.epoch_progress.current
-        _set_epoch(self.loaders[0], progress.processed)
+        batches = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        _start_at(self.loaders[0], progress.processed, batches if progress.ready > progress.processed else 0)
         return self.loaders[0]
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Batches to validate on."""
         return self.loaders[1]
 
+    def on_train_start(self) -> None:
+        """An epoch that goes on in its middle has no start; what it added up to has been loaded."""
+        if self.trainer.fit_loop.restarted_mid_epoch:
+            self._plan_validation()
+
     def on_train_epoch_start(self) -> None:
-        """Start counting, and see to it that the last epoch is validated."""
+        """Start counting."""
+        self._plan_validation()
+        self.tally = EpochTally()
+
+    def _plan_validation(self) -> None:
+        """See to it that the last epoch is validated."""
         last = self.epoch_number >= self.max_epochs
         self.trainer.check_val_every_n_epoch = 1 if last else self.settings.val_interval
-        self.tally = EpochTally()
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:  # noqa: ANN401
         """Move a batch, and lay its images out as the model's weights are while they are still bytes."""
@@ -197,6 +215,12 @@ class TrainingModule(LightningModule):
         self.tally.add(losses.losses, batch.batch_size)
         return losses.total if losses.losses else None
 
+    def optimizer_step(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401
+        """Take the weights into the average after each step."""
+        super().optimizer_step(*arguments, **named)
+        if self.average:
+            self.average.update()
+
     def configure_gradient_clipping(self, optimizer: Optimizer, *rest: Any, **more: Any) -> None:  # noqa: ANN401
         """Shorten long gradients; here, because Lightning refuses to where BF16 meets a fused optimiser."""
         if self.settings.optimizer.clip_norm:
@@ -204,12 +228,9 @@ class TrainingModule(LightningModule):
             self.tally.gradients += torch.nn.utils.clip_grad_norm_(self.model.parameters(), longest)
 
     def on_train_batch_end(self, outputs: Any, batch: OTXBatchDataEntity[Any], batch_idx: int) -> None:  # noqa: ANN401
-        """Take the weights into the average after each optimiser step, and let the model finish its epoch."""
+        """Let the model finish its epoch."""
         if batch_idx + 1 == self.trainer.num_training_batches:
             self.model.finish_epoch()
-        if self.average and self.steps_done > self._averaged_step:
-            self.average.update()
-            self._averaged_step = self.steps_done
 
     def on_validation_start(self) -> None:
         """Validate with the weights that will be kept, if training has not spoilt them."""
@@ -249,18 +270,20 @@ class TrainingModule(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what Lightning does not know of."""
         average = self.average.state() if self.average else None
-        checkpoint[STATE_KEY] = {"run": self.run, "average": average, "averaged_step": self._averaged_step}
+        checkpoint[STATE_KEY] = {"run": self.run, "average": average, "tally": self.tally.state()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take it over again, if it is of this run."""
         state = checkpoint[STATE_KEY]
         check_same_run(state["run"], self.run, self.note)
-        done = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
-        if done > self.max_epochs:
-            msg = f"{done} epochs are done already, more than the {self.max_epochs} asked for (--max_epochs)"
+        progress = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]
+        done, begun = progress["processed"], progress["ready"]
+        if begun > self.max_epochs:
+            msg = f"{begun} epochs are done or begun already, more than the {self.max_epochs} asked for (--max_epochs)"
             raise UserError(msg)
-        self.note(f"going on after epoch {done}")
-        self._averaged_step = state["averaged_step"]
+        self.tally = EpochTally.load(state["tally"])
+        batches = f" and {self.tally.batches} batches of the next" if begun > done else ""
+        self.note(f"going on after epoch {done}{batches}")
         if self.average:
             self.average.load(state["average"])
 
@@ -270,10 +293,10 @@ def is_trained(model: OTXModel[Any, Any]) -> bool:
     return any(parameter.requires_grad for parameter in model.parameters())
 
 
-def _set_epoch(loader: DataLoader[Any], epoch: int) -> None:
+def _start_at(loader: DataLoader[Any], epoch: int, batches: int) -> None:
     sampler = getattr(loader.batch_sampler, "sampler", loader.sampler)
-    if hasattr(sampler, "set_epoch"):
-        sampler.set_epoch(epoch)
+    if hasattr(sampler, "start_at"):
+        sampler.start_at(epoch, batches * int(loader.batch_size or 1))
 
 
 def place(batch: OTXBatchDataEntity[Any], device: torch.device, *, channels_last: bool) -> OTXBatchDataEntity[Any]:

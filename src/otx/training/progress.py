@@ -61,6 +61,11 @@ class ProgressReport(Callback):
         """Write the line of an epoch."""
         self.train_log.line(report.line(self.monitor))
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """An epoch that goes on in its middle has no start of its own."""
+        if trainer.fit_loop.restarted_mid_epoch:
+            self.on_train_epoch_start(trainer, pl_module)
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Put up the bar of the epoch."""
         self._next = time.monotonic() + self._interval

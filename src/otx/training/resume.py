@@ -13,6 +13,7 @@ from otx.core.atomic import remove_partial
 from otx.core.errors import UserError
 from otx.core.model import OTXModel
 from otx.training.settings import TrainingSettings
+from otx.training.state_file import previous
 
 FREE = ("max_epochs", "steps", "patience", "val_interval", "tensorboard")
 """Settings that may change when a run goes on: how long it trains, and what it does beside."""
@@ -73,7 +74,7 @@ def find_state(state_path: Path, *, resume: bool) -> Path | None:
     Raises:
         UserError: There is a run already and it was not asked to go on.
     """
-    there = state_path.is_file()
+    there = state_path.is_file() or previous(state_path).is_file()
     if there and not resume:
         msg = (
             f"{state_path.parent.parent} holds a training run already. Go on with it (--resume), or name another "

@@ -27,8 +27,18 @@ _LAYOUTS = {
 }
 
 
-def write_state(path: Path, state: dict[str, Any]) -> None:
+def previous(path: Path) -> Path:
+    """Where the file lies that was the newest before the one at `path`."""
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
+
+
+def write_state(path: Path, state: dict[str, Any], keep: Path | None = None) -> None:
     """Write nested dicts, lists and tuples of tensors and JSON values, atomically.
+
+    Args:
+        path: The file.
+        state: What to write.
+        keep: Where the file that was there goes; for an instant it is there alone.
 
     Raises:
         TypeError: A leaf is neither a tensor nor a JSON value; the message says where.
@@ -38,6 +48,8 @@ def write_state(path: Path, state: dict[str, Any]) -> None:
     header = {"format": FORMAT, "crc32": _checksum(packer.tensors), "tree": tree}
     with replacing(path) as partial:
         save_file(packer.tensors, partial, {_HEADER: json.dumps(header)})
+        if keep is not None and path.is_file():
+            path.replace(keep)
 
 
 def read_state(path: Path) -> dict[str, Any]:
