@@ -162,6 +162,16 @@ def test_a_broken_image_is_the_error_itself(pictures, workers) -> None:
         assert "Traceback" not in str(caught.value)
 
 
+def test_a_lost_folder_stops_a_run_that_skips_broken_images(pictures) -> None:
+    module = classification(pictures, 0, on_bad_data="skip")
+    batches = iter(module.loader("train", train=True))
+    next(batches)
+    for path in pictures:
+        path.unlink()
+    with pytest.raises(UserError, match=r"is the data still there\?.*no such file.*--resume"):
+        list(module.loader("train", train=True))
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_broken_images_can_be_skipped_and_are_told_once(pictures, workers, caplog) -> None:
     for index in (4, 5, 6, 7, 9):

@@ -22,6 +22,9 @@ from otx.data.tiling import TileMerger
 
 logger = logging.getLogger(__name__)
 
+LOST = 16
+"""Images on end that cannot be read: not some broken ones, but a lost folder."""
+
 Batch = OTXBatchDataEntity[Any]
 
 
@@ -98,12 +101,14 @@ class BatchLoader(DataLoader[Any]):
 
         Raises:
             BrokenImageError: An image cannot be read and `on_bad_data` is `error`.
-            UserError: A step of the pipeline failed.
+            UserError: None can be read any more, or a step of the pipeline failed.
         """
         # Not a generator, so that the workers start now and not when the first batch is asked for.
         return self._unpack(super().__iter__())
 
     def _unpack(self, outcomes: Iterator[Outcome]) -> Iterator[Batch]:
+        lost: list[BrokenImageError] = []
+        any_read = False
         for outcome in outcomes:
             if outcome.error is not None:
                 raise outcome.error
@@ -111,8 +116,18 @@ class BatchLoader(DataLoader[Any]):
                 msg = f"{outcome.broken[0]}. Replace or remove the file, or leave it out with --on_bad_data skip."
                 raise BrokenImageError(msg)
             self._log(outcome.broken)
+            lost = [*lost, *outcome.broken] if outcome.batch is None else []
+            if len(lost) >= LOST:
+                break
             if outcome.batch is not None:
+                any_read = True
                 yield outcome.batch
+        if lost and (len(lost) >= LOST or not any_read):
+            msg = (
+                f"no image can be read any more, and skipping is not for that: is the data still there? {lost[-1]}. "
+                "What was kept stands: bring the data back, and go on with the same command and --resume."
+            )
+            raise UserError(msg)
 
     def _log(self, broken: Sequence[BrokenImageError]) -> None:
         for message in map(str, broken):

@@ -45,6 +45,8 @@ def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResul
         UserError: The data, a setting or the work dir is wrong.
     """
     plan = given.plan(extra)
+    if plan.choices["tuning.search"].origin == "user":
+        logger.warning("tuning.search says what otx tune tries; this training leaves it aside")
     workspace = _interrupted(given.work_dir) if resume else None
     if workspace is not None:
         plan = _plan_of(workspace, plan)
