@@ -129,6 +129,27 @@ def test_what_cannot_be_made_is_left_for_the_next_rung(tmp_path, base, images, m
         quantize_proven(base, images, images, tmp_path / "model.xml", rungs=RUNGS[:1])
 
 
+def head_inputs(graph):
+    """Kinds of nodes that feed the last layer."""
+    (head,) = (node for node in graph.get_ops() if node.get_type_name() == "MatMul")
+    return {port.get_node().get_type_name() for port in head.input_values()}
+
+
+@pytest.mark.parametrize("rung", [rung for rung in RUNGS if rung != "ignored scopes"])  # which leaves nothing here
+def test_parts_that_the_model_names_stay_in_floating_point(tmp_path, images, rung):
+    class HeadInFloat(ColourClassifier):
+        float_parts = ("model.head",)
+
+    path = export(HeadInFloat(COLOURS, SPEC), tmp_path / "model.xml")
+    assert not head_inputs(LADDER[rung](Quantizer(path, images, images, 0.01))) & {"FakeQuantize", "Convert"}
+
+
+def test_other_parts_do_not(base, images):
+    quantizer = Quantizer(base, images, images, 0.01)
+    assert "FakeQuantize" in head_inputs(quantizer.default())
+    assert "Constant" not in head_inputs(quantizer.weights_only())
+
+
 def test_the_noisiest_layers_are_found(base, images):
     graph = Quantizer(base, images, images, 0.01).default()
     feeds = [{"image": batch.images.movedim(1, -1).numpy()} for batch in images]

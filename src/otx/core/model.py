@@ -54,6 +54,7 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
         more_inputs: What the exported graph takes beside the images.
         exports_batch_of_one: The exported graph takes one image at a time, because the network makes a number of each
             image's own, as two-stage detectors do. The runtime then runs a batch image by image.
+        float_parts: Names of submodules that quantisation leaves in floating point, whatever else it may try.
         model: The framework's network, as `create_model` made it.
         normalize: Turns pixels into what the network was made for.
     """
@@ -61,6 +62,7 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
     task: str
     more_inputs: ClassVar[tuple[GraphInput, ...]] = ()
     exports_batch_of_one: bool = False
+    float_parts: tuple[str, ...] = ()
 
     def __init__(
         self,

@@ -30,6 +30,7 @@ def sections(model: OTXModel[Any, Any], model_name: str = "") -> dict[str, dict[
         decode=model.decode_settings(),
         score_threshold=model.threshold,
         batch="1" if model.exports_batch_of_one else "free",
+        float_parts=model.float_parts,
     )
     own = {SECTION: info.to_strings()}
     return own | {MODEL_API_SECTION: _model_api(info)} if task_spec(info.task).model_api_type else own

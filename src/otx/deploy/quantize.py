@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import redirect_stdout
@@ -76,7 +77,7 @@ class Quantizer:
     def ignored_scopes(self) -> Any:  # noqa: ANN401
         """The same, with the layers left in floating point whose inputs lose most."""
         noisy = noisiest_layers(self.mixed(), (_feeds(batch)[0] for batch in self.calibration), NOISY_SHARE)
-        graph = self.full_bias_correction(ignored_scope=_nncf().IgnoredScope(names=noisy, validate=False))
+        graph = self.full_bias_correction(ignored_scope=self._floating(noisy))
         self.detail = f"in floating point: {', '.join(noisy)}"
         return graph
 
@@ -92,6 +93,7 @@ class Quantizer:
             max_drop=self.max_drop,
             drop_type=nncf.DropType.RELATIVE,
             subset_size=len(self.calibration),
+            ignored_scope=self._floating(),
             advanced_accuracy_restorer_parameters=restorer(
                 max_num_iterations=MOST_REVERTED, ranking_subset_size=min(PROBES, len(self.validation))
             ),
@@ -100,11 +102,16 @@ class Quantizer:
     def weights_only(self) -> Any:  # noqa: ANN401
         """Weights in 8 bits, arithmetic in floating point: a quarter of the size, little speed."""
         nncf = _nncf()
-        return self._run(nncf.compress_weights, mode=nncf.CompressWeightsMode.INT8_ASYM)
+        return self._run(nncf.compress_weights, mode=nncf.CompressWeightsMode.INT8_ASYM, ignored_scope=self._floating())
+
+    def _floating(self, layers: Sequence[str] = ()) -> Any:  # noqa: ANN401
+        """What stays in floating point: the model's own parts, and these layers."""
+        parts = [rf".*{re.escape(part)}[./].*" for part in self.base.info.float_parts]
+        return _nncf().IgnoredScope(names=list(layers), patterns=parts, validate=False)
 
     def _quantize(self, **settings: Any) -> Any:  # noqa: ANN401
-        nncf = _nncf()
-        graph = self._run(nncf.quantize, self._dataset(self.calibration), subset_size=len(self.calibration), **settings)
+        settings = {"ignored_scope": self._floating(), "subset_size": len(self.calibration), **settings}
+        graph = self._run(_nncf().quantize, self._dataset(self.calibration), **settings)
         if not _quantizers(graph):
             msg = "no layer was quantised"
             raise OTXError(msg)

@@ -31,6 +31,7 @@ class ExportInfo:
         score_threshold: Score below which objects are left out, as found in validation; 0 for tasks that have none.
         resize: Who brings images to the size: `runtime` or `graph`.
         batch: Images that the graph takes at a time: `free` or `1`.
+        float_parts: Names in the graph of the parts that must not be quantised.
     """
 
     version: str
@@ -42,6 +43,7 @@ class ExportInfo:
     score_threshold: float = 0.0
     resize: str = "runtime"
     batch: str = "free"
+    float_parts: tuple[str, ...] = ()
 
     def to_strings(self) -> dict[str, str]:
         """The form in which files keep it: plain ASCII by key, JSON where there is structure."""
@@ -55,6 +57,7 @@ class ExportInfo:
             "score_threshold": repr(self.score_threshold),
             "resize": self.resize,
             "batch": self.batch,
+            "float_parts": json.dumps(self.float_parts),
         }
 
     @classmethod
@@ -79,6 +82,7 @@ class ExportInfo:
                 score_threshold=float(strings["score_threshold"]),
                 resize=strings["resize"],
                 batch=strings["batch"],
+                float_parts=tuple(json.loads(strings["float_parts"])),
             )
         except (KeyError, TypeError, ValueError) as error:
             what = f"{type(error).__name__}: {error}"

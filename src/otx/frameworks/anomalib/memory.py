@@ -63,6 +63,8 @@ class Padim(MemoryModel):
     Of `options`, `features` is the number of channels that are drawn from all layers.
     """
 
+    float_parts = ("model.anomaly_map_generator",)  # inverse covariances: 8 bits of them give no distance at all
+
     def create_model(self) -> nn.Module:
         """Build the network; its Gaussians are empty."""
         with quiet_import():
