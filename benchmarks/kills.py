@@ -29,12 +29,19 @@ SETTINGS = [
         "timm/resnet10t",
         "--max_epochs",
         "4",
-        "--precision",
-        "32",
         "--device",
         "cpu",
     ),
-    *("--set", "model.input_size=[64,64]", "--set", "data.batch_size=16", "--set", "training.channels_last=true"),
+    *(
+        "--set",
+        "model.input_size=[64,64]",
+        "--set",
+        "data.batch_size=16",
+        "--set",
+        "training.precision=32",
+        "--set",
+        "training.channels_last=true",
+    ),
 ]
 FILES = {
     "train": ["checkpoints/best.safetensors", "checkpoints/last.safetensors"],

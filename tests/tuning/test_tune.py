@@ -9,7 +9,7 @@ import yaml
 from tests.docs.blocks import DOCS, write_files
 from tests.generated import write_image_folders
 
-from otx.cli.tune import parse_duration
+from otx.cli.lines import parse_duration
 from otx.core.errors import OTXError, UserError
 from otx.engine import Engine
 from otx.engine import tune as tune_module
@@ -109,10 +109,10 @@ def test_the_file_on_the_page_is_a_search(engine, trainings, tmp_path):
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("15m", 900), ("1h30m", 5400), ("1.5h", 5400)])
 def test_budgets(text, seconds):
-    assert parse_duration(text) == seconds
+    assert parse_duration("--budget", text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "1", "1d", "m", "1h x"])
 def test_budgets_that_are_none(text):
     with pytest.raises(UserError, match="expected a time"):
-        parse_duration(text)
+        parse_duration("--budget", text)

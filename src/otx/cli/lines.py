@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
+
+from otx.core.errors import UserError
+
+UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 def shown(path: Path) -> str:
@@ -25,3 +30,20 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def parse_duration(option: str, text: str) -> float:
+    """`90s`, `15m`, `1h30m` -> seconds.
+
+    Args:
+        option: Whose value it is.
+        text: The value.
+
+    Raises:
+        UserError: It is no duration.
+    """
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        msg = f"{option}: expected a time such as 90s, 15m or 1h30m, got {text!r}"
+        raise UserError(msg)
+    return sum(float(number) * UNITS[unit] for number, unit in parts)

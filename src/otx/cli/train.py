@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from otx.cli.lines import duration, run_options, shown
+from otx.cli.lines import duration, parse_duration, run_options, shown
 from otx.cli.options import DataFormat, OnBadData, Option, Seed, TaskName
 from otx.cli.outcome import Outcome
 
@@ -40,6 +40,9 @@ def run(
     device: Annotated[Literal["auto", "cpu", "xpu", "cuda"] | None, Option("Where to train.", group="training")] = None,
     precision: Annotated[
         Literal["auto", "32", "bf16"] | None, Option("Arithmetic (default: measured).", group="training")
+    ] = None,
+    time: Annotated[
+        str | None, Option("Time for the run: as many epochs as fit (default: no bound).", "15m|1h|1h30m", "training")
     ] = None,
     seeds: Annotated[
         int | None, Option("Train so often, with a seed each, and say how far apart they end.", "N", "training")
@@ -84,10 +87,13 @@ def run(
     if print_config:
         text = engine.configure(max_epochs=max_epochs, precision=precision, tile=tile).to_config()
         return Outcome(document=yaml.safe_load(text), show=lambda console: console.print(text, markup=False, end=""))
+    seconds = parse_duration("--time", time) if time is not None else None
     if seeds is not None:
-        repeated = engine.train_seeds(seeds, max_epochs=max_epochs, precision=precision, tile=tile, resume=resume)
+        repeated = engine.train_seeds(
+            seeds, max_epochs=max_epochs, precision=precision, tile=tile, time=seconds, resume=resume
+        )
         return Outcome(document=repeated.to_json(), show=lambda console: _show_seeds(repeated, console))
-    result = engine.train(max_epochs=max_epochs, precision=precision, tile=tile, resume=resume)
+    result = engine.train(max_epochs=max_epochs, precision=precision, tile=tile, time=seconds, resume=resume)
     return Outcome(document=result.to_json(), show=lambda console: _show(result, console, work_dir))
 
 
@@ -109,6 +115,8 @@ def _show(result: TrainResult, console: Console, work_dir: Path | None) -> None:
         f"\n[bold]{result.model}[/] ({result.task}) trained: {result.epochs} epochs{early}, {duration(result.seconds)}"
     )
     console.print(metrics_table({"validation": result.metrics}, first=result.monitor))
+    if result.budget:
+        console.print(f"{result.budget_used:.0%} of the {duration(result.budget)} that it was given")
     run = run_options(work_dir)
     console.print(f"\nbest checkpoint  {shown(result.checkpoint)}\nsettings         {shown(result.work_dir)}/plan.yaml")
     console.print(f"next             otx test{run}    then    otx export{run}")

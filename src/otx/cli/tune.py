@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from otx.cli.lines import duration, shown
+from otx.cli.lines import duration, parse_duration, shown
 from otx.cli.options import DataFormat, OnBadData, Option, Seed, TaskName
 from otx.cli.outcome import Outcome
-from otx.core.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,7 +19,6 @@ EXAMPLES = """\
   otx tune --data_root my_data --budget 1h
   otx tune --data_root my_data --budget 30m --max_epochs 10 --max_trials 20
   otx tune --data_root my_data --budget 2h --work_dir search"""
-UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 def run(
@@ -59,7 +56,7 @@ def run(
     from otx.engine import Engine
     from otx.recipes.plan import parse_assignments
 
-    seconds = parse_duration(budget)
+    seconds = parse_duration("--budget", budget)
     engine = Engine(
         data_root,
         model=model,
@@ -75,19 +72,6 @@ def run(
     )
     result = engine.tune(seconds, max_epochs=max_epochs, max_trials=max_trials, storage=storage)
     return Outcome(document=result.to_json(), show=lambda console: _show(result, console, data_root))
-
-
-def parse_duration(text: str) -> float:
-    """`90s`, `15m`, `1h30m` -> seconds.
-
-    Raises:
-        UserError: It is no duration.
-    """
-    parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        msg = f"--budget: expected a time such as 90s, 15m or 1h30m, got {text!r}"
-        raise UserError(msg)
-    return sum(float(number) * UNITS[unit] for number, unit in parts)
 
 
 def _show(result: TuneResult, console: Console, data_root: Path | None) -> None:

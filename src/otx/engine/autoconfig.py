@@ -139,6 +139,8 @@ def choose_epochs(plan: Plan, images: int) -> None:
     """Enough optimiser steps to converge, whatever the size of the data, and the schedule that goes with them."""
     steps, per_epoch = int(plan["training.steps"]), max(1, images // int(plan["data.batch_size"]))
     epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, round(steps / per_epoch)))
+    if plan.is_open("training.max_epochs") and plan["training.time"]:
+        return  # an epoch must be timed first
     plan.choose("training.max_epochs", epochs, f"training.steps is {steps}, an epoch has {per_epoch}")
     patience = max(10, round(PATIENCE_SHARE * int(plan["training.max_epochs"])))
     plan.choose("training.patience", patience, "a share of max_epochs: only hopeless runs are cut short")

@@ -124,6 +124,7 @@ class Engine:
         max_epochs: int | None = None,
         precision: Literal["auto", "32", "bf16"] | None = None,
         tile: bool | Literal["auto"] | None = None,
+        time: float | None = None,
         resume: bool = False,
     ) -> TrainResult:
         """Train, and keep the best and the last checkpoint.
@@ -133,6 +134,7 @@ class Engine:
             precision: Arithmetic of training; measured if None.
             tile: Cut images into tiles, in training and wherever the model is used; chosen by the size of objects if
                 None.
+            time: Seconds that the run may take; as many epochs as fit are planned, and kept to while it runs.
             resume: Go on with an interrupted run; a run that never started starts.
 
         Raises:
@@ -140,7 +142,7 @@ class Engine:
         """
         from otx.engine.train import train
 
-        result = train(self.given, _training(max_epochs, precision, tile), resume=resume)
+        result = train(self.given, _training(max_epochs, precision, tile, time), resume=resume)
         self.given.work_dir = result.work_dir
         return result
 
@@ -151,6 +153,7 @@ class Engine:
         max_epochs: int | None = None,
         precision: Literal["auto", "32", "bf16"] | None = None,
         tile: bool | Literal["auto"] | None = None,
+        time: float | None = None,
         resume: bool = False,
     ) -> SeedsResult:
         """Train with several seeds, in subfolders of the work dir, and say how far apart they end.
@@ -160,6 +163,7 @@ class Engine:
             max_epochs: As in `train`.
             precision: As in `train`.
             tile: As in `train`.
+            time: As in `train`, for each seed.
             resume: Go on with an interrupted repetition.
 
         Raises:
@@ -167,7 +171,7 @@ class Engine:
         """
         from otx.engine.repeat import repeat
 
-        return repeat(self.given, _training(max_epochs, precision, tile), seeds, resume=resume)
+        return repeat(self.given, _training(max_epochs, precision, tile, time), seeds, resume=resume)
 
     def test(self, checkpoint: str | Path | None = None, *, split: str = "test") -> TestResult:
         """Measure a checkpoint or an exported model on a subset.
@@ -327,8 +331,15 @@ class Engine:
         return benchmark(self.given, _path(checkpoint), seconds)
 
 
-def _training(max_epochs: int | None, precision: str | None, tile: bool | str | None) -> dict[str, Any]:
-    return {"training.max_epochs": max_epochs, "training.precision": precision, "data.tile": tile}
+def _training(
+    max_epochs: int | None, precision: str | None, tile: bool | str | None, time: float | None = None
+) -> dict[str, Any]:
+    return {
+        "training.max_epochs": max_epochs,
+        "training.precision": precision,
+        "data.tile": tile,
+        "training.time": time,
+    }
 
 
 def _path(value: str | Path | None) -> Path | None:

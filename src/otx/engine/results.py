@@ -65,6 +65,8 @@ class TrainResult(VerbResult):
         epochs: Epochs done.
         stopped_early: Whether training ended before the planned epochs because it no longer improved.
         seconds: Wall-clock time of the training.
+        budget: Seconds that it was asked to take, 0 if none; `budget_used` is the share that the whole run took.
+        budget_used: See there; the last run alone, if it was resumed.
     """
 
     task: str
@@ -76,6 +78,8 @@ class TrainResult(VerbResult):
     epochs: int
     stopped_early: bool
     seconds: float
+    budget: float = 0.0
+    budget_used: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

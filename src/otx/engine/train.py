@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from otx.core.errors import UserError
 from otx.core.input_spec import InputSpec
 from otx.data.check import check_data
 from otx.data.split import write_split
+from otx.engine.autoconfig import choose_epochs
 from otx.engine.configure import configure
 from otx.engine.given import Given
 from otx.engine.pictures import draw_batch, draw_pairs
@@ -22,6 +25,7 @@ from otx.engine.results import TrainResult
 from otx.engine.workspace import Workspace, existing_workspace, new_workspace
 from otx.frameworks.build import build_model
 from otx.recipes.plan import Plan
+from otx.training.budget import RESERVE, seconds_per_epoch
 from otx.training.device import resolve_device
 from otx.training.fit import FitResult, fit
 from otx.training.speed import choose_speed
@@ -44,6 +48,7 @@ def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResul
     Raises:
         UserError: The data, a setting or the work dir is wrong.
     """
+    began = time.monotonic()
     plan = given.plan(extra)
     if plan.choices["tuning.search"].origin == "user":
         logger.warning("tuning.search says what otx tune tries; this training leaves it aside")
@@ -56,6 +61,8 @@ def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResul
     model, name = _make_model(given, plan, data, row, input_spec)
     datamodule = make_datamodule(plan, data, input_spec)
     _choose_speed(plan, datamodule, model, name)
+    if plan["training.time"] and workspace is None:
+        _plan_time(plan, datamodule, model, began)
     if workspace is None:
         workspace = new_workspace(given.work_dir, str(data.spec.task), name)
         if data.index.split is not None:
@@ -79,12 +86,16 @@ def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResul
         monitor=data.spec.monitor,
         monitor_mode=data.spec.monitor_mode,
         seed=settings.seed,
+        began=began,
         device=resolve_device(settings.device),
         resume=resume,
     )
     validation = datamodule.loader("val", train=False)
     draw_pairs(model, data.spec, validation, workspace.folder("plots") / "val_predictions.jpg")
-    return _finish(workspace, data, name, result)
+    finished, budget = _finish(workspace, data, name, result), settings.training.time
+    if not budget:
+        return finished
+    return replace(finished, budget=budget, budget_used=(time.monotonic() - began) / budget)
 
 
 def _announce(plan: Plan, data: ReadData, workspace: Workspace) -> None:
@@ -161,6 +172,38 @@ def _choose_speed(plan: Plan, datamodule: OTXDataModule, model: OTXModel[Any, An
     choice = choose_speed(model, next(iter(datamodule.loader("train", train=True))), device, name=name)
     plan.choose("training.precision", choice.precision, choice.reason)
     plan.choose("training.channels_last", choice.channels_last, choice.reason)
+
+
+def _plan_time(plan: Plan, datamodule: OTXDataModule, model: OTXModel[Any, Any], began: float) -> None:
+    """As many epochs as fit in what is left of the time.
+
+    Raises:
+        UserError: Not even one does, or somebody has chosen their number.
+    """
+    budget, chosen = float(plan["training.time"]), plan.choices["training.max_epochs"]
+    if not plan.is_open("training.max_epochs"):
+        msg = f"--time plans the number of epochs, but training.max_epochs is {chosen.value} already ({chosen.reason})"
+        raise UserError(msg)
+    epoch = seconds_per_epoch(
+        model,
+        (datamodule.loader("train", train=True), datamodule.loader("val", train=False)),
+        resolve_device(plan["device"]),
+        precision=plan["training.precision"],
+        channels_last=plan["training.channels_last"],
+    )
+    left = budget * (1 - RESERVE) - (time.monotonic() - began)
+    epochs = int(left / epoch)
+    if epochs < 1:
+        msg = (
+            f"--time {budget:.0f}s cannot hold an epoch: one takes about {epoch:.0f} s here, and {max(0.0, left):.0f} s are "
+            "left after reading and measuring. Give more time, a smaller --set model.input_size=[HEIGHT,WIDTH] or a smaller "
+            "--model."
+        )
+        raise UserError(msg)
+    reason = f"fit in the {left:.0f} s left of {budget:.0f} s; an epoch was measured to take {epoch:.1f} s"
+    plan.choose("training.max_epochs", epochs, reason)
+    logger.info("time      %d epochs %s", epochs, reason)
+    choose_epochs(plan, len(datamodule.loader("train", train=True)) * int(plan["data.batch_size"]))
 
 
 def _finish(workspace: Workspace, data: ReadData, name: str, result: FitResult) -> TrainResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch.utils.data import DataLoader
 from otx.core.errors import OTXError, UserError
 from otx.core.metric import TaskMetric
 from otx.core.model import OTXModel
+from otx.training.budget import Budget
 from otx.training.checkpoint import load_model
 from otx.training.keeper import BEST, LAST, RESUME, Keeper
 from otx.training.lightning_trainer import StopWitness, interruptible, make_trainer, silenced
@@ -81,6 +83,7 @@ def fit(
     monitor: str,
     monitor_mode: Literal["max", "min"] = "max",
     seed: int = 0,
+    began: float | None = None,
     device: torch.device | str = "cpu",
     resume: bool = False,
     show: bool = True,
@@ -102,6 +105,7 @@ def fit(
         monitor: Metric whose best value makes the best epoch.
         monitor_mode: Whether more or less of it is better.
         seed: Makes the random numbers of each step.
+        began: Clock (monotonic) from which `settings.time` counts; None: now.
         device: Where to train, see `resolve_device`.
         resume: Go on from the last epoch that was kept in the work dir; if there is none, start.
         show: Write progress to standard error; `train.log` has it in any case.
@@ -133,8 +137,11 @@ def fit(
         tensorboard=settings.tensorboard,
         listeners=[progress.epoch_done, *listeners],
     )
+    watchers = [progress, *callbacks]
+    if settings.time:
+        watchers.append(Budget(settings.time, time.monotonic() if began is None else began, log.line))
     with silenced(), interruptible():
-        trainer = make_trainer(settings, work_dir, torch.device(device), [progress, *callbacks, witness, keeper])
+        trainer = make_trainer(settings, work_dir, torch.device(device), [*watchers, witness, keeper])
         try:
             trainer.fit(module, ckpt_path=state_path)
         except (KeyboardInterrupt, SystemExit) as error:

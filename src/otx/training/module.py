@@ -124,14 +124,22 @@ class TrainingModule(LightningModule):
         self.run = run
         self.note = note
         self.max_epochs = int(settings.max_epochs)
-        # The batches left over at the end of an epoch make a step too.
-        steps_per_epoch = math.ceil(len(loaders[0]) / int(settings.accumulate))
-        self.schedule = Schedule.plan(settings.schedule, steps_per_epoch * self.max_epochs)
+        self.schedule = self._schedule()
         self.average = WeightAverage(model, settings.ema_decay) if settings.ema_decay else None
         self.merger = getattr(loaders[1], "merger", None)
         self.tally = EpochTally()
         self.validation: MetricResult | None = None
         self.validated = 0
+
+    def _schedule(self) -> Schedule:
+        # The batches left over at the end of an epoch make a step too.
+        steps_per_epoch = math.ceil(len(self.loaders[0]) / int(self.settings.accumulate))
+        return Schedule.plan(self.settings.schedule, steps_per_epoch * self.max_epochs)
+
+    def replan(self, max_epochs: int) -> None:
+        """Train more or fewer epochs than was planned; the schedule ends with the last one."""
+        self.max_epochs = self.trainer.fit_loop.max_epochs = max_epochs
+        self.schedule = self._schedule()
 
     @property
     def steps_done(self) -> int:
@@ -270,12 +278,19 @@ class TrainingModule(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what Lightning does not know of."""
         average = self.average.state() if self.average else None
-        checkpoint[STATE_KEY] = {"run": self.run, "average": average, "tally": self.tally.state()}
+        checkpoint[STATE_KEY] = {
+            "run": self.run,
+            "average": average,
+            "tally": self.tally.state(),
+            "max_epochs": self.max_epochs,
+        }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take it over again, if it is of this run."""
         state = checkpoint[STATE_KEY]
         check_same_run(state["run"], self.run, self.note)
+        if self.settings.time:
+            self.replan(state["max_epochs"])
         progress = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]
         done, begun = progress["processed"], progress["ready"]
         if begun > self.max_epochs:

@@ -42,6 +42,8 @@ class TrainingSettings:
     """Passes over the training images; the learning rate reaches its end with the last one."""
     steps: int = 2000
     """Optimiser steps that `max_epochs: auto` aims at. More learns better and takes longer."""
+    time: float = 0.0
+    """Seconds that the run may take; as many epochs as fit are planned and kept to. 0: no bound, `steps` decides."""
     patience: int | Literal["auto"] = "auto"
     """Epochs without a better validation after which training stops; 0 never stops early."""
     val_interval: int = 1

@@ -112,7 +112,7 @@ def _measure(
         for candidate in CANDIDATES:
             if seconds and clock() >= end:
                 break
-            step = _stepper(model, batch, device, candidate, clock)
+            step = stepper(model, batch, device, candidate, clock)
             step()  # compiles kernels and fills caches
             seconds[candidate] = step()
             if seconds[candidate] < HOPELESS * min(seconds.values()):
@@ -124,7 +124,7 @@ def _measure(
     return seconds
 
 
-def _stepper(
+def stepper(
     model: OTXModel[Any, Any],
     batch: OTXBatchDataEntity[Any],
     device: torch.device,
