@@ -14,6 +14,7 @@ import argparse
 import hashlib
 import json
 import random
+import shlex
 import shutil
 import signal
 import subprocess
@@ -21,28 +22,10 @@ import sys
 import time
 from pathlib import Path
 
-SETTINGS = [
-    *(
-        "--pretrained",
-        "false",
-        "--model",
-        "timm/resnet10t",
-        "--max_epochs",
-        "4",
-        "--device",
-        "cpu",
-    ),
-    *(
-        "--set",
-        "model.input_size=[64,64]",
-        "--set",
-        "data.batch_size=16",
-        "--set",
-        "training.precision=32",
-        "--set",
-        "training.channels_last=true",
-    ),
-]
+SETTINGS = shlex.split(
+    "--pretrained false --model timm/resnet10t --max_epochs 4 --device cpu --set model.input_size=[64,64] "
+    "--set data.batch_size=16 --set training.precision=32 --set training.channels_last=true"
+)
 FILES = {
     "train": ["checkpoints/best.safetensors", "checkpoints/last.safetensors"],
     "export": ["export/model.xml", "export/model.bin"],

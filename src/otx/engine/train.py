@@ -195,9 +195,9 @@ def _plan_time(plan: Plan, datamodule: OTXDataModule, model: OTXModel[Any, Any],
     epochs = int(left / epoch)
     if epochs < 1:
         msg = (
-            f"--time {budget:.0f}s cannot hold an epoch: one takes about {epoch:.0f} s here, and {max(0.0, left):.0f} s are "
-            "left after reading and measuring. Give more time, a smaller --set model.input_size=[HEIGHT,WIDTH] or a smaller "
-            "--model."
+            f"--time {budget:.0f}s cannot hold an epoch: one takes about {epoch:.0f} s here, and after reading and "
+            f"measuring {max(0.0, left):.0f} s are left. Give more time, or take a smaller "
+            "--set model.input_size=[HEIGHT,WIDTH] or --model."
         )
         raise UserError(msg)
     reason = f"fit in the {left:.0f} s left of {budget:.0f} s; an epoch was measured to take {epoch:.1f} s"
