@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from otx.core.catalog import ModelRow
-from otx.core.errors import UserError
+from otx.core.errors import OTXError, UserError
 from otx.core.input_spec import InputSpec
 from otx.data.check import check_data
 from otx.data.split import write_split
 from otx.engine.autoconfig import choose_epochs
 from otx.engine.configure import configure
 from otx.engine.given import Given
+from otx.engine.memory import halve_batch, is_out_of_memory
 from otx.engine.pictures import draw_batch, draw_pairs
 from otx.engine.reading import ReadData, make_datamodule, read_data
 from otx.engine.results import TrainResult
@@ -58,20 +60,67 @@ def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResul
     data = read_data(plan, split_file=_split_file(workspace.root if workspace else given.work_dir))
     row, input_spec = configure(plan, data, given.model)
     plan.choose("device", resolve_device("auto").type, "the fastest that this machine has")
-    model, name = _make_model(given, plan, data, row, input_spec)
-    datamodule = make_datamodule(plan, data, input_spec)
+    run = _Run(given, plan, data, row, input_spec, workspace, began, resume)
+    while True:
+        try:
+            return _train(run)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            _make_room(run, error)
+
+
+@dataclass
+class _Run:
+    """What an attempt at training needs; `workspace` is None until there is one."""
+
+    given: Given
+    plan: Plan
+    data: ReadData
+    row: ModelRow | None
+    input_spec: InputSpec
+    workspace: Workspace | None
+    began: float
+    resume: bool
+
+
+def _make_room(run: _Run, error: Exception) -> None:
+    """Change the plan so that the next attempt needs less memory.
+
+    Raises:
+        OTXError: There is no next attempt: what was trained cannot be gone on with in smaller batches.
+    """
+    kept = run.workspace is not None and run.workspace.resume_state.is_file()
+    if kept or run.given.model is not None:
+        how = "go on with --resume" if kept else "make the model again"
+        msg = (
+            f"out of memory in the middle of training, with {run.plan['data.batch_size']} images at a time. What was "
+            f"kept stands: end other programs and {how}, or train anew with a smaller --set data.batch_size=N."
+        )
+        raise OTXError(msg) from error
+    halve_batch(run.plan)
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _train(run: _Run) -> TrainResult:
+    plan, data = run.plan, run.data
+    model, name = _make_model(run.given, plan, data, run.row, run.input_spec)
+    datamodule = make_datamodule(plan, data, run.input_spec)
     _choose_speed(plan, datamodule, model, name)
-    if plan["training.time"] and workspace is None:
-        _plan_time(plan, datamodule, model, began)
-    if workspace is None:
-        workspace = new_workspace(given.work_dir, str(data.spec.task), name)
+    if plan["training.time"] and plan.is_open("training.patience"):
+        _plan_time(plan, datamodule, model, run.began)
+    if run.workspace is None:
+        run.workspace = new_workspace(run.given.work_dir, str(data.spec.task), name)
         if data.index.split is not None:
-            write_split(workspace.split, data.index.split, plan["seed"])
-        workspace.write_json(
+            write_split(run.workspace.split, data.index.split, plan["seed"])
+        run.workspace.write_json(
             "data/report.json", check_data(data.source, data.index, data.spec.task, plan["on_bad_data"])
         )
-        workspace.write_environment()
-        plan.write(workspace.plan)  # last: a work dir with a plan can be resumed
+        run.workspace.write_environment()
+    workspace = run.workspace
+    plan.write(workspace.plan)  # last: a work dir with a plan can be resumed
     _announce(plan, data, workspace)
     first = next(iter(datamodule.loader("train", train=True)))
     draw_batch(first, data.spec, data.index.labels, workspace.folder("plots") / "train_batch.jpg")
@@ -86,16 +135,16 @@ def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResul
         monitor=data.spec.monitor,
         monitor_mode=data.spec.monitor_mode,
         seed=settings.seed,
-        began=began,
+        began=run.began,
         device=resolve_device(settings.device),
-        resume=resume,
+        resume=run.resume,
     )
     validation = datamodule.loader("val", train=False)
     draw_pairs(model, data.spec, validation, workspace.folder("plots") / "val_predictions.jpg")
     finished, budget = _finish(workspace, data, name, result), settings.training.time
     if not budget:
         return finished
-    return replace(finished, budget=budget, budget_used=(time.monotonic() - began) / budget)
+    return replace(finished, budget=budget, budget_used=(time.monotonic() - run.began) / budget)
 
 
 def _announce(plan: Plan, data: ReadData, workspace: Workspace) -> None:
