@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, cast
 
 import torch
 from torch.utils.data import Dataset
@@ -17,6 +17,7 @@ from otx.core.tiles import Window
 from otx.data.images import BrokenImageError, read_image
 from otx.data.item import Item
 from otx.data.objects import ObjectItem, cut_out
+from otx.data.own import OwnItem
 from otx.data.reader import TaskReader
 from otx.data.seeding import seeded
 from otx.data.tiling import Tile
@@ -120,6 +121,8 @@ class OTXDataset(Dataset[SampleT], Generic[SampleT]):
             BrokenImageError: The image cannot be read.
         """
         item = self.items[index]
+        if isinstance(item, OwnItem):
+            return cast("SampleT", item.sample(index))
         image = self.read(item.path, window=item.window) if isinstance(item, Tile) else self.read(item.path)
         height, width = image.shape[-2:]
         info = ImageInfo(index=index, path=str(item.path), height=height, width=width)

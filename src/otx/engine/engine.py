@@ -23,6 +23,7 @@ from otx.engine.results import (
 
 if TYPE_CHECKING:
     from otx.core.model import OTXModel
+    from otx.data.own import OwnData
     from otx.recipes.plan import Plan
 
 
@@ -42,6 +43,7 @@ class Engine:
         seed: Seeds everything random.
         device: Where to train.
         on_bad_data: What to do with images that cannot be read.
+        data: Datasets of your own in place of `data_root`.
         settings: Any other setting by its dotted key, as `--set` takes them.
 
     Examples:
@@ -63,6 +65,7 @@ class Engine:
         seed: int | None = None,
         device: Literal["auto", "cpu", "xpu", "cuda"] | None = None,
         on_bad_data: Literal["error", "skip"] | None = None,
+        data: OwnData | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
         values = {
@@ -79,6 +82,7 @@ class Engine:
             work_dir=_path(work_dir),
             config=_path(config),
             model=None if isinstance(model, str) else model,
+            data=data,
             settings={key: value for key, value in values.items() if value is not None} | dict(settings or {}),
         )
 
@@ -115,7 +119,7 @@ class Engine:
         from otx.engine.reading import read_data
 
         plan = self.given.plan(_training(max_epochs, precision, tile))
-        configure(plan, read_data(plan), self.given.model)
+        configure(plan, read_data(plan, own=self.given.data), self.given.model)
         return plan
 
     def train(

@@ -57,6 +57,9 @@ def export(
             msg = "--bundle: a bundle holds an OpenVINO model; leave out --format onnx"
             raise UserError(msg)
         require_bundle(opened.spec, opened.model.input_spec)
+        if given.data is not None:
+            msg = "--bundle takes a picture of the data along, and the data given to the Engine has no files"
+            raise UserError(msg)
     data, datamodule = data_for(given, workspace, opened)
     target = workspace.folder("export") / FILES[file_format]
     if file_format == "openvino":

@@ -11,6 +11,7 @@ from otx.recipes.plan import Plan
 
 if TYPE_CHECKING:
     from otx.core.model import OTXModel
+    from otx.data.own import OwnData
 
 
 @dataclass
@@ -21,12 +22,14 @@ class Given:
         work_dir: Where to write, or the run to take; None: a new one or the latest.
         config: A recipe file of the user's.
         model: A model object of the user's own.
+        data: A data set of the user's own.
         settings: Values by dotted key.
     """
 
     work_dir: Path | None = None
     config: Path | None = None
     model: OTXModel[Any, Any] | None = None
+    data: OwnData | None = None
     settings: dict[str, Any] = field(default_factory=dict)
 
     def plan(self, extra: Mapping[str, Any] | None = None) -> Plan:

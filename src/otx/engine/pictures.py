@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from otx.core.label_info import LabelInfo
     from otx.core.model import OTXModel
+    from otx.engine.reading import ReadData
 
 MOST_PAIRS = 8
 
@@ -23,9 +24,9 @@ def draw_batch(batch: Any, spec: TaskSpec, labels: LabelInfo, path: Path) -> Non
     write_batch(batch, path, spec.load("draw"), labels)
 
 
-def draw_pairs(model: OTXModel[Any, Any], spec: TaskSpec, loader: DataLoader[Any], path: Path) -> None:
+def draw_pairs(model: OTXModel[Any, Any], data: ReadData, loader: DataLoader[Any], path: Path) -> None:
     """Draw truth beside prediction for the first images of a loader."""
-    labels = model.label_info
+    labels, draw = model.label_info, data.spec.load("draw")
     truths: list[dict[str, Any]] = []
     predictions: list[dict[str, Any]] = []
     for batch, prediction in predict_pairs(model, loader):
@@ -33,4 +34,4 @@ def draw_pairs(model: OTXModel[Any, Any], spec: TaskSpec, loader: DataLoader[Any
         predictions += prediction.records(labels, model.threshold)
         if len(truths) >= MOST_PAIRS:
             break
-    write_comparison(truths[:MOST_PAIRS], predictions[:MOST_PAIRS], path, spec.load("draw"), labels)
+    write_comparison(truths[:MOST_PAIRS], predictions[:MOST_PAIRS], path, draw, labels, picture=data.picture)

@@ -19,8 +19,11 @@ from otx.recipes.settings import AUTO
 from otx.tasks import task_specs
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from otx.data.datamodule import OTXDataModule
     from otx.data.index import DataIndex
+    from otx.data.own import OwnData
     from otx.data.source import DataSource
     from otx.data.tiling import Tiling
 
@@ -34,21 +37,32 @@ class ReadData:
         spec: The task.
         reader: The task's reader.
         index: Labels, subsets and problems.
+        own: Where the samples come from if not from files.
     """
 
     source: DataSource
     spec: TaskSpec
     reader: Any
     index: DataIndex
+    own: OwnData | None = None
+
+    def picture(self, path: Path) -> Image.Image:
+        """What is shown of an item."""
+        from otx.data.media import media_picture
+
+        return media_picture(path) if self.own is None else self.own.picture(path)
 
 
-def read_data(plan: Plan, *, split_file: Path | None = None, labels: LabelInfo | None = None) -> ReadData:
+def read_data(
+    plan: Plan, *, split_file: Path | None = None, labels: LabelInfo | None = None, own: OwnData | None = None
+) -> ReadData:
     """Read the data root that the plan names; the task is chosen from its content if it is open.
 
     Args:
         plan: Takes the choices.
         split_file: A split that OTX made before, to be used again.
         labels: Classes of a model that the data must fit; None takes those of the data.
+        own: A data set of the user's own in place of the data root.
 
     Raises:
         UserError: There is no data root, or what is in there cannot be used.
@@ -56,6 +70,8 @@ def read_data(plan: Plan, *, split_file: Path | None = None, labels: LabelInfo |
     from otx.data.index import build_index
     from otx.data.source import open_source
 
+    if own is not None:
+        return _read_own(plan, own, labels)
     if not plan["data_root"]:
         msg = "no data set: name its folder with --data_root DIR"
         raise UserError(msg)
@@ -73,6 +89,30 @@ def read_data(plan: Plan, *, split_file: Path | None = None, labels: LabelInfo |
         msg = f"{source.root} has other keypoints than the model: expected {known}, found {found}"
         raise UserError(msg)
     return ReadData(source, spec, reader, index)
+
+
+def _read_own(plan: Plan, own: OwnData, labels: LabelInfo | None) -> ReadData:
+    from otx.core.evidence import Evidence
+    from otx.data.own import OwnReader, own_index
+    from otx.data.source import DataSource
+
+    named = [key for key in ("data_root", "data_format", "data.tile") if plan.choices[key].origin == "user"]
+    if named and plan[named[0]]:
+        msg = f"{named[0]} = {plan[named[0]]!r} is about a folder of files, but the Engine was given data of its own"
+        raise UserError(msg)
+    plan.choose("task", own.task, "that of the data given to the Engine")
+    plan.choose("data.tile", False, "the data were given to the Engine as samples, which are taken whole")
+    spec = choose_task(plan, Evidence(format="own", items=0, annotations={}), task_specs())
+    index = own_index(own, spec.load("sample"))
+    if labels is not None and index.labels != labels:
+        found, known = (", ".join(side.names) for side in (index.labels, labels))
+        msg = f"the data given to the Engine has other labels than the model: expected {known}, found {found}"
+        raise UserError(msg)
+    why = "given to the Engine"
+    plan.choose("data_format", "own", why)
+    evidence = Evidence(format="own", items=sum(map(len, index.subsets.values())), annotations={})
+    source = DataSource(root=Path("data"), format="own", evidence=evidence, why=[why], subsets={}, categories={})
+    return ReadData(source, spec, OwnReader(), index, own)
 
 
 def make_tiling(data: ReadData, input_spec: InputSpec) -> Tiling | None:

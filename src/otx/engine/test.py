@@ -57,7 +57,7 @@ def test(given: Given, checkpoint: Path | None, split: str) -> TestResult:
     workspace.write_json("test/curves.json", result.curves)
     plots = workspace.folder("plots")
     plot_curves(result.curves, opened.model.label_info, plots)
-    draw_pairs(opened.model, opened.spec, datamodule.loader(split, train=False), plots / f"{split}_predictions.jpg")
+    draw_pairs(opened.model, data, datamodule.loader(split, train=False), plots / f"{split}_predictions.jpg")
     tested = TestResult(
         work_dir=workspace.root,
         split=split,
@@ -87,7 +87,8 @@ def data_for(given: Given, workspace: Workspace, opened: OpenedModel) -> tuple[R
         if choice.origin == "user":
             plan.choices[key] = choice
     plan.add_user({"task": str(opened.spec.task)}, "the model")
-    data = read_data(plan, split_file=workspace.split if same else None, labels=opened.model.label_info)
+    split_file = workspace.split if same else None
+    data = read_data(plan, split_file=split_file, labels=opened.model.label_info, own=given.data)
     require_pixels(data.index.pixels, opened.model.input_spec, str(data.source.root))
     plan.choose("data.batch_size", 8, "default of testing")
     plan.choose("data.workers", 1, "default of testing")

@@ -57,7 +57,8 @@ def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResul
     workspace = _interrupted(given.work_dir) if resume else None
     if workspace is not None:
         plan = _plan_of(workspace, plan)
-    data = read_data(plan, split_file=_split_file(workspace.root if workspace else given.work_dir))
+    split_file = _split_file(workspace.root if workspace else given.work_dir)
+    data = read_data(plan, split_file=split_file, own=given.data)
     row, input_spec = configure(plan, data, given.model)
     plan.choose("device", resolve_device("auto").type, "the fastest that this machine has")
     run = _Run(given, plan, data, row, input_spec, workspace, began, resume)
@@ -140,7 +141,7 @@ def _train(run: _Run) -> TrainResult:
         resume=run.resume,
     )
     validation = datamodule.loader("val", train=False)
-    draw_pairs(model, data.spec, validation, workspace.folder("plots") / "val_predictions.jpg")
+    draw_pairs(model, data, validation, workspace.folder("plots") / "val_predictions.jpg")
     finished, budget = _finish(workspace, data, name, result), settings.training.time
     if not budget:
         return finished

@@ -94,6 +94,7 @@ def write_comparison(
     labels: LabelInfo,
     *,
     columns: int = 2,
+    picture: Callable[[Path], Image.Image] = media_picture,
 ) -> Path:
     """Draw a sheet of pairs: the truth on the left, the prediction on the right.
 
@@ -104,10 +105,11 @@ def write_comparison(
         draw: Of the task.
         labels: Of the model.
         columns: Number of pairs side by side.
+        picture: Gives the image of a record.
     """
     tiles = []
     for truth, prediction in zip(truths, predictions, strict=True):
-        image = _open(truth)
+        image = picture(Path(truth["image"]))
         tiles += [draw(image, truth, labels, "truth"), draw(image, prediction, labels, "prediction")]
     return write_sheet(tiles, path, columns=2 * columns)
 
