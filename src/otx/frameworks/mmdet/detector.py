@@ -52,7 +52,7 @@ class MMDetCompatibleModel(OTXDetectionModel):
         """The best pairs of box and class of one-stage networks, what `predict` has found of others."""
         if self.dense:
             return dense_detections(self.model, outputs, images, self.candidates)
-        return found_objects(outputs, images)
+        return found_objects(outputs, images, self.max_detections)
 
     def label_rows(self, labels: int) -> Mapping[str, Tensor]:
         """The channels of a one-stage head that give classes, anchor by anchor."""

@@ -36,4 +36,4 @@ class MMDetInstanceSegModel(OTXInstanceSegModel):
 
     def raw_outputs(self, outputs: Any, images: Tensor) -> dict[str, Tensor]:  # noqa: ANN401 - samples
         """What `predict` has found; the masks are cut into cells of their boxes."""
-        return found_objects(outputs, images)
+        return found_objects(outputs, images, self.max_detections)

@@ -54,12 +54,13 @@ def add_up(losses: dict[str, Any]) -> dict[str, Tensor]:
     }
 
 
-def found_objects(samples: Sequence[Any], images: Tensor) -> dict[str, Tensor]:
+def found_objects(samples: Sequence[Any], images: Tensor, rows: int) -> dict[str, Tensor]:
     """`boxes`, `labels` and, where there are any, `masks`; where images have fewer objects, rows of score 0.
 
     Args:
         samples: MMDetection's, with its predictions, one per image.
         images: (B, C, H, W) what was predicted on.
+        rows: Of each image, more if one has more objects: an image alone has as many as beside others.
 
     Raises:
         OTXError: The model is being exported.
@@ -72,7 +73,7 @@ def found_objects(samples: Sequence[Any], images: Tensor) -> dict[str, Tensor]:
         )
         raise OTXError(msg)
     found = [sample.pred_instances for sample in samples]
-    most = max((len(objects) for objects in found), default=0)
+    most = max(rows, *(len(objects) for objects in found))
     boxes = torch.zeros((len(found), most, 5), device=images.device)
     labels = torch.zeros((len(found), most), dtype=torch.long, device=images.device)
     raw = {"boxes": boxes, "labels": labels}
