@@ -79,6 +79,16 @@ class Deaf(Sound):
         return {"nothing": outputs.sum() * 0.0}
 
 
+class Relapsing(Sound):
+    """Rises, and comes back a part of the way."""
+
+    steps = 0
+
+    def losses(self, outputs: Any, batch: Any) -> dict[str, Tensor]:
+        self.steps += 1
+        return {"wave": outputs.sum() * 0.0 + (1.0 if self.steps < 3 else 2.0 if self.steps < 9 else 1.5)}
+
+
 class Blown(Sound):
     def losses(self, outputs: Any, batch: Any) -> dict[str, Tensor]:
         return {"huge": outputs.sum() * float("inf")}
@@ -195,6 +205,7 @@ def test_a_sound_model_that_is_fitted_passes() -> None:
     ("adapter", "message"),
     [
         (Deaf, "loss_falls: expected the loss on a repeated batch to fall"),
+        (Relapsing, "loss_falls: expected the loss on a repeated batch to fall"),
         (Blown, "typed_losses: expected finite scalar losses, found huge = "),
         (Untyped, "typed_predictions: expected forward in eval mode to give MultiClassClsBatchPredEntity"),
         (Moody, "typed_predictions: expected the same predictions for the same batch"),

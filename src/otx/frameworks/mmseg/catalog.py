@@ -41,7 +41,7 @@ def lookup(name: str, task: str) -> ModelRow | None:
         MissingExtraError: MMSegmentation is not installed.
         UserError: It has no such config; the message names the nearest.
     """
-    if task != OTXTaskType.SEMANTIC_SEGMENTATION:
+    if task not in {row.task for row in ROWS}:
         return None
     from otx.frameworks.openmmlab import build_network, input_spec, load_config
 

@@ -86,7 +86,7 @@ def lookup(name: str, task: str) -> ModelRow | None:
         MissingExtraError: segmentation-models-pytorch is not installed.
         UserError: There is no such decoder or encoder; the message names the nearest.
     """
-    if task != OTXTaskType.SEMANTIC_SEGMENTATION:
+    if task not in {row.task for row in ROWS}:
         return None
     try:
         import segmentation_models_pytorch as smp
