@@ -149,6 +149,35 @@ class AveragePrecision:
         return np.ones(self.images) if times_N is None else times_N.astype(np.float64)
 
 
+class ObjectMetric:
+    """What the metrics of tasks have in common whose predictions are objects; `update` of a task adds the overlaps.
+
+    Args:
+        label_info: Classes in output order.
+    """
+
+    def __init__(self, label_info: LabelInfo) -> None:
+        self.label_info = label_info
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all batches."""
+        self.found = AveragePrecision(self.label_info)
+
+    @property
+    def images(self) -> int:
+        """How many were added."""
+        return self.found.images
+
+    def values(self, times_N: Times | None = None) -> dict[str, float]:
+        """Figures over the images, each so many times."""
+        return self.found.values(times_N)
+
+    def compute(self) -> MetricResult:
+        """Figures over all batches."""
+        return figures(self.found)
+
+
 def figures(found: AveragePrecision, more: Mapping[str, float] | None = None) -> MetricResult:
     """All that there is to say of one kind of overlap, and the means of another."""
     precision, present, names = found.precision(), found.present(), found.names

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +16,8 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 HEAT = 0.55
 """How much of a picture the hottest colour of a map covers."""
+MOST_NAMED = 25
+"""In a crowd the names would hide the objects; the colours remain."""
 _MIN_SIDE = 384
 _GOLDEN_RATIO = 0.618034
 
@@ -39,6 +42,16 @@ def canvas(image: Image.Image) -> tuple[Image.Image, float]:
     factor = max(1.0, _MIN_SIDE / min(image.size))
     size = (round(image.width * factor), round(image.height * factor))
     return image.convert("RGB").resize(size, Image.Resampling.BICUBIC), factor * image.info.get("shown", 1.0)
+
+
+def caption(entry: Mapping[str, Any]) -> str:
+    """The label of an entry of `predictions.json`, with its score; the truth has none."""
+    return f"{entry['label']} {entry['score']:.2f}" if "score" in entry else str(entry["label"])
+
+
+def best_last(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Objects in the order in which they are drawn, so that the best score is on top."""
+    return sorted(entries, key=lambda entry: float(entry.get("score", 1.0)))
 
 
 def stroke(image: Image.Image) -> int:

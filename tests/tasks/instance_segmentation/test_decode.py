@@ -10,12 +10,13 @@ import torch
 from PIL import Image
 from torchvision import tv_tensors
 
+from otx.core.drawing import MOST_NAMED
 from otx.core.image_info import ImageInfo
 from otx.core.input_spec import InputSpec, ResizeMode
 from otx.core.label_info import LabelInfo
 from otx.core.masks import from_json, from_pixels, overlaps, to_pixels
 from otx.tasks.instance_segmentation.decode import decode
-from otx.tasks.instance_segmentation.draw import MOST_NAMED, draw
+from otx.tasks.instance_segmentation.draw import draw
 from otx.tasks.instance_segmentation.entity import InstanceSegBatchDataEntity, InstanceSegDataEntity
 from otx.transforms.fit import FitToInput
 

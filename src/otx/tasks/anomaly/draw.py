@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from otx.core.drawing import Colour, canvas, heated, stroke, with_strip, write
+from otx.core.drawing import Colour, canvas, caption, heated, stroke, with_strip, write
 from otx.core.label_info import LabelInfo
 
 GOOD: Colour = (40, 160, 70)
@@ -36,8 +36,7 @@ def draw(image: Image.Image, record: Mapping[str, Any], labels: LabelInfo, title
     for entry in record.get("objects", ()):
         pen.rectangle([value * factor for value in entry["bbox"]], outline=BAD, width=stroke(picture))
     for verdict in record["labels"][:1]:
-        text = f"{verdict['label']} {verdict['score']:.2f}" if "score" in verdict else str(verdict["label"])
-        write(picture, (0, 0), text, GOOD if verdict["label"] == labels.names[0] else BAD)
+        write(picture, (0, 0), caption(verdict), GOOD if verdict["label"] == labels.names[0] else BAD)
     return with_strip(picture, title)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from otx.core.drawing import canvas, colour_of, stroke, with_strip, write
+from otx.core.drawing import best_last, canvas, caption, colour_of, stroke, with_strip, write
 from otx.core.label_info import LabelInfo
 
 
@@ -22,10 +22,9 @@ def draw(image: Image.Image, record: Mapping[str, Any], labels: LabelInfo, title
     """
     picture, factor = canvas(image)
     pen = ImageDraw.Draw(picture)
-    for entry in sorted(record["objects"], key=lambda entry: float(entry.get("score", 1.0))):
+    for entry in best_last(record["objects"]):
         colour = colour_of(labels.names.index(entry["label"]))
         left, top, right, bottom = (value * factor for value in entry["bbox"])
         pen.rectangle((left, top, right, bottom), outline=colour, width=stroke(picture))
-        text = f"{entry['label']} {entry['score']:.2f}" if "score" in entry else str(entry["label"])
-        write(picture, (left, top), text, colour)
+        write(picture, (left, top), caption(entry), colour)
     return with_strip(picture, title)

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from otx.core.drawing import canvas, colour_of, with_strip, write_stack
+from otx.core.drawing import canvas, caption, colour_of, with_strip, write_stack
 from otx.core.label_info import LabelInfo
 
 
@@ -28,5 +28,4 @@ def draw(image: Image.Image, record: Mapping[str, Any], labels: LabelInfo, title
 
 def _text(entry: Mapping[str, Any], labels: LabelInfo) -> str:
     depth = len(labels.path(entry["label"])) - 1
-    name = "   " * depth + entry["label"]
-    return f"{name} {entry['score']:.2f}" if "score" in entry else name
+    return "   " * depth + caption(entry)

@@ -9,12 +9,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from otx.core.drawing import canvas, colour_of, stroke, with_strip, write
+from otx.core.drawing import MOST_NAMED, best_last, canvas, caption, colour_of, stroke, with_strip, write
 from otx.core.label_info import LabelInfo
 from otx.core.masks import from_json, to_pixels
 
-MOST_NAMED = 25
-"""In a crowd the names would hide the objects; the colours remain."""
 OPACITY = 0.4
 
 
@@ -34,7 +32,7 @@ def paint(image: Image.Image, record: Mapping[str, Any], labels: LabelInfo) -> I
     """The same without a strip above."""
     picture, factor = canvas(image)
     pixels = np.array(picture)
-    entries = sorted(record["objects"], key=lambda entry: float(entry.get("score", 1.0)))
+    entries = best_last(record["objects"])
     for entry in entries:
         colour = colour_of(labels.names.index(entry["label"]))
         mask = to_pixels([from_json(entry["mask"])], (image.height, image.width))[0]
@@ -45,7 +43,6 @@ def paint(image: Image.Image, record: Mapping[str, Any], labels: LabelInfo) -> I
         cv2.drawContours(pixels, outline, -1, colour, stroke(picture))
     picture = Image.fromarray(pixels)
     for entry in entries if len(entries) <= MOST_NAMED else ():
-        text = f"{entry['label']} {entry['score']:.2f}" if "score" in entry else str(entry["label"])
         corner = (entry["bbox"][0] * factor, entry["bbox"][1] * factor)
-        write(picture, corner, text, colour_of(labels.names.index(entry["label"])))
+        write(picture, corner, caption(entry), colour_of(labels.names.index(entry["label"])))
     return picture

@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from otx.core.average_precision import MATCH_IOU, AveragePrecision, Floats, Ints, by_class, recall_curves
+from otx.core.average_precision import MATCH_IOU, Floats, Ints, ObjectMetric, by_class, recall_curves
 from otx.core.frames import to_original
 from otx.core.label_info import LabelInfo
 from otx.core.metric import MetricResult, Times
@@ -32,7 +32,7 @@ PCK_SHARES = {"pck": 0.2, "pck_10": 0.1}
 """Distance up to which a keypoint is correct, as a share of the longer side of the true box."""
 
 
-class KeypointMetric:
+class KeypointMetric(ObjectMetric):
     """Mean average precision over object keypoint similarity (OKS) 0.50 to 0.95, PCK, and F1 at the best threshold.
 
     Everything is measured in pixels of the original images, on keypoints that are labelled. Objects without any are
@@ -45,13 +45,12 @@ class KeypointMetric:
     """
 
     def __init__(self, label_info: LabelInfo) -> None:
-        self.label_info = label_info
+        super().__init__(label_info)
         self.sigmas = sigmas(label_info.keypoints.names)
-        self.reset()
 
     def reset(self) -> None:
         """Forget all batches."""
-        self._precision = AveragePrecision(self.label_info)
+        super().reset()
         # Of each image, by class and keypoint: how many are labelled, and how many correct by each share.
         self._pck: list[Floats] = []
 
@@ -70,7 +69,7 @@ class KeypointMetric:
             distances_DTK = np.linalg.norm(points[kept][:, None] - true_points, axis=-1)
             similarity_DT = oks(distances_DTK, sides.prod(axis=1) * AREA_OF_BOX, visible, self.sigmas)
             scores = prediction.scores[i].cpu().numpy()[kept]
-            self._precision.add(similarity_DT, labels[kept], scores, true_labels)
+            self.found.add(similarity_DT, labels[kept], scores, true_labels)
             self._add_pck(
                 overlap[np.ix_(kept, known)], distances_DTK / sides.max(axis=1)[:, None], visible, true_labels
             )
@@ -88,16 +87,11 @@ class KeypointMetric:
             correct_TK = (distances_DTK[best_T, rows_T] <= share) * visible_TK * found_T[:, None]
             np.add.at(counts[index], labels_T, correct_TK)
 
-    @property
-    def images(self) -> int:
-        """How many were added."""
-        return self._precision.images
-
     def values(self, times_N: Times | None = None) -> dict[str, float]:
         """Figures over the images, each so many times."""
         labelled, *correct = self._counts(times_N).sum(axis=(1, 2))
         pck = {name: float(count / max(labelled, 1)) for name, count in zip(PCK_SHARES, correct, strict=True)}
-        return self._precision.values(times_N, "oks_") | pck
+        return self.found.values(times_N, "oks_") | pck
 
     def _counts(self, times_N: Times | None = None) -> Floats:
         """How many keypoints are labelled, and how many correct by each share, by class and keypoint."""
@@ -107,7 +101,7 @@ class KeypointMetric:
 
     def compute(self) -> MetricResult:
         """Figures over all batches."""
-        precision_TRC, present = self._precision.precision(), self._precision.present()
+        precision_TRC, present = self.found.precision(), self.found.present()
         names, keypoints = self.label_info.names, self.label_info.keypoints.names
         labelled_CK, correct_CK = self._counts()[:2]
         per_class = by_class(precision_TRC, present, names)
@@ -118,7 +112,7 @@ class KeypointMetric:
             per_class[names[i]] |= {f"pck {name}": float(share) for name, share, count in labelled if count}
         curves = {
             "precision_recall": recall_curves(precision_TRC, present, names),
-            "f1_by_threshold": self._precision.best_f1()[1],
+            "f1_by_threshold": self.found.best_f1()[1],
         }
         return MetricResult(self.values(), per_class, curves)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from otx.core.drawing import canvas, colour_of, with_strip, write
+from otx.core.drawing import canvas, caption, colour_of, with_strip, write
 from otx.core.label_info import LabelInfo
 
 SHOWN = 3
@@ -24,11 +24,7 @@ def draw(image: Image.Image, record: Mapping[str, Any], labels: LabelInfo, title
         title: Text above the image.
     """
     picture, _ = canvas(image)
-    texts = [_text(entry) for entry in record["labels"][:SHOWN]]
+    texts = [caption(entry) for entry in record["labels"][:SHOWN]]
     if texts:
         write(picture, (0, 0), texts[0], colour_of(labels.names.index(record["labels"][0]["label"])))
     return with_strip(with_strip(picture, ", ".join(texts[1:]), below=True), title)
-
-
-def _text(entry: Mapping[str, Any]) -> str:
-    return f"{entry['label']} {entry['score']:.2f}" if "score" in entry else str(entry["label"])

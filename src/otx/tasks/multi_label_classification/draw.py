@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from otx.core.drawing import canvas, colour_of, with_strip, write_stack
+from otx.core.drawing import canvas, caption, colour_of, with_strip, write_stack
 from otx.core.label_info import LabelInfo
 
 SHOWN = 6
@@ -25,10 +25,6 @@ def draw(image: Image.Image, record: Mapping[str, Any], labels: LabelInfo, title
     """
     picture, _ = canvas(image)
     entries = record["labels"]
-    write_stack(picture, [(_text(one), colour_of(labels.names.index(one["label"]))) for one in entries[:SHOWN]])
+    write_stack(picture, [(caption(one), colour_of(labels.names.index(one["label"]))) for one in entries[:SHOWN]])
     below = f"and {len(entries) - SHOWN} more" if len(entries) > SHOWN else "" if entries else "no label"
     return with_strip(with_strip(picture, below, below=True), title)
-
-
-def _text(entry: Mapping[str, Any]) -> str:
-    return f"{entry['label']} {entry['score']:.2f}" if "score" in entry else str(entry["label"])

@@ -7,11 +7,8 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from otx.core.drawing import canvas, colour_of, stroke, with_strip, write
+from otx.core.drawing import MOST_NAMED, best_last, canvas, caption, colour_of, stroke, with_strip, write
 from otx.core.label_info import LabelInfo
-
-MOST_NAMED = 25
-"""In a crowd the names would hide the objects; the colours remain."""
 
 
 def draw(image: Image.Image, record: Mapping[str, Any], labels: LabelInfo, title: str = "") -> Image.Image:
@@ -25,12 +22,11 @@ def draw(image: Image.Image, record: Mapping[str, Any], labels: LabelInfo, title
     """
     picture, factor = canvas(image)
     pen = ImageDraw.Draw(picture)
-    entries = sorted(record["objects"], key=lambda entry: float(entry.get("score", 1.0)))
+    entries = best_last(record["objects"])
     for entry in entries:
         colour = colour_of(labels.names.index(entry["label"]))
         corners = [value * factor for value in entry["polygon"]]
         pen.line(corners + corners[:4], fill=colour, width=stroke(picture), joint="curve")
         if len(entries) <= MOST_NAMED:
-            text = f"{entry['label']} {entry['score']:.2f}" if "score" in entry else str(entry["label"])
-            write(picture, (entry["bbox"][0] * factor, entry["bbox"][1] * factor), text, colour)
+            write(picture, (entry["bbox"][0] * factor, entry["bbox"][1] * factor), caption(entry), colour)
     return with_strip(picture, title)
