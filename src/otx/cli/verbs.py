@@ -16,6 +16,7 @@ VERBS = {
     "optimize": "Quantise a checkpoint or exported model to INT8, and prove on real images that it keeps the metric.",
     "explain": "Show which parts of a picture a prediction rests on, and whether that is more than chance.",
     "benchmark": "Time and measure a model in torch, OpenVINO (FP32, FP16, INT8) and ONNX Runtime, in one table.",
+    "serve": "Serve a model over HTTP: KServe v2, image uploads, and a page to drop images on.",
     "demo": "See it all work, offline: make a data set of handwritten digits, train, test, export, compare, predict.",
 }
 """Name -> description. The order is the order of use."""

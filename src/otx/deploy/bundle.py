@@ -20,6 +20,7 @@ from otx.core.input_spec import RGB, InputSpec
 from otx.core.task import TaskSpec
 from otx.deploy import runner
 from otx.runtime.exported import ExportedModel, load_exported
+from otx.runtime.metadata import served_name
 from otx.runtime.stream import predict_files
 
 REQUIREMENTS = ("openvino", "numpy", "opencv-python-headless")
@@ -89,7 +90,7 @@ def write_bundle(model: Path, pictures: Sequence[Path], facts: Facts) -> Path:
     require_bundle(exported.spec, exported.input_spec)
     target, folder = model.with_name("bundle"), model.with_name("bundle.unproven")
     clear_bundle(model)
-    name = re.split("[/:]", exported.info.model)[-1] or "model"
+    name = served_name(exported.info.model)
     served = folder / "model_repository" / name / "1"
     served.mkdir(parents=True)
     for file in (model, model.with_suffix(".bin")):

@@ -16,6 +16,7 @@ from otx.engine.results import (
     OptimizeResult,
     PredictResult,
     SeedsResult,
+    ServeResult,
     TestResult,
     TrainResult,
     TuneResult,
@@ -318,6 +319,21 @@ class Engine:
         from otx.engine.explain import explain
 
         return explain(self.given, str(input), _path(checkpoint))
+
+    def serve(self, checkpoint: str | Path | None = None, *, host: str = "127.0.0.1", port: int = 8000) -> ServeResult:
+        """Serve a model over HTTP until the process gets SIGINT or SIGTERM.
+
+        Args:
+            checkpoint: As in `test`.
+            host: Address to listen on.
+            port: 0 takes a free one.
+
+        Raises:
+            UserError: There is no such model, it takes clips, or the port is taken.
+        """
+        from otx.engine.serve import serve
+
+        return serve(self.given, _path(checkpoint), host, port)
 
     def benchmark(self, checkpoint: str | Path | None = None, *, seconds: float = 3.0) -> BenchmarkResult:
         """Time and measure the forms of a model: torch, OpenVINO in FP32, FP16 and INT8, ONNX Runtime.

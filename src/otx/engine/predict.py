@@ -22,7 +22,7 @@ from otx.engine.results import PredictResult
 from otx.report.pictures import FileNames, write_arrays, write_predictions
 from otx.runtime.exported import ExportedModel
 from otx.runtime.stream import predict_files
-from otx.runtime.whole_image import predict_image
+from otx.runtime.whole_image import Run, predict_image
 from otx.training.device import resolve_device
 
 if TYPE_CHECKING:
@@ -112,7 +112,20 @@ def _predict_by_torch(
     device: torch.device,
     on_broken: Callable[[Path, UserError], None] | None,
 ) -> Iterator[tuple[Path, Prediction]]:
-    """One image after the other through the very graph that would be exported."""
+    run = torch_run(opened, device)
+    for file in files:
+        try:
+            prediction = predict_image(file, opened.model.input_spec, opened.spec, run)
+        except UserError as error:
+            if on_broken is None:
+                raise
+            on_broken(file, error)
+            continue
+        yield file, prediction
+
+
+def torch_run(opened: OpenedModel, device: torch.device) -> Run:
+    """What predicts by the very graph that would be exported, one image after the other."""
     model = opened.model.to(device).eval()
     graph, decode, settings = model.export_graph(), opened.spec.load("decode"), model.decode_settings()
     bare_inputs = opened.spec.load("batch").bare_inputs
@@ -123,12 +136,4 @@ def _predict_by_torch(
             prediction: Prediction = decode(graph(**bare_inputs(images)), images, [info], **settings)
             return prediction
 
-    for file in files:
-        try:
-            prediction = predict_image(file, model.input_spec, opened.spec, run)
-        except UserError as error:
-            if on_broken is None:
-                raise
-            on_broken(file, error)
-            continue
-        yield file, prediction
+    return run

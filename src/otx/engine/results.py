@@ -201,6 +201,21 @@ class ExplainResult(VerbResult):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServeResult(VerbResult):
+    """What was served.
+
+    Attributes:
+        checkpoint: The model file.
+        model: Name by which clients knew it.
+        url: Of the page.
+    """
+
+    checkpoint: Path
+    model: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExportResult(VerbResult):
     """An exported model and the proof that it equals the checkpoint.
 

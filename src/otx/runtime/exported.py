@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, Self, cast
 
+import torch
 from torch import Tensor
 
 from otx.core.entity import OTXBatchDataEntity, OTXBatchPredEntity
@@ -70,6 +71,16 @@ class ExportedModel(OTXModel[OTXBatchDataEntity[Any], OTXBatchPredEntity[Any]]):
             imgs_info: One per image.
         """
         return self._decode(raw, images.cpu(), imgs_info)
+
+    def new_run(self) -> Callable[[Tensor, ImageInfo], OTXBatchPredEntity[Any]]:
+        """What predicts an image on a request of its own, for one thread of several."""
+        request, bare_inputs = self.model.new_request(), self.spec.load("batch").bare_inputs
+
+        def run(images: Tensor, info: ImageInfo) -> OTXBatchPredEntity[Any]:
+            with torch.inference_mode():
+                return self.decode(self.model.run(bare_inputs(images), request), images, [info])
+
+        return run
 
     def decode_settings(self) -> dict[str, Any]:
         """The settings that the file carries."""

@@ -7,6 +7,7 @@ the latter as `rt_info`, section `framework`, so one reader serves both and need
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -89,6 +90,11 @@ class ExportInfo:
             version = strings.get("version", "unknown")
             msg = f"{where}: cannot read the section 'otx' that OTX {version} wrote ({what}). Export the model again."
             raise UserError(msg) from error
+
+
+def served_name(model: str) -> str:
+    """The name by which clients of a server know a model: the last part of its name in the catalog."""
+    return re.split("[/:]", model)[-1] or "model"
 
 
 def read_info(ov_model: Any, where: str) -> ExportInfo:  # noqa: ANN401 - openvino is untyped

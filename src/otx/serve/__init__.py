@@ -1,0 +1,1 @@
+"""A model behind HTTP: KServe v2, uploads, and a page where people drop an image."""
