@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from otx.data.formats.coco_file import Document, locate_images, parse_json
+from otx.data.formats.coco_file import Document, find_documents, locate_images, none_among
 from otx.data.formats.reading import Part, Reading
 from otx.data.problems import Problems
-from otx.data.subset_names import UNASSIGNED, subset_of_path
 from otx.data.tree import DataTree
 
 NAME = "coco"
@@ -18,20 +17,9 @@ _NAMED = 4
 
 def find(tree: DataTree) -> Reading | str:
     """See `Format.find`."""
-    documents: list[Document] = []
-    others: list[str] = []
-    for path in tree.with_suffix(".json"):
-        content = parse_json(tree, path, others, _MARKS)
-        if content is None:
-            continue
-        if not _is_coco(content):
-            others.append(f"{path} holds {_outline(content)}")
-        elif not _has_objects(content):
-            others.append(f"{path} has no boxes, polygons or keypoints")
-        else:
-            documents.append(Document(path, content, subset_of_path(path) or UNASSIGNED))
+    documents, others = find_documents(tree, _MARKS, _flaw)
     if not documents:
-        return f"found no such file among {len(others)} .json: {'; '.join(others[:3])}" if others else "found no .json"
+        return none_among(others)
     for document in documents:
         images = document.content["images"]
         locate_images(tree, document, ((image.get("id"), str(image["file_name"])) for image in images))
@@ -50,18 +38,17 @@ def find(tree: DataTree) -> Reading | str:
     )
 
 
-def _outline(content: Any) -> str:  # noqa: ANN401 - JSON
+def _flaw(content: Any) -> str:  # noqa: ANN401 - JSON
     if not isinstance(content, dict):
-        return f"a {type(content).__name__}"
-    return f"the keys {', '.join(list(content)[:5])}"
+        return f"holds a {type(content).__name__}"
+    if not _is_coco(content):
+        return f"holds the keys {', '.join(list(content)[:5])}"
+    return "" if _has_objects(content) else "has no boxes, polygons or keypoints"
 
 
-def _is_coco(content: Any) -> bool:  # noqa: ANN401 - JSON
-    return (
-        isinstance(content, dict)
-        and all(isinstance(content.get(key), list) for key in ("images", "annotations", "categories"))
-        and all(isinstance(image, dict) and "file_name" in image for image in content["images"])
-    )
+def _is_coco(content: dict[str, Any]) -> bool:
+    lists = all(isinstance(content.get(key), list) for key in ("images", "annotations", "categories"))
+    return lists and all(isinstance(image, dict) and "file_name" in image for image in content["images"])
 
 
 def _has_objects(content: dict[str, Any]) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from otx.core.errors import UserError
 from otx.data.problems import MISSING_IMAGE, OUTSIDE, Problems
-from otx.data.subset_names import subset_of_path
+from otx.data.subset_names import UNASSIGNED, subset_of_path
 from otx.data.tree import DataTree, NotLocatedError, stem, suffix
 
 
@@ -29,6 +29,34 @@ class Document:
     subset: str
     located: dict[Any, str] = field(default_factory=dict)
     problems: Problems = field(default_factory=Problems)
+
+
+def find_documents(
+    tree: DataTree, marks: Sequence[str], flaw: Callable[[Any], str]
+) -> tuple[list[Document], list[str]]:
+    """The JSON files of a format, and a line on each of the others.
+
+    Args:
+        tree: Where they are looked for.
+        marks: Keys that a file of the format has.
+        flaw: Why a content is not of the format, as the predicate of a sentence; empty if it is.
+    """
+    documents: list[Document] = []
+    others: list[str] = []
+    for path in tree.with_suffix(".json"):
+        content = parse_json(tree, path, others, marks)
+        if content is None:
+            continue
+        if why := flaw(content):
+            others.append(f"{path} {why}")
+        else:
+            documents.append(Document(path, content, subset_of_path(path) or UNASSIGNED))
+    return documents, others
+
+
+def none_among(others: Sequence[str]) -> str:
+    """What to say when no JSON file is of a format."""
+    return f"found no such file among {len(others)} .json: {'; '.join(others[:3])}" if others else "found no .json"
 
 
 def parse_json(tree: DataTree, path: str, others: list[str], marks: Sequence[str]) -> Any:  # noqa: ANN401 - JSON

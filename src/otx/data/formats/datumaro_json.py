@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from otx.data.formats.coco_file import Document, locate_images, parse_json
+from otx.data.formats.coco_file import Document, find_documents, locate_images, none_among
 from otx.data.formats.reading import Part, Reading
 from otx.data.problems import Problems
-from otx.data.subset_names import UNASSIGNED, subset_of_path
 from otx.data.tree import DataTree
 
 NAME = "datumaro"
@@ -17,18 +16,9 @@ _MARKS = ("categories", "items")
 
 def find(tree: DataTree) -> Reading | str:
     """See `Format.find`."""
-    documents: list[Document] = []
-    others: list[str] = []
-    for path in tree.with_suffix(".json"):
-        content = parse_json(tree, path, others, _MARKS)
-        if content is None:
-            continue
-        if _is_datumaro(content):
-            documents.append(Document(path, content, subset_of_path(path) or UNASSIGNED))
-        else:
-            others.append(f"{path} has no list 'items' of objects with an id")
+    documents, others = find_documents(tree, _MARKS, _flaw)
     if not documents:
-        return f"found no such file among {len(others)} .json: {'; '.join(others[:3])}" if others else "found no .json"
+        return none_among(others)
     for document in documents:
         locate_images(tree, document, ((item["id"], _image_name(item)) for item in document.content["items"]))
     listed = sum(len(document.content["items"]) for document in documents)
@@ -40,13 +30,14 @@ def find(tree: DataTree) -> Reading | str:
     )
 
 
-def _is_datumaro(content: Any) -> bool:  # noqa: ANN401 - JSON
-    return (
+def _flaw(content: Any) -> str:  # noqa: ANN401 - JSON
+    known = (
         isinstance(content, dict)
         and isinstance(content.get("categories"), dict)
         and isinstance(content.get("items"), list)
         and all(isinstance(item, dict) and isinstance(item.get("id"), str | int) for item in content["items"])
     )
+    return "" if known else "has no list 'items' of objects with an id"
 
 
 def _image_name(item: dict[str, Any]) -> str:

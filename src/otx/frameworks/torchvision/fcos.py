@@ -10,7 +10,6 @@ from torchvision.models import get_model
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.fcos import FCOS, FCOSHead
 
-from otx.core.refs import resolve
 from otx.frameworks.torchvision.one_stage import OneStage, TorchvisionOneStage, targets
 from otx.frameworks.torchvision.pyramid import Pyramid
 from otx.tasks.detection.entity import DetBatchDataEntity
@@ -31,19 +30,8 @@ class TorchvisionFCOS(TorchvisionOneStage):
         options = {"weights": None, "weights_backbone": None, "num_classes": len(self.label_info)}
         return OneStage(cast("FCOS", get_model(self.arch, **options)))
 
-    def _over_pyramid(
-        self,
-        *,
-        features: str,
-        backbone: str,
-        backbone_options: dict[str, Any],
-        stages: list[int],
-        channels: int,
-        convs: int,
-    ) -> FCOS:
-        pyramid = Pyramid(
-            resolve(features), backbone, stages, channels, {"in_chans": self.input_spec.channels, **backbone_options}
-        )
+    def _over_pyramid(self, *, channels: int, convs: int, **body: Any) -> FCOS:  # noqa: ANN401 - see `Pyramid`
+        pyramid = Pyramid(self.input_spec.channels, channels=channels, **body)
         square_anchors: Any = AnchorGenerator
         return FCOS(
             pyramid,

@@ -12,7 +12,6 @@ from torchvision.models.detection import faster_rcnn, keypoint_rcnn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.ops import MultiScaleRoIAlign
 
-from otx.core.refs import resolve
 from otx.frameworks.torchvision.one_stage import rows_per_anchor
 from otx.frameworks.torchvision.pyramid import Pyramid
 from otx.frameworks.torchvision.two_stage import TwoStage, pool_boxes
@@ -52,16 +51,12 @@ class TorchvisionKeypointRCNN(OTXKeypointModel):
     def _over_pyramid(
         self,
         *,
-        features: str,
-        backbone: str,
-        backbone_options: dict[str, Any],
-        stages: list[int],
         channels: int,
         hidden: int,
+        **body: Any,  # noqa: ANN401 - see `Pyramid`
     ) -> keypoint_rcnn.KeypointRCNN:
-        body_options = {"in_chans": self.input_spec.channels, **backbone_options}
-        pyramid = Pyramid(resolve(features), backbone, stages, channels, body_options)
-        levels = [str(level) for level in range(len(stages))]
+        pyramid = Pyramid(self.input_spec.channels, channels=channels, **body)
+        levels = [str(level) for level in range(len(pyramid.strides))]
         sizes = tuple((ANCHOR_STRIDES * stride,) for stride in pyramid.strides)
         generator: Any = AnchorGenerator
         boxes: Any = faster_rcnn

@@ -11,7 +11,6 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.mask_rcnn import MaskRCNN, MaskRCNNHeads, MaskRCNNPredictor
 
-from otx.core.refs import resolve
 from otx.frameworks.torchvision.pyramid import Pyramid
 from otx.frameworks.torchvision.two_stage import TwoStage, pool_boxes
 from otx.tasks.instance_segmentation.entity import InstanceSegBatchDataEntity
@@ -48,17 +47,13 @@ class TorchvisionMaskRCNN(OTXInstanceSegModel):
     def _over_pyramid(
         self,
         *,
-        features: str,
-        backbone: str,
-        backbone_options: dict[str, Any],
-        stages: list[int],
         channels: int,
         hidden: int,
         anchors: Sequence[float],
         settings: Mapping[str, Any],
+        **body: Any,  # noqa: ANN401 - see `Pyramid`
     ) -> MaskRCNN:
-        options = {"in_chans": self.input_spec.channels, **backbone_options}
-        pyramid = Pyramid(resolve(features), backbone, stages, channels, options)
+        pyramid = Pyramid(self.input_spec.channels, channels=channels, **body)
         build, generator, box_head, box_predictor, mask_predictor = _UNTYPED
         classes = len(self.label_info) + 1
         levels = tuple(tuple(side * stride for side in anchors) for stride in pyramid.strides)

@@ -9,6 +9,8 @@ from typing import Any
 from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 
+from otx.core.refs import resolve
+
 FeatureMaps = Callable[[str, Sequence[int], Mapping[str, Any]], tuple[nn.Module, list[int], list[int]]]
 """Builds a backbone from its name, its stages and further arguments; gives it with its channels and strides."""
 
@@ -17,12 +19,13 @@ class Pyramid(nn.Module):
     """Equally wide maps from the stages of a backbone.
 
     Args:
-        features: Builds the backbone, for example `otx.frameworks.timm.features:feature_maps`. It comes by reference
-            from a catalog row, because frameworks do not know each other.
-        arch: The backbone's name in its framework.
+        in_chans: Channels of the images.
+        features: Where the `FeatureMaps` are that build the backbone, for example
+            `otx.frameworks.timm.features:feature_maps`; a reference, because frameworks do not know each other.
+        backbone: Its name in its framework.
+        backbone_options: Further arguments of it.
         stages: Stages to take, finest first.
         channels: Channels of each level of the pyramid.
-        options: Further arguments of the backbone.
 
     Attributes:
         strides: Pixels of the input per cell, for each level.
@@ -30,10 +33,18 @@ class Pyramid(nn.Module):
     """
 
     def __init__(
-        self, features: FeatureMaps, arch: str, stages: Sequence[int], channels: int, options: Mapping[str, Any]
+        self,
+        in_chans: int,
+        *,
+        features: str,
+        backbone: str,
+        backbone_options: Mapping[str, Any],
+        stages: Sequence[int],
+        channels: int,
     ) -> None:
         super().__init__()
-        self.body, widths, strides = features(arch, stages, options)
+        feature_maps: FeatureMaps = resolve(features)
+        self.body, widths, strides = feature_maps(backbone, stages, {"in_chans": in_chans, **backbone_options})
         self.strides: list[int] = strides
         self.fpn = FeaturePyramidNetwork(widths, channels)
         self.out_channels = channels
