@@ -6,7 +6,7 @@ T true objects of one image. Imports no torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -175,14 +175,10 @@ class ObjectMetric:
 
     def compute(self) -> MetricResult:
         """Figures over all batches."""
-        return figures(self.found)
-
-
-def figures(found: AveragePrecision, more: Mapping[str, float] | None = None) -> MetricResult:
-    """All that there is to say of one kind of overlap, and the means of another."""
-    precision, present, names = found.precision(), found.present(), found.names
-    curves = {"precision_recall": recall_curves(precision, present, names), "f1_by_threshold": found.best_f1()[1]}
-    return MetricResult(found.values() | dict(more or {}), by_class(precision, present, names), curves)
+        found, names = self.found, self.found.names
+        precision, present = found.precision(), found.present()
+        curves = {"precision_recall": recall_curves(precision, present, names), "f1_by_threshold": found.best_f1()[1]}
+        return MetricResult(self.values(), by_class(precision, present, names), curves)
 
 
 def means(precision_TRC: Floats, present: list[int], prefix: str = "") -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from otx.core.average_precision import AveragePrecision, ObjectMetric, by_class, figures, means
+from otx.core.average_precision import AveragePrecision, ObjectMetric, by_class, means
 from otx.core.frames import to_original
 from otx.core.masks import overlaps
 from otx.core.metric import MetricResult, Times
@@ -40,8 +40,7 @@ class InstanceSegMetric(ObjectMetric):
 
     def compute(self) -> MetricResult:
         """Figures over all batches."""
-        names, boxes, present = self.label_info.names, self._boxes.precision(), self._boxes.present()
-        found = figures(self.found, means(boxes, present, "bbox_"))
-        for name, values in by_class(boxes, present, names).items():
+        found = super().compute()
+        for name, values in by_class(self._boxes.precision(), self._boxes.present(), self.label_info.names).items():
             found.per_class[name] |= {f"bbox_{key}": value for key, value in values.items()}
         return found

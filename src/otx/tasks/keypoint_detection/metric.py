@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from otx.core.average_precision import MATCH_IOU, Floats, Ints, ObjectMetric, by_class, recall_curves
+from otx.core.average_precision import MATCH_IOU, Floats, Ints, ObjectMetric
 from otx.core.frames import to_original
 from otx.core.label_info import LabelInfo
 from otx.core.metric import MetricResult, Times
@@ -101,20 +101,15 @@ class KeypointMetric(ObjectMetric):
 
     def compute(self) -> MetricResult:
         """Figures over all batches."""
-        precision_TRC, present = self.found.precision(), self.found.present()
+        found = super().compute()
         names, keypoints = self.label_info.names, self.label_info.keypoints.names
         labelled_CK, correct_CK = self._counts()[:2]
-        per_class = by_class(precision_TRC, present, names)
-        for i in present:
+        for i in self.found.present():
             shares = correct_CK[i] / np.maximum(labelled_CK[i], 1)
-            per_class[names[i]] |= {"pck": float(correct_CK[i].sum() / max(labelled_CK[i].sum(), 1))}
+            found.per_class[names[i]] |= {"pck": float(correct_CK[i].sum() / max(labelled_CK[i].sum(), 1))}
             labelled = zip(keypoints, shares, labelled_CK[i], strict=True)
-            per_class[names[i]] |= {f"pck {name}": float(share) for name, share, count in labelled if count}
-        curves = {
-            "precision_recall": recall_curves(precision_TRC, present, names),
-            "f1_by_threshold": self.found.best_f1()[1],
-        }
-        return MetricResult(self.values(), per_class, curves)
+            found.per_class[names[i]] |= {f"pck {name}": float(share) for name, share, count in labelled if count}
+        return found
 
 
 def sigmas(names: tuple[str, ...]) -> Floats:
