@@ -18,13 +18,12 @@ from otx.core.masks import encode_rle
 from otx.report.pictures import (
     GAP,
     TILE,
-    FileNames,
-    write_arrays,
+    Draw,
     write_batch,
     write_comparison,
-    write_predictions,
     write_sheet,
 )
+from otx.report.predictions import write_predictions
 from otx.tasks import task_specs
 from otx.tasks.detection.draw import draw
 from otx.tasks.detection.entity import DetBatchDataEntity
@@ -49,25 +48,35 @@ def record(path: Path, label: str = "dog", **more: Any) -> dict[str, Any]:
     return {"image": str(path), "width": 64, "height": 48} | whole | more
 
 
+def draw_all(records: list[dict[str, Any]], folder: Path, draw: Draw) -> list[Path]:
+    """Write predictions; gives the pictures in the order in which they were written."""
+    before = set(folder.glob("*.jpg"))
+    written = []
+    with write_predictions(folder, draw, LABELS) as writer:
+        for one in records:
+            writer.add(Path(one["image"]), one)
+            written += set(folder.glob("*.jpg")) - before - set(written)
+    assert json.loads((folder / "predictions.json").read_text()) == records
+    return written
+
+
 def differs(first: Path, second: Path) -> bool:
     return first.read_bytes() != second.read_bytes()
 
 
 def test_each_record_becomes_a_picture_and_equal_names_stay_apart(tmp_path: Path) -> None:
     names = ["a/1.png", "b/1.png", "1-2.png", "c/1.jpg"]
-    written = write_predictions([record(picture(tmp_path / name)) for name in names], tmp_path / "out", draw, LABELS)
+    written = draw_all([record(picture(tmp_path / name)) for name in names], tmp_path / "out", draw)
     assert [path.name for path in written] == ["1.jpg", "1-2.jpg", "1-2-2.jpg", "1-3.jpg"]
     assert all(Image.open(path).format == "JPEG" for path in written)
 
 
 def test_pixels_of_a_record_become_a_file_of_the_name_of_its_picture(tmp_path: Path) -> None:
     records = [record(picture(tmp_path / name)) for name in ("a/1.png", "b/1.png")]
-    pixels, names = records[1]["anomaly_map"], FileNames()
-    for one in records:
-        write_arrays([one], tmp_path, names)
+    pixels = records[1]["anomaly_map"]
+    draw_all(records, tmp_path, draw)
     assert [one["anomaly_map"] for one in records] == [f"{tmp_path}/{name}_anomaly_map.png" for name in ("1", "1-2")]
     assert (np.asarray(Image.open(records[1]["anomaly_map"])) == pixels).all()
-    json.dumps(records)
 
 
 def test_pictures_are_turned_as_the_boxes_are(tmp_path: Path) -> None:
@@ -75,7 +84,7 @@ def test_pictures_are_turned_as_the_boxes_are(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (400, 600)).save(source, exif=exif)
-    (written,) = write_predictions([record(source, objects=[])], tmp_path / "out", draw, LABELS)
+    (written,) = draw_all([record(source, objects=[])], tmp_path / "out", draw)
     assert Image.open(written).size == (600, 400)
 
 
@@ -111,8 +120,8 @@ def test_a_batch_is_drawn_as_the_model_gets_it(tmp_path: Path) -> None:
 def test_every_task_draws_its_records(tmp_path: Path, task: str) -> None:
     spec = task_specs()[task]  # type: ignore[index] - the parameter is a key
     source = picture(tmp_path / "1.png")
-    (drawn,) = write_predictions([record(source)], tmp_path / "out", spec.load("draw"), LABELS)
-    (empty,) = write_predictions([record(source, objects=[], labels=[])], tmp_path / "no", spec.load("draw"), LABELS)
+    (drawn,) = draw_all([record(source)], tmp_path / "out", spec.load("draw"))
+    (empty,) = draw_all([record(source, objects=[], labels=[])], tmp_path / "no", spec.load("draw"))
     assert differs(drawn, empty)
 
 

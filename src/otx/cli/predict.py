@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 EXAMPLES = """\
   otx predict --input photo.jpg
   otx predict --input pictures/ --checkpoint otx-workspace/latest/export/model.xml
-  otx predict --input 'pictures/*.png' --threshold 0.4 --json"""
+  otx predict --input 'pictures/*.png' --threshold 0.4 --json
+  otx predict --input clip.mp4
+  otx predict --input camera:0"""
 SKIPPED_SHOWN = 5
 
 
@@ -25,7 +27,12 @@ def run(
     *,
     input: Annotated[  # noqa: A002 - the word of the command line
         str,
-        Option("A picture or video, a folder of them, or a pattern in quotes.", "FILE|DIR|GLOB", "data", required=True),
+        Option(
+            "Pictures or videos, a pattern, camera:0, or an address.",
+            "FILE|DIR|GLOB|URL",
+            "data",
+            required=True,
+        ),
     ] = "",
     checkpoint: TrainedFrom = None,
     threshold: Annotated[

@@ -112,7 +112,7 @@ def read_pixels(path: Path, pixels: PixelFormat | None = None, window: Window | 
             found = deep.read(window)
         else:
             found = _decode(path.read_bytes()) if window is None else _cut(path, window)
-        return _as_asked(found, pixels)
+        return as_asked(found, pixels)
     except Exception as error:
         raise _broken(path, error) from error
 
@@ -187,7 +187,12 @@ def _decode_any(data: bytes) -> Pixels:
         return np.array(ImageOps.exif_transpose(image).convert("RGB"))
 
 
-def _as_asked(found_HWC: Pixels, wanted: PixelFormat | None) -> Pixels:
+def as_asked(found_HWC: Pixels, wanted: PixelFormat | None) -> Pixels:
+    """Pixels (H, W, C) of the kind that a model takes.
+
+    Raises:
+        ValueError: They cannot stand for it.
+    """
     import cv2
 
     found = PixelFormat(found_HWC.shape[2], found_HWC.dtype.name)

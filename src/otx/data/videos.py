@@ -31,6 +31,8 @@ CLIPS = 3
 """Clips of a video in evaluation, spread evenly over it; their scores are averaged."""
 SEEK_FROM = 48
 """Frames that are decoded and thrown away rather than sought over: as many as lie between key frames as a rule."""
+PATIENCE = 10.0
+"""Seconds without a picture after which a stream has ended."""
 SLACK = 8
 """Frames at the end that a container may count but not show."""
 
@@ -53,8 +55,8 @@ def video_head(path: Path) -> ImageHead:
     """
     if path.is_dir():
         return image_head(frame_files(path)[0])
-    with _opened(path) as container:
-        height, width, _ = next(map(_pixels, container.decode(video=0))).shape
+    with opened(path) as container:
+        height, width, _ = next(map(pixels_of, container.decode(video=0))).shape
         return ImageHead(height, width, RGB)
 
 
@@ -122,7 +124,7 @@ def _read_folder(path: Path, choose: Choose, pixels: PixelFormat | None) -> Pixe
 
 
 def _read_file(path: Path, choose: Choose) -> Pixels:
-    with _opened(path) as container:
+    with opened(path) as container:
         length = container.streams.video[0].frames or _count(container)
         clips = choose(max(length, 1))
         shown = _decode(container, sorted({at for clip in clips for at in clip}), length)
@@ -154,24 +156,33 @@ def _decode(container: Any, positions: Sequence[int], length: int) -> dict[int, 
         if frame is None or at < min(position, length - SLACK):
             msg = f"it ends after {at + 1} of {length} frames"
             raise ValueError(msg)
-        shown[position] = _pixels(frame)
+        shown[position] = pixels_of(frame)
     return shown
 
 
-def _pixels(frame: Any) -> Pixels:  # noqa: ANN401 - PyAV's own class
+def pixels_of(frame: Any) -> Pixels:  # noqa: ANN401 - PyAV's own class
     """(H, W, 3) RGB, turned as the video is to be shown."""
     return np.rot90(frame.to_ndarray(format="rgb24"), getattr(frame, "rotation", 0) // 90)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """A container of PyAV; what goes wrong with it is the file's fault, and is told with its name."""
+def opened(source: Path | str) -> Iterator[Any]:
+    """A container of PyAV; what goes wrong with it is the source's fault, and is told with its name.
+
+    Args:
+        source: A file; or, as text, `camera:N` or the address of a stream.
+
+    Raises:
+        BrokenVideoError: It cannot be opened, or what was done with it went wrong.
+        MissingExtraError: PyAV is not installed.
+    """
     if importlib.util.find_spec("av") is None:
         raise MissingExtraError("av", "video")
     import av
 
+    place, how = _way_in(source)
     try:
-        with av.open(str(path)) as container:
+        with av.open(place, **how) as container:
             if not container.streams.video:
                 msg = "it has no pictures"
                 raise ValueError(msg)  # noqa: TRY301 - told like all that is wrong with a file
@@ -179,6 +190,22 @@ def _opened(path: Path) -> Iterator[Any]:
     except OTXError:
         raise
     except Exception as error:
-        reason = "no such file" if isinstance(error, FileNotFoundError) else str(error) or type(error).__name__
-        msg = f"{path}: cannot be read as a video: {reason}"
+        reason = str(error).replace(place, public_name(source)) or type(error).__name__
+        if isinstance(error, FileNotFoundError):
+            reason = "no such file" if isinstance(source, Path) else f"there is no {place}"
+        msg = f"{public_name(source)}: cannot be read as a video: {reason}"
         raise BrokenVideoError(msg) from error
+
+
+def public_name(source: Path | str) -> str:
+    """How a video, camera or stream is named in results and messages: without user and password."""
+    return re.sub(r"(?<=://)[^/?#]*@", "", source) if isinstance(source, str) else str(source)
+
+
+def _way_in(source: Path | str) -> tuple[str, dict[str, Any]]:
+    """What PyAV opens, and how."""
+    if isinstance(source, Path):
+        return str(source), {}
+    if source.startswith("camera:"):
+        return f"/dev/video{source.removeprefix('camera:')}", {"format": "v4l2"}
+    return source, {"timeout": PATIENCE}

@@ -133,7 +133,7 @@ def _prove(folder: Path, exported: ExportedModel, pictures: Sequence[Path]) -> N
     """Give the bundle its test picture and OTX's answer, and hold the runner against it."""
     answers = {
         path: prediction.records(exported.label_info, exported.threshold)[0]
-        for path, prediction in predict_files(exported, pictures[:CANDIDATES])
+        for path, (_, prediction) in zip(pictures, predict_files(exported, pictures[:CANDIDATES]), strict=False)
     }
     surest = max(answers, key=lambda path: max(_values(answers[path]).values(), default=0.0))
     (folder / "test").mkdir()

@@ -216,7 +216,8 @@ class Engine:
         """Predict on image or video files, write `predictions.json` and pictures.
 
         Args:
-            input: An image file (a video, for a model that takes clips), a folder of them, or a glob pattern.
+            input: An image or video file, a folder of them, a glob pattern; for a model of images also a camera
+                (`camera:0`) or a stream (`rtsp://`, `http(s)://`).
             checkpoint: As in `test`.
             threshold: Score in [0, 1] below which objects are left out; None takes the one found in validation.
 

@@ -1,12 +1,12 @@
-"""`otx predict`: predictions on image or video files, as JSON and as pictures."""
+"""`otx predict`: predictions on images, videos, cameras and streams, as JSON and as pictures."""
 
 from __future__ import annotations
 
 import glob
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,21 +15,21 @@ from otx.core.entity import OTXBatchPredEntity
 from otx.core.errors import UserError
 from otx.core.image_info import ImageInfo
 from otx.core.input_spec import InputSpec
+from otx.data.frames import Frame, is_live, read_frames
 from otx.data.media import is_medium, media_below
+from otx.data.videos import BrokenVideoError, is_video
 from otx.engine.given import Given
 from otx.engine.opening import OpenedModel, locate, open_model
 from otx.engine.results import PredictResult
-from otx.report.pictures import FileNames, write_arrays, write_predictions
+from otx.report.predictions import write_predictions
 from otx.runtime.exported import ExportedModel
-from otx.runtime.stream import predict_files
+from otx.runtime.stream import TOGETHER, predict_files
 from otx.runtime.whole_image import Run, predict_image
 from otx.training.device import resolve_device
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
 Prediction = OTXBatchPredEntity[Any]
+Medium = Path | Frame
+OnBroken = Callable[[Medium, UserError], None]
 
 ONE_OBJECT = "this model was trained on single objects: each picture was taken for one object that fills it"
 
@@ -39,7 +39,7 @@ def predict(given: Given, source: str, checkpoint: Path | None, threshold: float
 
     Args:
         given: Knows the work dir and the device.
-        source: An image file, a folder, or a glob pattern.
+        source: An image or video file, a folder, a glob pattern, a camera or a stream.
         checkpoint: The model file; None takes the best checkpoint of the work dir.
         threshold: Score below which objects are left out; None takes the model's own.
 
@@ -49,38 +49,43 @@ def predict(given: Given, source: str, checkpoint: Path | None, threshold: float
     began = time.perf_counter()
     workspace, path = locate(given.work_dir, checkpoint)
     opened = open_model(path, given.model, throughput=True)
-    files = find_media(source, opened.model.input_spec)
+    sources = _sources(source, opened.model.input_spec)
     limit = opened.model.threshold if threshold is None else threshold
     skipped: list[str] = []
     skip = given.plan()["on_bad_data"] == "skip"
     on_broken = (lambda file, _: skipped.append(str(file))) if skip else None
-    folder, names = workspace.folder("predict"), FileNames()
-    records: list[dict[str, Any]] = []
-    for _, prediction in _predictions(opened, files, given, on_broken):
-        found = prediction.records(opened.model.label_info, limit)
-        write_arrays(found, folder, names)  # at once: those of many images would fill the memory
-        records += found
-    written = workspace.write_json("predict/predictions.json", records)
-    write_predictions(records, folder, opened.spec.load("draw"), opened.model.label_info)
+    notes = [ONE_OBJECT] if opened.model.input_spec.object_margin else []
+    media = _media(sources, opened.model.input_spec, on_broken, notes)
+    folder, labels = workspace.folder("predict"), opened.model.label_info
+    with write_predictions(folder, opened.spec.load("draw"), labels) as writer:
+        try:
+            for medium, prediction in _predictions(opened, media, given, on_broken):
+                for record in prediction.records(labels, limit):
+                    writer.add(medium, record)
+        except KeyboardInterrupt:
+            if not writer.count:
+                raise
+            notes.append(f"stopped by Ctrl-C: the predictions on the {writer.count} images before are kept")
     return PredictResult(
         work_dir=workspace.root,
-        predictions=written,
+        predictions=folder / "predictions.json",
         pictures=folder,
         checkpoint=path,
         threshold=limit,
-        images=len(records),
+        images=writer.count,
         skipped=skipped,
-        note=ONE_OBJECT if opened.model.input_spec.object_margin else "",
+        note="\n".join(notes),
         seconds=time.perf_counter() - began,
     )
 
 
-def find_media(source: str, spec: InputSpec) -> list[Path]:
+def find_media(source: str, spec: InputSpec, *, frames: bool = False) -> list[Path]:
     """What a file name, a folder (searched to the bottom) or a glob pattern stands for, sorted.
 
     Args:
         source: As the user wrote it.
         spec: Of the model: it takes images, or videos and folders of frames.
+        frames: A model of images takes the frames of videos too.
 
     Raises:
         UserError: There is nothing that the model takes.
@@ -89,39 +94,86 @@ def find_media(source: str, spec: InputSpec) -> list[Path]:
     if path.is_file():
         return [path]
     found = map(Path, glob.glob(source, recursive=True))  # noqa: PTH207 - an absolute pattern
-    files = media_below(path, spec) if path.is_dir() else sorted(one for one in found if is_medium(one, spec))
+    files = (
+        media_below(path, spec, frames=frames)
+        if path.is_dir()
+        else sorted(one for one in found if is_medium(one, spec, frames=frames))
+    )
     if not files:
-        kind = "image" if spec.frames == 1 else "video"
-        a = "an" if kind == "image" else "a"
-        msg = f"--input: expected {a} {kind} file, a folder of {kind}s or a glob pattern; found no {kind} at {source!r}"
+        kind = "video" if spec.frames > 1 else "image or video" if frames else "image"
+        a = "a" if kind == "video" else "an"
+        msg = f"--input: expected {a} {kind} file, a folder of them or a glob pattern; found no {kind} at {source!r}"
         raise UserError(msg)
     return files
 
 
+def _sources(source: str, spec: InputSpec) -> list[Path] | list[str]:
+    if not is_live(source):
+        return find_media(source, spec, frames=True)
+    if spec.frames > 1:
+        msg = "--input: expected video files, because the model takes whole clips; found a camera or stream"
+        raise UserError(msg)
+    return [source]
+
+
+def _media(
+    sources: list[Path] | list[str], spec: InputSpec, on_broken: OnBroken | None, notes: list[str]
+) -> Iterable[Medium]:
+    """What the model is shown, one after the other; a model of images gets the frames of a video."""
+    if spec.frames == 1 and any(map(_has_frames, sources)):
+        return _frame_by_frame(sources, on_broken, notes)
+    return [Path(source) for source in sources]
+
+
+def _has_frames(source: Path | str) -> bool:
+    return isinstance(source, str) or is_video(source)
+
+
+def _frame_by_frame(sources: Iterable[Path | str], on_broken: OnBroken | None, notes: list[str]) -> Iterator[Medium]:
+    """Images, and the frames of videos; of one that breaks, those before are kept and `notes` tells of it."""
+    for source in sources:
+        if isinstance(source, Path) and not is_video(source):
+            yield source
+            continue
+        count = 0
+        try:
+            for frame in read_frames(source):
+                yield frame
+                count += 1
+        except BrokenVideoError as error:
+            if count:
+                notes.append(f"{error}; the predictions on the {count} frames before are kept")
+            elif on_broken is None or isinstance(source, str):
+                raise
+            else:
+                on_broken(source, error)
+
+
 def _predictions(
-    opened: OpenedModel, files: list[Path], given: Given, on_broken: Callable[[Path, UserError], None] | None
-) -> Iterable[tuple[Path, Prediction]]:
+    opened: OpenedModel, media: Iterable[Medium], given: Given, on_broken: OnBroken | None
+) -> Iterable[tuple[Medium, Prediction]]:
     if isinstance(opened.model, ExportedModel):
-        return predict_files(opened.model, files, on_broken=on_broken)
-    return _predict_by_torch(opened, files, resolve_device(given.plan()["device"]), on_broken)
+        together = TOGETHER if isinstance(media, list) else 1  # frames are in memory while they wait
+        return predict_files(opened.model, media, on_broken=on_broken, together=together)
+    return _predict_by_torch(opened, media, resolve_device(given.plan()["device"]), on_broken)
 
 
 def _predict_by_torch(
     opened: OpenedModel,
-    files: list[Path],
+    media: Iterable[Medium],
     device: torch.device,
-    on_broken: Callable[[Path, UserError], None] | None,
-) -> Iterator[tuple[Path, Prediction]]:
+    on_broken: OnBroken | None,
+) -> Iterator[tuple[Medium, Prediction]]:
     run = torch_run(opened, device)
-    for file in files:
+    for medium in media:
         try:
-            prediction = predict_image(file, opened.model.input_spec, opened.spec, run)
+            prediction = predict_image(medium, opened.model.input_spec, opened.spec, run)
         except UserError as error:
             if on_broken is None:
                 raise
-            on_broken(file, error)
+            on_broken(medium, error)
             continue
-        yield file, prediction
+        yield medium, prediction
 
 
 def torch_run(opened: OpenedModel, device: torch.device) -> Run:

@@ -31,43 +31,6 @@ TILE = 420
 GAP = 6
 
 
-def write_predictions(records: Sequence[Record], folder: Path, draw: Draw, labels: LabelInfo) -> list[Path]:
-    """Draw each record on its image.
-
-    Args:
-        records: Entries of `predictions.json`; `image` is the file.
-        folder: Gets one JPEG per record, named like the image; a number is added where a name comes twice.
-        draw: Of the task.
-        labels: Of the model.
-
-    Returns:
-        The files written, in the order of the records.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    names = FileNames()
-    return [
-        _save(draw(_open(record), record, labels, ""), folder / f"{names.of(record['image'])}.jpg")
-        for record in records
-    ]
-
-
-def write_arrays(records: Sequence[dict[str, Any]], folder: Path, names: FileNames) -> None:
-    """Write what records hold as pixels to PNG files, and put the paths in their place.
-
-    Args:
-        records: Of a prediction; they are changed.
-        folder: Gets `<name>_<key>.png`, of the same name as the picture of `write_predictions`.
-        names: Those given so far.
-    """
-    for record in records:
-        name = names.of(record["image"])
-        for key, value in record.items():
-            if isinstance(value, np.ndarray):
-                path = folder / f"{name}_{key}.png"
-                Image.fromarray(value).save(path)
-                record[key] = str(path)
-
-
 class FileNames:
     """Names for files that belong to images: the image's own, with a number where one comes twice."""
 
@@ -182,7 +145,7 @@ def write_sheet(pictures: Sequence[Image.Image], path: Path, *, columns: int = 4
         for column, tile in enumerate(row):
             sheet.paste(tile, (GAP + column * (TILE + GAP), top))
         top += height
-    return _save(sheet, path)
+    return save(sheet, path)
 
 
 def _tile(picture: Image.Image) -> Image.Image:
@@ -192,11 +155,8 @@ def _tile(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
 
 
-def _open(record: Record) -> Image.Image:
-    return media_picture(Path(record["image"]))
-
-
-def _save(picture: Image.Image, path: Path) -> Path:
+def save(picture: Image.Image, path: Path) -> Path:
+    """Write a picture as JPEG, and its folder where there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     picture.convert("RGB").save(path, quality=QUALITY)
     return path

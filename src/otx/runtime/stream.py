@@ -18,14 +18,16 @@ from torch import Tensor
 from otx.core.entity import OTXBatchPredEntity
 from otx.core.errors import UserError
 from otx.core.image_info import ImageInfo
+from otx.data.frames import Frame
 from otx.data.media import read_media
 from otx.runtime.exported import ExportedModel
 from otx.runtime.whole_image import predict_image
 from otx.transforms.fit import fit_alone
 
 Prediction = OTXBatchPredEntity[Any]
-Results = Sequence[tuple[Path, Prediction | UserError]]
-Group = Sequence[Path]
+Medium = Path | Frame
+Results = Sequence[tuple[Medium, Prediction | UserError]]
+Group = Sequence[Medium]
 
 TOGETHER = 8
 """Files that a thread reads, then runs, then decodes. A step that follows itself finds its code and data in the caches
@@ -34,11 +36,12 @@ and waits less for Python's lock, which is worth a fifth of the time of a light 
 
 def predict_files(
     model: ExportedModel,
-    paths: Iterable[Path],
+    paths: Iterable[Medium],
     *,
-    on_broken: Callable[[Path, UserError], None] | None = None,
+    on_broken: Callable[[Medium, UserError], None] | None = None,
     threads: int = 0,
-) -> Iterator[tuple[Path, Prediction]]:
+    together: int = TOGETHER,
+) -> Iterator[tuple[Medium, Prediction]]:
     """Predict image files one by one, many at a time.
 
     Each thread decodes some images, resizes them, runs the graph on a request of its own and reads the outputs, so
@@ -47,10 +50,11 @@ def predict_files(
 
     Args:
         model: The exported model.
-        paths: Image files, or videos for a model that takes clips; read as they are needed, so an endless iterable is
-            fine.
+        paths: Image files or frames, or videos for a model that takes clips; read as they are needed, so an
+            endless iterable is fine.
         on_broken: Told of a file that cannot be read, which is then left out; None lets the error through.
         threads: Number of threads; 0 takes one per core for decoding and one per request that the device wants.
+        together: Files that a thread takes at a time; 1 keeps the fewest frames of a video in memory.
 
     Yields:
         The file and its prediction, a batch of one, in the order of `paths`.
@@ -64,7 +68,7 @@ def predict_files(
         if model.input_spec.tile:
             results = _in_order(one_by_one, predictor.in_tiles, ([path] for path in paths), ahead=1)
         else:
-            results = _in_order(predictor.pool, predictor.whole, _groups(paths, threads), ahead=threads + 1)
+            results = _in_order(predictor.pool, predictor.whole, _groups(paths, threads, together), ahead=threads + 1)
         for path, found in results:
             if not isinstance(found, UserError):
                 yield path, found
@@ -90,8 +94,8 @@ class _Predictor:
     def whole(self, group: Group) -> Results:
         """Predict files, each in one piece."""
         spec = self._model.input_spec
-        fitted: dict[Path, tuple[Tensor, ImageInfo]] = {}
-        found: dict[Path, Prediction | UserError] = {}
+        fitted: dict[Medium, tuple[Tensor, ImageInfo]] = {}
+        found: dict[Medium, Prediction | UserError] = {}
         for path in group:
             try:
                 fitted[path] = fit_alone(read_media(path, spec), str(path), spec)
@@ -109,7 +113,7 @@ class _Predictor:
             with torch.no_grad():
                 return self._model.decode(self._run(images), images, [info])
 
-        def predict(path: Path) -> Prediction | UserError:
+        def predict(path: Medium) -> Prediction | UserError:
             try:
                 return predict_image(path, self._model.input_spec, self._model.spec, run, self.pool.map)
             except UserError as error:
@@ -125,17 +129,17 @@ class _Predictor:
         return self._model.model.run(self._bare_inputs(images), self._mine.request)
 
 
-def _groups(paths: Iterable[Path], threads: int) -> Iterator[Group]:
+def _groups(paths: Iterable[Medium], threads: int, together: int) -> Iterator[Group]:
     """Smaller ones where a list comes to its end, so that no thread is left alone with the last of it."""
     waiting, left = iter(paths), len(paths) if isinstance(paths, Sequence) else inf
-    while group := list(islice(waiting, int(max(1, min(TOGETHER, left / (2 * threads)))))):
+    while group := list(islice(waiting, int(max(1, min(together, left / (2 * threads)))))):
         left -= len(group)
         yield group
 
 
 def _in_order(
     pool: ThreadPoolExecutor, work: Callable[[Group], Results], groups: Iterator[Group], ahead: int
-) -> Iterator[tuple[Path, Prediction | UserError]]:
+) -> Iterator[tuple[Medium, Prediction | UserError]]:
     """Hand out work, never more than `ahead` groups beyond the one that is looked at."""
     waiting: deque[Future[Results]] = deque(pool.submit(work, group) for group in islice(groups, ahead))
     try:

@@ -13,8 +13,8 @@ from otx.core.image_info import ImageInfo
 from otx.core.input_spec import InputSpec
 from otx.core.task import TaskSpec
 from otx.core.tiles import Window, tile_windows
-from otx.data.images import image_size
-from otx.data.media import read_media
+from otx.data.frames import Frame
+from otx.data.media import media_size, read_media
 from otx.transforms.fit import fit_alone
 
 Prediction = OTXBatchPredEntity[Any]
@@ -24,14 +24,14 @@ Each = Callable[[Callable[[Window], Prediction], Sequence[Window]], Iterable[Pre
 """`map`, or the like of a pool of threads."""
 
 
-def predict_image(path: Path, spec: InputSpec, task: TaskSpec, run: Run, each: Each = map) -> Prediction:
+def predict_image(path: Path | Frame, spec: InputSpec, task: TaskSpec, run: Run, each: Each = map) -> Prediction:
     """The prediction on one file, a batch of one.
 
     Where the model wants tiles, no more of them are in memory than are worked on: beside the decoded image (and not
     even that for files that are read by windows) it takes the same memory whatever the size of the image.
 
     Args:
-        path: The file.
+        path: The file, or a frame of a video.
         spec: Of the model.
         task: Merges predictions on tiles.
         run: Runs the model and decodes its outputs.
@@ -42,7 +42,7 @@ def predict_image(path: Path, spec: InputSpec, task: TaskSpec, run: Run, each: E
     """
     if not spec.tile:
         return run(*fit_alone(read_media(path, spec), str(path), spec))
-    height, width = image_size(path)
+    height, width = media_size(path)
     windows = tile_windows(height, width, spec.tile, spec.tile_overlap)
 
     def on_tile(window: Window) -> Prediction:

@@ -1,0 +1,98 @@
+"""Writes what `otx predict` finds while it finds it: a stream without end takes no more memory than a picture."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
+from PIL import Image
+
+from otx.core.atomic import replacing
+from otx.data.frames import Frame, VideoWriter
+from otx.data.media import media_picture
+from otx.report.pictures import FileNames, save
+
+if TYPE_CHECKING:
+    from otx.core.label_info import LabelInfo
+    from otx.report.pictures import Draw
+
+
+@contextmanager
+def write_predictions(folder: Path, draw: Draw, labels: LabelInfo) -> Iterator[PredictionWriter]:
+    """Write `predictions.json`, and a JPEG for each image or an MP4 for the frames of each video.
+
+    Args:
+        folder: Gets them, and `<name>_<key>.png` of what records hold as pixels. They are named like the images; a
+            number is added where a name comes twice.
+        draw: Of the task.
+        labels: Of the model.
+
+    Yields:
+        Takes the records. Nothing of `predictions.json` is there before the end.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / "predictions.json") as partial, partial.open("w", encoding="utf-8") as file:
+        writer = PredictionWriter(folder, draw, labels, file)
+        try:
+            yield writer
+        finally:
+            writer.end_video()
+        file.write("\n]\n" if writer.count else "[]\n")
+
+
+class PredictionWriter:
+    """See `write_predictions`.
+
+    Attributes:
+        count: Records so far.
+    """
+
+    def __init__(self, folder: Path, draw: Draw, labels: LabelInfo, file: TextIO) -> None:
+        self.count = 0
+        self._folder, self._draw, self._labels, self._file = folder, draw, labels, file
+        self._names = FileNames()
+        self._source, self._name = "", ""
+        self._video: VideoWriter | None = None
+
+    def add(self, medium: Path | Frame, record: dict[str, Any]) -> None:
+        """Write a record and draw it.
+
+        Args:
+            medium: What it is of.
+            record: Of `predictions.json`; pixels in it are replaced by the paths of their files.
+        """
+        name = self._start(medium)
+        for key, value in record.items():
+            if isinstance(value, np.ndarray):
+                record[key] = str(self._folder / f"{name}_{key}.png")
+                Image.fromarray(value).save(record[key])
+        drawn = self._draw(media_picture(medium), record, self._labels, "")
+        if self._video:
+            self._video.add(drawn)
+        else:
+            save(drawn, self._folder / f"{name}.jpg")
+        text = textwrap.indent(json.dumps(record, indent=2, ensure_ascii=False), "  ")
+        self._file.write((",\n" if self.count else "[\n") + text)
+        self.count += 1
+
+    def end_video(self) -> None:
+        """Close the video that is being written, if there is one."""
+        if self._video:
+            self._video.close()
+        self._source, self._video = "", None
+
+    def _start(self, medium: Path | Frame) -> str:
+        """The name for the files of an image or a frame; a video that is not the last one's is begun."""
+        if not isinstance(medium, Frame):
+            self.end_video()
+            return self._names.of(str(medium))
+        if medium.video != self._source:
+            self.end_video()
+            self._source, self._name = medium.video, self._names.of(medium.video)
+            self._video = VideoWriter(self._folder / f"{self._name}.mp4", medium.rate)
+        return f"{self._name}_{medium.number:06}"
