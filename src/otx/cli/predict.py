@@ -15,11 +15,9 @@ if TYPE_CHECKING:
     from otx.engine.results import PredictResult
 
 EXAMPLES = """\
-  otx predict --input photo.jpg
   otx predict --input pictures/ --checkpoint otx-workspace/latest/export/model.xml
   otx predict --input 'pictures/*.png' --threshold 0.4 --json
-  otx predict --input clip.mp4
-  otx predict --input camera:0"""
+  otx predict --input clip.mp4"""
 SKIPPED_SHOWN = 5
 
 
@@ -28,7 +26,7 @@ def run(
     input: Annotated[  # noqa: A002 - the word of the command line
         str,
         Option(
-            "Pictures or videos, a pattern, camera:0, or an address.",
+            "Pictures or videos, a folder or a pattern in quotes, camera:0 or an rtsp:// or http(s):// address.",
             "FILE|DIR|GLOB|URL",
             "data",
             required=True,
