@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from otx.core.errors import UserError
-from otx.data.sampler import EpochSampler
+from otx.data.sampler import EpochSampler, balanced_weights
 from otx.data.seeding import seed_of, seeded
 
 
@@ -55,6 +55,24 @@ def test_devices_share_an_epoch(length, world) -> None:
     evaluation = [EpochSampler(length, seed=0, shuffle=False, rank=rank, world=world) for rank in range(world)]
     assert sorted(index for sampler in evaluation for index in indices(sampler, 0)) == list(range(length))
     assert [len(indices(sampler, 0)) for sampler in evaluation] == [len(sampler) for sampler in evaluation]
+
+
+def test_balanced_draws_show_all_classes_equally_often() -> None:
+    classes = ["many"] * 900 + ["few"] * 100
+
+    def sampler(rank: int = 0, world: int = 1) -> EpochSampler:
+        weights = balanced_weights(classes)
+        return EpochSampler(1000, seed=0, shuffle=True, rank=rank, world=world, weights=weights)
+
+    whole = indices(sampler(), 2)
+    assert len(whole) == len(sampler()) == 1000
+    assert 400 < sum(classes[index] == "few" for index in whole) < 600
+    assert whole == indices(sampler(), 2)
+    assert whole != indices(sampler(), 3)
+    assert [indices(sampler(rank, 2), 2) for rank in (0, 1)] == [whole[::2], whole[1::2]]
+    resumed = sampler()
+    resumed.start_at(2, images=300)
+    assert indices(resumed, 2) == whole[300:]
 
 
 def test_a_rank_outside_the_world_is_refused() -> None:

@@ -107,6 +107,28 @@ def test_batch_size_is_bound_by_images_and_memory(images: int, expected: int) ->
     assert plan["data.batch_size"] == expected
 
 
+@pytest.mark.parametrize(("many", "expected"), [(10, False), (11, True)])
+def test_very_unequal_classes_are_balanced(many: int, expected: bool) -> None:
+    plan = Plan()
+    autoconfig.choose_balance(plan, [[0]] * many + [[1]] * 2)
+    assert plan["data.balance"] is expected
+    times = f"has {many / 2:.1f} times the images of the least"
+    assert plan.choices["data.balance"].reason == f"the most frequent class {times}"
+
+
+@pytest.mark.parametrize(
+    ("label_ids", "found"),
+    [([[0], [0, 1]], "exactly one label"), ([[0], []], "exactly one label"), ([[1], [1]], "of one class")],
+)
+def test_balance_needs_classes_of_images(label_ids: list[list[int]], found: str) -> None:
+    plan = Plan()
+    autoconfig.choose_balance(plan, label_ids)
+    assert plan["data.balance"] is False
+    plan.add_user({"data.balance": True}, "given")
+    with pytest.raises(UserError, match=found):
+        autoconfig.choose_balance(plan, label_ids)
+
+
 def test_epochs_shrink_as_data_grows() -> None:
     epochs = []
     for images in (100, 1000, 100_000):

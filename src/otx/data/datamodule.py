@@ -14,7 +14,7 @@ from otx.data.images import read_image
 from otx.data.item import Item
 from otx.data.loader import Batch, BatchLoader
 from otx.data.reader import TaskReader
-from otx.data.sampler import EpochSampler
+from otx.data.sampler import EpochSampler, balanced_weights
 from otx.data.settings import DataSettings
 from otx.data.tiling import Tiling
 
@@ -116,7 +116,12 @@ class OTXDataModule(LightningDataModule):
             UserError: There is no such subset, it is empty, or a setting has not been chosen.
         """
         dataset = self.dataset(subset, train=train)
-        sampler = EpochSampler(len(dataset), self.seed, shuffle=train, rank=self.rank, world=self.world)
+        weights = None
+        if train and self.settings.balance is True:
+            weights = balanced_weights([tuple(self.reader.label_ids(item.annotation)) for item in dataset.items])
+        sampler = EpochSampler(
+            len(dataset), self.seed, shuffle=train, rank=self.rank, world=self.world, weights=weights
+        )
         size = self._chosen("batch_size") if train else self._chosen("eval_batch_size")
         batches = -(-len(sampler) // size)
         return BatchLoader(

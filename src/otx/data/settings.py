@@ -22,5 +22,7 @@ class DataSettings:
     """Side of a tile in pixels of the images. Smaller shows smaller things and takes more tiles."""
     tile_overlap: int | Literal["auto"] = "auto"
     """Pixels that neighbouring tiles share; objects up to that size are seen whole in one of them."""
+    balance: bool | Literal["auto"] = "auto"
+    """Draw the images of every class equally often in training; auto: if one class has far more than another."""
     prefetch: int = 2
     """Batches that each worker prepares in advance. More smooths slow disks and costs memory."""

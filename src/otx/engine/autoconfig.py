@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from otx.core.catalog import ModelRow
@@ -29,6 +30,8 @@ LARGEST_UPSCALE = 2.0
 """Tiny pictures are enlarged, since networks shrink them 32-fold, but not beyond reason."""
 FEW_CORES = 2
 """On two cores, a worker made training of a small network 20 to 30 % slower (resnet10t at 64 pixels)."""
+LARGEST_IMBALANCE = 5
+"""Times the images of another class: from there on, batches hardly show the rarest one."""
 MOST_EPOCHS = 300
 FEWEST_EPOCHS = 10
 PATIENCE_SHARE = 0.3
@@ -133,6 +136,36 @@ def choose_batch_size(plan: Plan, spec: InputSpec, images: int) -> None:
     bound = "memory" if by_memory <= by_steps else f"at least {STEPS_PER_EPOCH} steps an epoch"
     plan.choose("data.batch_size", size, f"{images} images of {spec.height}x{spec.width}: bound by {bound}")
     plan.choose("data.eval_batch_size", plan["data.batch_size"], "that of training")
+
+
+def choose_balance(plan: Plan, label_ids: Sequence[Sequence[int]]) -> None:
+    """Draw all classes equally often where their images are very unequal in number.
+
+    Args:
+        plan: Takes the choice.
+        label_ids: Class indices of each training image.
+
+    Raises:
+        UserError: The user wants it, but images do not have one class each, or there is only one.
+    """
+    counts = Counter(ids[0] for ids in label_ids if len(ids) == 1)
+    why_not = ""
+    if sum(counts.values()) < len(label_ids):
+        why_not = "not every image has exactly one label"
+    elif len(counts) < 2:
+        why_not = "all images are of one class"
+    if why_not:
+        if plan["data.balance"] is True:
+            msg = (
+                "data.balance: expected training images of one class each, of two classes or more, but "
+                f"{why_not}; leave it out, or set data.balance=false"
+            )
+            raise UserError(msg)
+        plan.choose("data.balance", False, why_not)
+        return
+    ratio = max(counts.values()) / min(counts.values())
+    reason = f"the most frequent class has {ratio:.1f} times the images of the least"
+    plan.choose("data.balance", ratio > LARGEST_IMBALANCE, reason)
 
 
 def choose_epochs(plan: Plan, images: int) -> None:

@@ -11,6 +11,7 @@ from otx.core.errors import OTXError, UserError
 from otx.core.input_spec import InputSpec
 from otx.data.tiling import cut_items
 from otx.engine.autoconfig import (
+    choose_balance,
     choose_batch_size,
     choose_epochs,
     choose_input_size,
@@ -73,6 +74,7 @@ def configure(plan: Plan, data: ReadData, own: OTXModel[Any, Any] | None) -> tup
     sizes = [(item.height, item.width) for item in items]
     input_spec = choose_input_size(plan, default, sizes)
     choose_batch_size(plan, input_spec, len(sizes))
+    choose_balance(plan, [data.reader.label_ids(item.annotation) for item in items])
     choose_epochs(plan, len(sizes))
     choose_workers(plan)
     return row, input_spec
