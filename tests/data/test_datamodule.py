@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -95,6 +96,15 @@ def assert_same(one, other) -> None:
     assert all(torch.equal(a, b) for a, b in zip(one.labels, other.labels, strict=True))
     if hasattr(one, "bboxes"):
         assert all(torch.equal(a, b) for a, b in zip(one.bboxes, other.bboxes, strict=True))
+
+
+def test_only_training_is_balanced(pictures) -> None:
+    data = classification(pictures)
+    data.settings = replace(data.settings, balance=True)
+    weights = data.loader("train", train=True).batch_sampler.sampler.weights
+    assert [sum(weights[label::3]) for label in range(3)] == pytest.approx([1, 1, 1])
+    assert data.loader("val", train=False).batch_sampler.sampler.weights is None
+    assert classification(pictures).loader("train", train=True).batch_sampler.sampler.weights is None
 
 
 @pytest.mark.parametrize("task", [detection, classification])
