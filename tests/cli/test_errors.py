@@ -41,7 +41,10 @@ def run(*words: str) -> int:
             "unknown setting 'training.max_epoch'. Did you mean 'training.max_epochs'?",
         ),
         ("export --max_drop little", "--max_drop: expected a number, got 'little'"),
-        ("predict", "expected --input FILE|DIR|GLOB (a picture or video, a folder of them, or a pattern in quotes)"),
+        (
+            "predict",
+            "expected --input FILE|DIR|GLOB|URL (pictures or videos, a folder or a pattern in quotes, camera:0 or an ",
+        ),
         ("find --task DETECTON", "unknown task 'DETECTON'. Did you mean 'DETECTION'?"),
         ("check --data_root nowhere", "there is no data root"),
         ("demo --task CHESS", "unknown task 'CHESS'."),

@@ -5,7 +5,6 @@ FastAPI is imported when an app is made, and reads the annotations of its functi
 
 import asyncio
 import html
-import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -17,8 +16,6 @@ from otx.serve.service import Record, Service, TooLargeError, UnknownFormatError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
-
-LOG = logging.getLogger(__name__)
 
 
 def create_app(service: Service) -> "FastAPI":
