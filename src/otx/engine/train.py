@@ -60,6 +60,8 @@ def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResul
     split_file = _split_file(workspace.root if workspace else given.work_dir)
     data = read_data(plan, split_file=split_file, own=given.data)
     row, input_spec = configure(plan, data, given.model)
+    if workspace is None:
+        _check_time(plan)
     plan.choose("device", resolve_device("auto").type, "the fastest that this machine has")
     run = _Run(given, plan, data, row, input_spec, workspace, began, resume)
     while True:
@@ -224,16 +226,20 @@ def _choose_speed(plan: Plan, datamodule: OTXDataModule, model: OTXModel[Any, An
     plan.choose("training.channels_last", choice.channels_last, choice.reason)
 
 
+def _check_time(plan: Plan) -> None:
+    chosen = plan.choices["training.max_epochs"]
+    if plan["training.time"] and not plan.is_open("training.max_epochs"):
+        msg = f"--time plans the number of epochs, but training.max_epochs is {chosen.value} already ({chosen.reason})"
+        raise UserError(msg)
+
+
 def _plan_time(plan: Plan, datamodule: OTXDataModule, model: OTXModel[Any, Any], began: float) -> None:
     """As many epochs as fit in what is left of the time.
 
     Raises:
-        UserError: Not even one does, or somebody has chosen their number.
+        UserError: Not even one does.
     """
-    budget, chosen = float(plan["training.time"]), plan.choices["training.max_epochs"]
-    if not plan.is_open("training.max_epochs"):
-        msg = f"--time plans the number of epochs, but training.max_epochs is {chosen.value} already ({chosen.reason})"
-        raise UserError(msg)
+    budget = float(plan["training.time"])
     epoch = seconds_per_epoch(
         model,
         (datamodule.loader("train", train=True), datamodule.loader("val", train=False)),

@@ -20,7 +20,10 @@ from otx.training.speed import Candidate, stepper
 SAMPLES = 4
 """Batches that are timed."""
 SPARE = 1.5
-"""Epochs that must fit beyond the plan before any is added."""
+"""Epochs that must fit beyond the plan before any is added; of a long plan, `SPARE_SHARE` of it."""
+SPARE_SHARE = 0.05
+LATEST = 0.3
+"""Weight of the latest epoch in the mean time of one: no two take the same."""
 RESERVE = 0.03
 """Share of the time that is left for reading, drawing and writing after the last epoch."""
 
@@ -82,6 +85,7 @@ class Budget(Callback):
         self.seconds = seconds
         self.began = began
         self.note = note
+        self._epoch = 0.0
 
     @property
     def spent(self) -> float:
@@ -101,9 +105,10 @@ class Budget(Callback):
         assert isinstance(pl_module, TrainingModule)
         done, planned = pl_module.epoch_number, pl_module.max_epochs
         epoch = time.perf_counter() - pl_module.tally.started
-        fitting = self.fitting(done, planned, epoch)
+        self._epoch += (epoch - self._epoch) * (LATEST if self._epoch else 1.0)
+        fitting = self.fitting(done, planned, self._epoch)
         if done < planned != fitting:
-            self.note(f"an epoch takes {epoch:.1f} s: {fitting} epochs fit in the time instead of {planned}")
+            self.note(f"an epoch takes {self._epoch:.1f} s: {fitting} epochs fit in the time instead of {planned}")
             pl_module.replan(fitting)
 
     def fitting(self, done: int, planned: int, epoch: float) -> int:
@@ -115,4 +120,4 @@ class Budget(Callback):
             epoch: Seconds of one.
         """
         fit = done + max(0.0, self.seconds * (1 - RESERVE) - self.spent) / epoch
-        return planned if planned <= fit < planned + SPARE else int(fit)
+        return planned if planned <= fit < planned + max(SPARE, SPARE_SHARE * planned) else int(fit)
