@@ -44,7 +44,7 @@ def test_train_export_predict(tmp_path: Path, write: Callable[..., object]) -> N
             assert scores[0] == pytest.approx(scores[1], abs=1e-3)
     assert {path.name for path in (tmp_path / "run" / "predict").glob("*.jpg")} == {"test0.jpg", "test1.jpg"}
     (tmp_path / "nothing").mkdir()
-    with pytest.raises(UserError, match="expected a video file, a folder of videos or a glob pattern"):
+    with pytest.raises(UserError, match="expected a video file, a folder of them or a glob pattern"):
         engine.predict(tmp_path / "nothing")
 
 
