@@ -6,7 +6,9 @@ import base64
 import io
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -178,6 +180,28 @@ def test_a_defect_is_one_line_too(detector: Path, pixels: np.ndarray) -> None:
         answer = client.post("/predict", content=encoded(pixels))
     assert answer.status_code == 500
     assert answer.json() == {"error": "a defect of the server: RuntimeError; its log says more"}
+
+
+def test_who_finds_too_many_before_is_told_to_come_back(
+    detector: Path, pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go_on = Event(), Event()
+
+    def slow(self: Service, data: bytes, *, picture: bool) -> dict[str, Any]:
+        began.set()
+        assert go_on.wait(30)
+        return {"label": "late"}
+
+    monkeypatch.setattr(Service, "upload", slow)
+    body = encoded(pixels)
+    with client_of(service_of(detector, threads=1)) as client, ThreadPoolExecutor(1) as other:
+        first = other.submit(client.post, "/predict", content=body)
+        assert began.wait(30)
+        second = client.post("/predict", content=body)
+        go_on.set()
+        assert (second.status_code, second.headers["Retry-After"]) == (503, "1")
+        assert "too many requests" in second.json()["error"]
+        assert first.result(30).json() == {"label": "late"}
 
 
 def test_models_of_clips_are_not_served(detector: Path) -> None:
