@@ -124,7 +124,7 @@ def runner_source(task: TaskSpec) -> str:
     module, function = task.plain.split(":")
     source = inspect.getsource(import_module(module))
     parts = [inspect.getsource(import_module(name)) for name in IMPORT.findall(source)]
-    bodies = [IMPORT.sub("", text).split("\n\n\n", maxsplit=1)[1] for text in (*parts, source)]
+    bodies = [IMPORT.sub("", text).split("\n\n\n", maxsplit=1)[1].lstrip() for text in (*parts, source)]
     ending = f'if __name__ == "__main__":\n    main({function})\n'
     return "\n\n".join([inspect.getsource(runner), *bodies, ending])
 

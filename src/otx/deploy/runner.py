@@ -1,7 +1,6 @@
 """Runs the model of this folder on pictures and prints what it finds, in the form of OTX's predictions.json.
 
-Usage: python run.py PICTURE [PICTURE ...]
-It needs what requirements.txt names and nothing else; `otx export --bundle` put it together.
+Usage: python run.py PICTURE [PICTURE ...], after pip install -r requirements.txt. `otx export --bundle` made it.
 """
 
 from __future__ import annotations
@@ -16,17 +15,8 @@ import cv2
 import numpy as np
 import openvino as ov
 
-Record = dict[str, Any]
 
-
-def shares(old: int, new: int) -> np.ndarray:
-    """(new, old) of each old pixel in each new one: bilinear, with antialiasing where that makes it smaller."""
-    centres = (np.arange(new)[:, None] + 0.5) * old / new
-    near = np.maximum(0, 1 - abs(np.arange(old) + 0.5 - centres) / max(1, old / new))
-    return np.asarray(near / near.sum(1, keepdims=True), np.float32)
-
-
-def fit(image: np.ndarray, spec: Record) -> tuple[np.ndarray, Record]:
+def fit(image: np.ndarray, spec: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
     """The image as the model takes it, and the way back: x in the input = x in the image * scale + offset."""
     old, size = np.array(image.shape[:2]), np.array([spec["height"], spec["width"]])
     new = size
@@ -34,10 +24,11 @@ def fit(image: np.ndarray, spec: Record) -> tuple[np.ndarray, Record]:
         new = np.clip(np.round(old * (size / old).min()), 1, size).astype(int)
     elif spec["resize"] == "center_crop":
         new = np.maximum(size, np.round(old * (size // spec["crop_ratio"] / old).max())).astype(int)
-    for axis in (1, 0):
-        lines = np.moveaxis(image, axis, 0)
-        resized = shares(old[axis], new[axis]) @ lines.reshape(len(lines), -1)
-        image = np.moveaxis(resized.reshape(new[axis], *lines.shape[1:]), 0, axis).round()
+    for axis in (1, 0):  # bilinear, with antialiasing where that makes it smaller
+        step = old[axis] / new[axis]
+        centres = (np.arange(new[axis])[:, None] + 0.5) * step
+        near = np.maximum(0, 1 - abs(np.arange(old[axis]) + 0.5 - centres) / max(1, step)).astype(np.float32)
+        image = np.moveaxis(np.tensordot(near / near.sum(1, keepdims=True), image, (1, axis)), 0, axis).round()
     top, left = np.maximum(new - size, 0) // 2
     shown = image[top : top + size[0], left : left + size[1]]
     pixels = np.full((*size, 3), spec["pad_value"], np.uint8)
@@ -45,7 +36,7 @@ def fit(image: np.ndarray, spec: Record) -> tuple[np.ndarray, Record]:
     return pixels, {"scale": (new / old)[::-1], "offset": -np.array([left, top]), "size": old[::-1]}
 
 
-def main(decode: Callable[[Record, Record], Record]) -> None:
+def main(decode: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]) -> None:
     """Print the records of the pictures that the command line names; maps become files in the current folder."""
     model = ov.Core().read_model(Path(__file__).with_name("model.xml"))
     keys = ("labels", "input_spec", "decode", "score_threshold")
@@ -57,8 +48,8 @@ def main(decode: Callable[[Record, Record], Record]) -> None:
         if image is None:
             sys.exit(f"{path}: no such picture, or not one that OpenCV can read")
         pixels, way_back = fit(image, about["input_spec"])
-        raw = zip(model.outputs, compiled({"image": pixels[None]}).values(), strict=True)
-        record = decode({port.any_name: value[0] for port, value in raw}, about | way_back)
+        raw = {port.any_name: value[0] for port, value in compiled(pixels[None]).items()}
+        record = decode(raw, about | way_back)
         for key in [key for key, value in record.items() if isinstance(value, np.ndarray)]:
             file = f"{Path(path).stem}_{key}.png"
             cv2.imwrite(file, record[key])

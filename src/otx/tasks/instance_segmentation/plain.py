@@ -29,7 +29,5 @@ def paste(mask: np.ndarray, box: np.ndarray, size: np.ndarray) -> np.ndarray:
     matrix = np.array([[across, 0, (0.5 - box[0]) * across - 0.5], [0, down, (0.5 - box[1]) * down - 0.5]])
     flags, area = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, [int(side) for side in size]
     spread = cv2.warpAffine(mask, matrix, area, flags=flags, borderMode=cv2.BORDER_REPLICATE) >= 0.5
-    left, top, right, bottom = np.clip(np.ceil(box - 0.5), 0, [*size, *size]).astype(int).tolist()
-    inside = np.zeros_like(spread)
-    inside[top:bottom, left:right] = spread[top:bottom, left:right]
-    return inside
+    columns, rows = np.arange(area[0]) + 0.5, np.arange(area[1])[:, None] + 0.5
+    return np.asarray(spread & (columns >= box[0]) & (columns < box[2]) & (rows >= box[1]) & (rows < box[3]))
