@@ -13,12 +13,9 @@ from typing import Any
 from otx.core.catalog import ModelRow, Weights
 from otx.core.errors import MissingExtraError, UserError, nearest
 from otx.core.input_spec import InputSpec
-from otx.core.refs import resolve
 from otx.core.task import OTXTaskType
 
 SIZE = 512
-TIMM = "otx.frameworks.timm.catalog:lookup"
-"""By reference, because frameworks do not know each other."""
 
 
 def _row(
@@ -94,17 +91,19 @@ def lookup(name: str, task: str) -> ModelRow | None:
         raise MissingExtraError("segmentation_models_pytorch", "smp") from error
     import torch
 
+    from otx.frameworks import timm_networks
+
     known = smp.MODEL_ARCHITECTURES_MAPPING
     arch, _, encoder = name.partition("_")
     if arch not in known or not encoder:
         msg = f"expected smp/DECODER_ENCODER, for example smp/unet_resnet18, got smp/{name}.{nearest(arch, known)}"
         raise UserError(msg)
-    classifier: ModelRow = resolve(TIMM)(encoder, OTXTaskType.MULTI_CLASS_CLS)
+    facts = timm_networks.facts(encoder)
     options = {"encoder_name": f"tu-{encoder}"}
     with torch.device("meta"):
         network = smp.create_model(arch, encoder_weights=None, classes=21, **options)
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    weights = replace(classifier.weights, part="encoder.model") if classifier.weights else None
-    row = _row(name, arch, parameters, weights, options)
-    spec = replace(row.input_spec, mean=classifier.input_spec.mean, std=classifier.input_spec.std)
+    weights = timm_networks.weights(facts)
+    row = _row(name, arch, parameters, replace(weights, part="encoder.model") if weights else None, options)
+    spec = replace(row.input_spec, mean=tuple(facts.mean), std=tuple(facts.std))
     return replace(row, input_spec=spec)

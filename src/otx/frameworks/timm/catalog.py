@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from otx.core.catalog import ModelRow, Weights
-from otx.core.errors import UserError, nearest
 from otx.core.input_spec import InputSpec, ResizeMode
 from otx.core.task import OTXTaskType
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
-# timm's way of writing licences -> SPDX; others are shown as timm writes them.
-SPDX = {"apache-2.0": "Apache-2.0", "mit": "MIT", "bsd-3-clause": "BSD-3-Clause", "cc-by-nc-4.0": "CC-BY-NC-4.0"}
 
 TASKS: dict[str, tuple[str, bool]] = {
     OTXTaskType.MULTI_CLASS_CLS: ("TimmClassifier", False),
@@ -114,13 +111,9 @@ def lookup(name: str, task: str) -> ModelRow | None:
     import timm
     import torch
 
-    try:
-        facts = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
-    except RuntimeError:  # the architecture has no weights of that tag
-        facts = None
-    if facts is None:
-        msg = f"timm has no model {name!r}.{nearest(name, [*timm.list_models(), *timm.list_pretrained()])}"
-        raise UserError(msg)
+    from otx.frameworks.timm_networks import facts, weights
+
+    known = facts(name)
     with torch.device("meta"):
         network = timm.create_model(name, num_classes=1000)
     row = ModelRow(
@@ -128,9 +121,9 @@ def lookup(name: str, task: str) -> ModelRow | None:
         task="",
         adapter="",
         arch=name,
-        input_spec=_input_spec(facts, getattr(network, "patch_embed", None)),
+        input_spec=_input_spec(known, getattr(network, "patch_embed", None)),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
-        weights=_weights(facts),
+        weights=weights(known),
         package="timm",
     )
     return _for_task(row, task)
@@ -150,16 +143,4 @@ def _input_spec(facts: PretrainedCfg, patch_embed: object) -> InputSpec:
         resize=ResizeMode.CENTER_CROP if crop else ResizeMode.STRETCH,
         crop_ratio=facts.crop_pct if crop else 1.0,
         multiple_of=patch if patch > 4 else 32,  # small patches are merged further down
-    )
-
-
-def _weights(facts: PretrainedCfg) -> Weights | None:
-    if not facts.hf_hub_id or facts.hf_hub_filename:
-        return None
-    licence = facts.license or "unknown"
-    return Weights(
-        hub=facts.hf_hub_id,
-        licence=SPDX.get(licence, licence),
-        trained_on=facts.tag or "unknown",
-        labels=facts.num_classes,
     )

@@ -66,7 +66,6 @@ def _fcos(
 ) -> ModelRow:
     """FCOS with a narrow pyramid (64 channels, strides 8, 16, 32) and a light head over a timm backbone."""
     options = {
-        "features": "otx.frameworks.timm.features:feature_maps",
         "backbone": backbone,
         "backbone_options": backbone_options,
         "stages": [2, 3, 4],

@@ -18,7 +18,7 @@ from otx.tasks.detection.entity import DetBatchDataEntity
 class TorchvisionFCOS(TorchvisionOneStage):
     """FCOS as torchvision builds it (`arch`), or over a backbone of any framework.
 
-    `options` of the latter: `features`, `backbone`, `backbone_options`, `stages` (see `Pyramid`), `channels` of the
+    `options` of the latter: `backbone`, `backbone_options`, `stages` (see `Pyramid`), `channels` of the
     pyramid and the head (a multiple of 32, for the group norm), `convs` of each branch of the head.
     """
 

@@ -31,7 +31,6 @@ def _row(
 
 
 SLIM: dict[str, Any] = {
-    "features": "otx.frameworks.timm.features:feature_maps",
     "backbone": "resnet18",
     "backbone_options": {"channels": [32, 64, 128, 256]},
     "stages": [1, 2, 3, 4],

@@ -26,7 +26,7 @@ ANCHOR_STRIDES = 8
 class TorchvisionKeypointRCNN(OTXKeypointModel):
     """Keypoint R-CNN as torchvision builds it (`arch`), or over a backbone of any framework.
 
-    `options` of the latter: `features`, `backbone`, `backbone_options`, `stages` (see `Pyramid`), `channels` of the
+    `options` of the latter: `backbone`, `backbone_options`, `stages` (see `Pyramid`), `channels` of the
     pyramid and of the four convolutions before the heat maps, `hidden` units of the head that classifies boxes.
 
     Attributes:

@@ -16,7 +16,6 @@ ROWS = (
         adapter="otx.frameworks.torchvision.keypoint_rcnn:TorchvisionKeypointRCNN",
         arch="keypointrcnn",
         options={
-            "features": "otx.frameworks.timm.features:feature_maps",
             "backbone": "resnet18",
             "backbone_options": {"channels": [32, 64, 128, 256]},
             "stages": [1, 2, 3, 4],

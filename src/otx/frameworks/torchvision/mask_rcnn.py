@@ -25,7 +25,7 @@ _UNTYPED: tuple[Any, ...] = (MaskRCNN, AnchorGenerator, TwoMLPHead, FastRCNNPred
 class TorchvisionMaskRCNN(OTXInstanceSegModel):
     """Mask R-CNN as torchvision builds it (`arch`), or over a backbone of any framework.
 
-    `options` of the latter: `features`, `backbone`, `backbone_options`, `stages` (see `Pyramid`), `channels` of the
+    `options` of the latter: `backbone`, `backbone_options`, `stages` (see `Pyramid`), `channels` of the
     pyramid and the mask head, `hidden` units of the box head, `anchors`, their sides in cells of each level, and
     `settings`, further arguments of torchvision's `MaskRCNN`.
 

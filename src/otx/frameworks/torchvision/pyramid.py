@@ -1,18 +1,15 @@
-"""A feature pyramid over any framework's backbone, for torchvision's detectors."""
+"""A feature pyramid over a backbone of timm, for torchvision's detectors."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 
-from otx.core.refs import resolve
-
-FeatureMaps = Callable[[str, Sequence[int], Mapping[str, Any]], tuple[nn.Module, list[int], list[int]]]
-"""Builds a backbone from its name, its stages and further arguments; gives it with its channels and strides."""
+from otx.frameworks.timm_networks import feature_maps
 
 
 class Pyramid(nn.Module):
@@ -20,9 +17,7 @@ class Pyramid(nn.Module):
 
     Args:
         in_chans: Channels of the images.
-        features: Where the `FeatureMaps` are that build the backbone, for example
-            `otx.frameworks.timm.features:feature_maps`; a reference, because frameworks do not know each other.
-        backbone: Its name in its framework.
+        backbone: timm's name of it.
         backbone_options: Further arguments of it.
         stages: Stages to take, finest first.
         channels: Channels of each level of the pyramid.
@@ -36,14 +31,12 @@ class Pyramid(nn.Module):
         self,
         in_chans: int,
         *,
-        features: str,
         backbone: str,
         backbone_options: Mapping[str, Any],
         stages: Sequence[int],
         channels: int,
     ) -> None:
         super().__init__()
-        feature_maps: FeatureMaps = resolve(features)
         self.body, widths, strides = feature_maps(backbone, stages, {"in_chans": in_chans, **backbone_options})
         self.strides: list[int] = strides
         self.fpn = FeaturePyramidNetwork(widths, channels)
