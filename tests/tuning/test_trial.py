@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 import pytest
@@ -29,6 +31,13 @@ def test_it_is_ended_when_it_is_not_worth_its_time(tmp_path, monkeypatch):
     with pytest.raises(TrialEndedError):
         run_verb(["train"], tmp_path, "train", go_on=lambda: False)
     assert time.monotonic() - began < 10
+
+
+def test_it_does_not_outlive_the_process_that_started_it():
+    command = [sys.executable, "-m", "otx.tuning.leash", "find"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        process.stdin.close()  # as the system does with what a dead process had open
+        assert process.wait(30) == 1
 
 
 def test_epochs_are_read_while_they_come(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -56,11 +57,13 @@ def test_a_winner_is_confirmed_with_another_seed_and_written_as_a_recipe(engine,
 
 
 def test_the_confirmation_has_the_split_of_the_trials(engine, trainings, tmp_path):
-    split = tmp_path / "search" / "trials" / "000" / "run" / "data" / "split.json"
-    split.parent.mkdir(parents=True)
-    split.write_text("{}")
+    write_image_folders(tmp_path / "whole", subsets=False)
+    engine.given.settings["data_root"] = str(tmp_path / "whole")
     engine.tune(60, max_trials=12)
-    assert (tmp_path / "search" / "confirm" / "000" / "run" / "data" / "split.json").read_text() == "{}"
+    assert trainings["seeds"][-2:] == [1, 1]
+    assert (
+        json.loads((tmp_path / "search" / "confirm" / "000" / "run" / "data" / "split.json").read_text())["seed"] == 0
+    )
 
 
 def test_a_winner_that_is_none_on_held_out_data_loses_to_the_recipe(engine, trainings):
@@ -72,7 +75,8 @@ def test_a_winner_that_is_none_on_held_out_data_loses_to_the_recipe(engine, trai
 
 def test_the_same_work_dir_goes_on(engine, trainings):
     engine.tune(60, max_trials=3)
-    assert len(engine.tune(60, max_trials=4).trials) == 7
+    assert len(engine.tune(60, max_trials=7).trials) == 7
+    assert len(engine.tune(60, max_trials=7).trials) == 7
 
 
 def test_a_budget_too_short_for_the_recipe_itself(engine, monkeypatch):

@@ -36,7 +36,7 @@ def run(
         Option("Start from pretrained weights (default: if the model has any).", "true|false|FILE", "model"),
     ] = None,
     max_epochs: Annotated[int | None, Option("Epochs of each trial (default: as otx train).", "N", "tuning")] = None,
-    max_trials: Annotated[int | None, Option("Stop after so many trials.", "N", "tuning")] = None,
+    max_trials: Annotated[int | None, Option("Stop after so many trials, of all workers.", "N", "tuning")] = None,
     storage: Annotated[
         str | None,
         Option("Database that several workers share; they name the same --work_dir.", "postgresql://...", "tuning"),

@@ -291,7 +291,7 @@ class Engine:
         Args:
             budget: Seconds for the whole search.
             max_epochs: Of each trial; as in `train`.
-            max_trials: Stop after so many trials.
+            max_trials: Stop after so many trials, those of other workers and of earlier calls included.
             storage: URL of a database, so that several processes or machines share one study; None keeps it in the
                 work dir, where the same call goes on with it.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shlex
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,15 +17,16 @@ from filelock import FileLock, Timeout
 
 from otx.core.atomic import write_atomic
 from otx.core.errors import OTXError, UserError
+from otx.data.split import write_split
 from otx.engine.configure import configure
 from otx.engine.given import Given
-from otx.engine.reading import read_data
+from otx.engine.reading import ReadData, read_data
 from otx.engine.results import TuneResult
 from otx.engine.workspace import Workspace, new_study
 from otx.recipes.settings import check_key, nested
 from otx.tuning.search import Search, train
 from otx.tuning.space import Axis, read_space
-from otx.tuning.study import FOLDER, open_study
+from otx.tuning.study import FOLDER, open_study, share, trial_is_left
 from otx.tuning.trial import run_verb
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def tune(
         extra: Settings from the arguments of the verb, by dotted key.
         budget: Seconds for everything.
         storage: URL of a database that several workers share; None keeps the study in the work dir.
-        most_trials: Stop after so many trials.
+        most_trials: Stop after so many trials, those of other workers and of earlier calls included.
 
     Raises:
         OTXError: The recipe itself could not be trained within the budget.
@@ -70,31 +70,29 @@ def tune(
     axes = read_space(plan["tuning.search"], {key: choice.value for key, choice in plan.choices.items()})
     workspace = new_study(given.work_dir, f"tune-{data.spec.task}")
     with _alone(workspace, storage):
-        study = open_study(
-            f"otx-{workspace.root.name}",
-            storage,
-            workspace.root,
-            axes,
+        begin = partial(
+            open_study,
+            storage=storage,
+            root=workspace.root,
             mode=data.spec.monitor_mode,
             seed=plan["seed"],
             epochs=int(plan["training.max_epochs"]),
         )
+        study = begin(f"otx-{workspace.root.name}", axes=axes)
         said = {key: value for key, value in said.items() if not key.startswith("tuning.")}
-        search = Search(axes, partial(as_recipe, said), workspace.root, data.spec.monitor)
+        search = Search(axes, partial(as_recipe, said), workspace.root, data.spec.monitor, most_trials)
         logger.info("tuning by %s of validation: %s", search.monitor, ", ".join(axis.key for axis in axes))
-        tried = 0
-        while most_trials is None or tried < most_trials:
-            deadline = began + budget - _reserve(study)
-            if time.monotonic() >= deadline:
-                break
+        while trial_is_left(study, most_trials, deadline := began + budget - _reserve(study)):
             search.step(study, deadline)
-            tried += 1
         trials = {"default": _default(study, axes, budget), "best": study.best_trial}
         confirmed: dict[str, float] = {}
         if trials["best"].number != trials["default"].number:
-            held_out = "test" if "test" in data.index.subsets else "val"
             other_seed = replace(search, recipe=partial(as_recipe, {**said, "seed": plan["seed"] + 1}))
-            confirmed = _confirm(other_seed, trials, held_out)
+            confirm = partial(_confirm, other_seed, study, data, plan["seed"])
+            found = share(
+                begin(f"{study.study_name}-confirm", axes=()), {one.number for one in trials.values()}, confirm
+            )
+            confirmed = {name: found[one.number] for name, one in trials.items()}
     return _finish(search, study, trials["default"], confirmed, began)
 
 
@@ -146,20 +144,16 @@ def _default(study: optuna.Study, axes: Sequence[Axis], budget: float) -> optuna
     raise OTXError(msg)
 
 
-def _confirm(search: Search, trials: Mapping[str, optuna.trial.FrozenTrial], held_out: str) -> dict[str, float]:
-    """Value of each trial on held-out data, trained anew."""
-    found = {}
-    for name, trial in trials.items():
-        folder = search.root / "confirm" / f"{trial.number:03}"
-        logger.info("confirming trial %d (%s) with another seed on the %s subset", trial.number, name, held_out)
-        split = Workspace(search.root / trial.user_attrs[FOLDER] / "run").split
-        if split.is_file():  # the other seed would draw another, with test images that trials have seen
-            Workspace(folder / "run").folder("data")
-            shutil.copy(split, Workspace(folder / "run").split)
-        train(search.recipe(trial.user_attrs["values"]), folder)
-        tested = run_verb(["test", "--work_dir", str(folder / "run"), "--split", held_out], folder, "test")
-        found[name] = float(tested["metrics"][search.monitor])
-    return found
+def _confirm(search: Search, study: optuna.Study, data: ReadData, seed: int, number: int) -> float:
+    """Value of a trial on held-out data, trained anew, on the split of the trials."""
+    trial, folder = study.trials[number], search.root / "confirm" / f"{number:03}"
+    held_out = "test" if "test" in data.index.subsets else "val"
+    logger.info("confirming trial %d with another seed on the %s subset", number, held_out)
+    if data.index.split is not None:  # the other seed would draw another, with test images that trials have seen
+        write_split(Workspace(folder / "run").folder("data") / "split.json", data.index.split, seed)
+    train(search.recipe(trial.user_attrs["values"]), folder)
+    tested = run_verb(["test", "--work_dir", str(folder / "run"), "--split", held_out], folder, "test")
+    return float(tested["metrics"][search.monitor])
 
 
 def _finish(
@@ -182,17 +176,18 @@ def _finish(
     write_atomic(workspace.root / "tuned.yaml", head + as_recipe({}, values))
     done = _completed(study)
     best_so_far = list(accumulate((float(trial.value or 0.0) for trial in done), max if sign > 0 else min))
+    each = {trial.user_attrs.get(FOLDER): trial for trial in study.get_trials(deepcopy=False)}  # the last repetition
     trials = [
         {
             "number": trial.number,
             "state": trial.state.name.lower(),
             "value": trial.value,
             "epochs": len(trial.intermediate_values),
-            "values": trial.user_attrs.get("values", trial.params),
+            "values": trial.user_attrs["values"],
             "seconds": round(trial.duration.total_seconds(), 1) if trial.duration else None,
         }
-        for trial in study.get_trials(deepcopy=False)
-        if trial.state != TrialState.WAITING
+        for trial in each.values()
+        if "values" in trial.user_attrs and trial.state != TrialState.WAITING
     ]
     plots = [plot_search(trials, monitor, best_so_far, workspace.folder("plots") / "history.png")]
     plots += plot_shares(_importance(study), workspace.folder("plots") / "importance.png")

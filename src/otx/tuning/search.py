@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from otx.core.atomic import write_atomic
 from otx.tuning.space import Axis
-from otx.tuning.study import FOLDER
+from otx.tuning.study import FOLDER, begun, folder_of
 from otx.tuning.trial import TrialEndedError, TrialFailedError, epochs_done, run_verb
 
 if TYPE_CHECKING:
@@ -31,12 +31,14 @@ class Search:
         recipe: Writes the recipe of a trial: its values in, YAML out.
         root: Each trial has a folder below it.
         monitor: The metric that decides.
+        most: Trials to begin, those of other workers included; None: no bound.
     """
 
     axes: Sequence[Axis]
     recipe: Callable[[Values], str]
     root: Path
     monitor: str
+    most: int | None = None
 
     def step(self, study: optuna.Study, deadline: float) -> None:
         """Try the next values of a study; a trial that fails is noted and hinders nobody.
@@ -50,8 +52,11 @@ class Search:
     def _try(self, deadline: float, trial: optuna.Trial) -> float:
         import optuna
 
+        if FOLDER not in trial.user_attrs and self.most is not None and begun(trial.study, trial.number) >= self.most:
+            msg = "another worker has begun the last trial at the same instant"
+            raise TrialFailedError(msg)
         values = {axis.key: axis.ask(trial) for axis in self.axes}
-        folder = self.root / trial.user_attrs.get(FOLDER, f"trials/{trial.number:03}")
+        folder = self.root / trial.user_attrs.get(FOLDER, folder_of(trial))
         trial.set_user_attr(FOLDER, str(folder.relative_to(self.root)))
         trial.set_user_attr("values", values)
         is_recipe = values == {axis.key: axis.default for axis in self.axes}  # which all others are compared with
@@ -97,6 +102,8 @@ def train(recipe: str, folder: Path, *, go_on: Callable[[], bool] = lambda: True
 
 
 def _say(_: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+    if FOLDER not in trial.user_attrs:
+        return  # never begun
     shown = ", ".join(f"{key.rpartition('.')[2]} {_short(value)}" for key, value in trial.user_attrs["values"].items())
     value = "" if trial.value is None else f" {trial.value:.4f}"
     logger.info("trial %3d  %s%s  (%s)", trial.number, trial.state.name.lower(), value, shown)

@@ -47,7 +47,7 @@ def run_verb(
     """
     folder.mkdir(parents=True, exist_ok=True)
     result, log = folder / f"{name}.json", folder / f"{name}.log"
-    command = [sys.executable, "-m", "otx", *arguments, "--json"]
+    command = [sys.executable, "-m", "otx.tuning.leash", *arguments, "--json"]
     with result.open("w") as out, log.open("a") as err, _process(command, out, err) as process:
         while process.poll() is None:
             if not go_on():
@@ -65,17 +65,17 @@ def run_verb(
 
 @contextmanager
 def _process(command: list[str], out: Any, err: Any) -> Iterator[subprocess.Popen[bytes]]:  # noqa: ANN401 - files
-    process = subprocess.Popen(command, stdout=out, stderr=err, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603 - our own command
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(LAST_WORDS_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    with subprocess.Popen(command, stdout=out, stderr=err, stdin=subprocess.PIPE, start_new_session=True) as process:  # noqa: S603 - our own command
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                try:
+                    process.wait(LAST_WORDS_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
 
 
 def epochs_done(metrics_csv: Path, monitor: str) -> list[tuple[int, float]]:
