@@ -51,6 +51,9 @@ def run(
         bool | Literal["auto"] | None,
         Option("Cut images into tiles (default: if objects would become too small).", "true|false|auto", "training"),
     ] = None,
+    freeze_backbone: Annotated[
+        bool, Option("Train the head alone (default: if the time is too short for more).", group="training")
+    ] = False,
     resume: Annotated[
         bool, Option("Go on with the interrupted run of --work_dir, or with the latest.", group="training")
     ] = False,
@@ -82,7 +85,7 @@ def run(
         seed=seed,
         device=device,
         on_bad_data=on_bad_data,
-        settings=parse_assignments(set),
+        settings=parse_assignments(set) | ({"training.freeze_backbone": True} if freeze_backbone else {}),
     )
     if print_config:
         text = engine.configure(max_epochs=max_epochs, precision=precision, tile=tile).to_config()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from otx.core.entity import OTXBatchDataEntity, OTXBatchLossEntity, OTXBatchPredEntity
+from otx.core.errors import UserError
 from otx.core.input_spec import InputSpec
 from otx.core.label_info import LabelInfo
 from otx.core.metric import MetricResult
@@ -18,6 +19,9 @@ from otx.core.stem import take_channels
 
 BatchT = TypeVar("BatchT", bound=OTXBatchDataEntity[Any])
 PredT = TypeVar("PredT", bound=OTXBatchPredEntity[Any])
+
+BACKBONES = ("backbone", "encoder", "segformer")
+"""What frameworks call the part of a network that turns pixels into features."""
 
 
 class Normalize(nn.Module):
@@ -55,6 +59,7 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
         exports_batch_of_one: The exported graph takes one image at a time, because the network makes a number of each
             image's own, as two-stage detectors do. The runtime then runs a batch image by image.
         float_parts: Names of submodules that quantisation leaves in floating point, whatever else it may try.
+        frozen: Modules that are not trained, each without those inside it; they always work as in evaluation.
         model: The framework's network, as `create_model` made it.
         normalize: Turns pixels into what the network was made for.
     """
@@ -63,6 +68,7 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
     more_inputs: ClassVar[tuple[GraphInput, ...]] = ()
     exports_batch_of_one: bool = False
     float_parts: tuple[str, ...] = ()
+    frozen: tuple[nn.Module, ...] = ()
 
     def __init__(
         self,
@@ -133,6 +139,37 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
             shared. Empty: nothing can be transferred.
         """
         return {}
+
+    def backbone(self) -> list[nn.Module]:
+        """The modules between pixels and head, each for itself; empty where the model has no head for its labels."""
+        parts = (part for name, part in self.model.named_modules() if name.rpartition(".")[2] in BACKBONES)
+        first = next(parts, None) if self.label_rows(len(self.label_info)) else None
+        return list(first.modules()) if first is not None else []
+
+    def freeze_backbone(self) -> None:
+        """Let only the head be trained from now on.
+
+        Raises:
+            UserError: Nobody knows what the head is.
+        """
+        self.frozen = tuple(self.backbone())
+        if not self.frozen:
+            msg = (
+                f"training.freeze_backbone: {type(self).__name__} has no head that OTX could train alone: either its "
+                "labels have no weights, or it does not say which they are (label_rows). Leave the setting out."
+            )
+            raise UserError(msg)
+        for module in self.frozen:
+            for parameter in module.parameters(recurse=False):
+                parameter.requires_grad = False
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """As in torch, but what is frozen stays as in evaluation."""
+        super().train(mode)
+        for module in self.frozen:
+            module.training = False
+        return self
 
     def convert_pretrained(self, state: Mapping[str, Tensor], part: str = "") -> dict[str, Tensor]:
         """Turn the framework's weight file into terms of this model's state dict.

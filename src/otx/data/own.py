@@ -67,7 +67,7 @@ class OwnItem(IndexedItem):
         position: Its index there.
     """
 
-    dataset: Dataset[Any]
+    dataset: Dataset[Any] | Sequence[Any]
     position: int
 
     def sample(self, index: int) -> OTXDataEntity:

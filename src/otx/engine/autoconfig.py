@@ -183,6 +183,28 @@ def choose_epochs(plan: Plan, images: int) -> None:
     plan.choose("training.schedule.warmup_steps", warmup, f"a share of the {run} steps of the run")
 
 
+def choose_freezing(plan: Plan, own: bool) -> None:
+    """Train the whole network, unless the user wants its backbone to stay; whether it must for want of time is open.
+
+    Args:
+        plan: Takes the choice.
+        own: The model was given to the Engine, with whatever weights it has.
+
+    Raises:
+        UserError: There is nothing in the backbone that could stay.
+    """
+    scratch = plan["model.pretrained"] is False
+    if scratch and not own and plan["training.freeze_backbone"] is True:
+        msg = (
+            "training.freeze_backbone: expected a backbone that has learned something, but model.pretrained is false "
+            f"({plan.choices['model.pretrained'].reason}). Name a checkpoint (--pretrained FILE), or leave it out."
+        )
+        raise UserError(msg)
+    if scratch or not plan["training.time"]:
+        reason = "it has no pretrained weights to keep" if scratch else "the time is not bound"
+        plan.choose("training.freeze_backbone", False, reason)
+
+
 def choose_workers(plan: Plan) -> None:
     """Processes that load and augment while the others compute; few cores are better left to the computing."""
     cores = os.cpu_count() or 1

@@ -14,6 +14,7 @@ from otx.engine.autoconfig import (
     choose_balance,
     choose_batch_size,
     choose_epochs,
+    choose_freezing,
     choose_input_size,
     choose_model,
     choose_pretrained,
@@ -75,6 +76,7 @@ def configure(plan: Plan, data: ReadData, own: OTXModel[Any, Any] | None) -> tup
     input_spec = choose_input_size(plan, default, sizes)
     choose_batch_size(plan, input_spec, len(sizes))
     choose_balance(plan, [data.reader.label_ids(item.annotation) for item in items])
+    choose_freezing(plan, own is not None)
     choose_epochs(plan, len(sizes))
     choose_workers(plan)
     return row, input_spec

@@ -17,8 +17,9 @@ from otx.core.errors import OTXError, UserError
 from otx.core.input_spec import InputSpec
 from otx.data.check import check_data
 from otx.data.split import write_split
-from otx.engine.autoconfig import choose_epochs
+from otx.engine.autoconfig import FEWEST_EPOCHS, choose_epochs
 from otx.engine.configure import configure
+from otx.engine.frozen import RECIPE, can_remember, remember_features
 from otx.engine.given import Given
 from otx.engine.memory import halve_batch, is_out_of_memory
 from otx.engine.pictures import draw_batch, draw_pairs
@@ -111,9 +112,10 @@ def _train(run: _Run) -> TrainResult:
     plan, data = run.plan, run.data
     model, name = _make_model(run.given, plan, data, run.row, run.input_spec)
     datamodule = make_datamodule(plan, data, run.input_spec)
-    _choose_speed(plan, datamodule, model, name)
+    fed = _freeze(run, model) if plan["training.freeze_backbone"] is True else datamodule
+    _choose_speed(plan, fed, model, name)
     if plan["training.time"] and plan.is_open("training.patience"):
-        _plan_time(plan, datamodule, model, run.began)
+        fed = _plan_time(run, fed, model)
     if run.workspace is None:
         run.workspace = new_workspace(run.given.work_dir, str(data.spec.task), name)
         if data.index.split is not None:
@@ -130,7 +132,7 @@ def _train(run: _Run) -> TrainResult:
     settings = plan.settings()
     result = fit(
         model,
-        datamodule,
+        fed,
         data.spec.load("metric")(data.index.labels),
         settings.training,
         workspace.root,
@@ -233,12 +235,28 @@ def _check_time(plan: Plan) -> None:
         raise UserError(msg)
 
 
-def _plan_time(plan: Plan, datamodule: OTXDataModule, model: OTXModel[Any, Any], began: float) -> None:
-    """As many epochs as fit in what is left of the time.
+def _freeze(run: _Run, model: OTXModel[Any, Any]) -> OTXDataModule:
+    """Freeze the backbone; what to train the head on."""
+    model.freeze_backbone()
+    datamodule = make_datamodule(run.plan, run.data, run.input_spec)
+    if can_remember(run.plan, model):
+        fed = remember_features(model, run.data, datamodule, resolve_device(run.plan["device"]))
+        if fed is not None:
+            run.plan.add_recipe(RECIPE)
+            return fed
+    return datamodule
+
+
+def _plan_time(run: _Run, datamodule: OTXDataModule, model: OTXModel[Any, Any]) -> OTXDataModule:
+    """As many epochs as fit in what is left of the time, of the head alone if too few of the whole network do.
+
+    Returns:
+        What to train on.
 
     Raises:
-        UserError: Not even one does.
+        UserError: Not even one fits.
     """
+    plan, began = run.plan, run.began
     budget = float(plan["training.time"])
     epoch = seconds_per_epoch(
         model,
@@ -249,6 +267,11 @@ def _plan_time(plan: Plan, datamodule: OTXDataModule, model: OTXModel[Any, Any],
     )
     left = budget * (1 - RESERVE) - (time.monotonic() - began)
     epochs = int(left / epoch)
+    short = epochs < FEWEST_EPOCHS and can_remember(plan, model)
+    if plan.is_open("training.freeze_backbone"):
+        plan.choose("training.freeze_backbone", short, f"{epochs} epochs of the whole network fit in the time")
+        if short:
+            return _plan_time(run, _freeze(run, model), model)
     if epochs < 1:
         msg = (
             f"--time {budget:.0f}s cannot hold an epoch: one takes about {epoch:.0f} s here, and after reading and "
@@ -260,6 +283,7 @@ def _plan_time(plan: Plan, datamodule: OTXDataModule, model: OTXModel[Any, Any],
     plan.choose("training.max_epochs", epochs, reason)
     logger.info("time      %d epochs %s", epochs, reason)
     choose_epochs(plan, len(datamodule.loader("train", train=True)) * int(plan["data.batch_size"]))
+    return datamodule
 
 
 def _finish(workspace: Workspace, data: ReadData, name: str, result: FitResult) -> TrainResult:

@@ -318,7 +318,7 @@ def place(batch: OTXBatchDataEntity[Any], device: torch.device, *, channels_last
     """A batch on a device, with its images in the memory layout of the model."""
     if batch.images.device != device:
         batch = batch.to(device, non_blocking=True)
-    if channels_last:
+    if channels_last and batch.images.ndim > 2:
         return replace(batch, images=batch.images.movedim(-3, -1).contiguous().movedim(-1, -3))
     return batch
 

@@ -56,6 +56,8 @@ class TrainingSettings:
     """Keep images as NHWC in memory, faster for most convolutions; auto measures."""
     ema_decay: float = 0.0
     """Decay per step of the averaged copy of the weights that is validated and kept, below 1; 0 keeps none."""
+    freeze_backbone: bool | Literal["auto"] = "auto"
+    """Train the head alone, a classifier's on features that are computed once; auto: where the time is too short."""
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     tensorboard: bool = True
