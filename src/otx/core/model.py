@@ -59,6 +59,7 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
         exports_batch_of_one: The exported graph takes one image at a time, because the network makes a number of each
             image's own, as two-stage detectors do. The runtime then runs a batch image by image.
         float_parts: Names of submodules that quantisation leaves in floating point, whatever else it may try.
+        soft_labels: The losses also take the labels of a batch as (B, C) shares.
         frozen: Modules that are not trained, each without those inside it; they always work as in evaluation.
         model: The framework's network, as `create_model` made it.
         normalize: Turns pixels into what the network was made for.
@@ -68,6 +69,7 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
     more_inputs: ClassVar[tuple[GraphInput, ...]] = ()
     exports_batch_of_one: bool = False
     float_parts: tuple[str, ...] = ()
+    soft_labels: ClassVar[bool] = False
     frozen: tuple[nn.Module, ...] = ()
 
     def __init__(

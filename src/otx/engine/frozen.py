@@ -34,7 +34,8 @@ RECIPE = "features"
 
 def can_remember(plan: Plan, model: OTXModel[Any, Any]) -> bool:
     """Whether features of an image may be computed once: not if the user wants it augmented each time."""
-    return isinstance(model, OTXClassifier) and plan.choices["transforms.train"].origin != "user"
+    augmented = plan["training.mixup"] or plan["training.cutmix"] or plan.choices["transforms.train"].origin == "user"
+    return isinstance(model, OTXClassifier) and not augmented
 
 
 def remember_features(

@@ -20,6 +20,7 @@ from otx.core.errors import OTXError, UserError
 from otx.core.metric import MetricResult, TaskMetric
 from otx.core.model import OTXModel
 from otx.training.average import WeightAverage
+from otx.training.mixing import make_mixing
 from otx.training.optimizer import build_optimizer, set_lr
 from otx.training.randomness import seed_step
 from otx.training.resume import check_same_run
@@ -126,6 +127,7 @@ class TrainingModule(LightningModule):
         self.max_epochs = int(settings.max_epochs)
         self.schedule = self._schedule()
         self.average = WeightAverage(model, settings.ema_decay) if settings.ema_decay else None
+        self.mix = make_mixing(settings, model)
         self.merger = getattr(loaders[1], "merger", None)
         self.tally = EpochTally()
         self.validation: MetricResult | None = None
@@ -215,7 +217,7 @@ class TrainingModule(LightningModule):
     def training_step(self, batch: OTXBatchDataEntity[Any], batch_idx: int) -> Tensor | None:
         """The sum of the model's losses; None where it has none, then Lightning takes no step."""
         try:
-            losses = self.model(batch)
+            losses = self.model(self.mix(batch) if self.mix else batch)
         except Exception:
             self.mean_losses()  # weights that are no numbers let models fail in many ways
             raise

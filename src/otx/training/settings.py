@@ -56,6 +56,10 @@ class TrainingSettings:
     """Keep images as NHWC in memory, faster for most convolutions; auto measures."""
     ema_decay: float = 0.0
     """Decay per step of the averaged copy of the weights that is validated and kept, below 1; 0 keeps none."""
+    mixup: float = 0.0
+    """Mix each image of a batch with another, by a share from Beta(a, a); 0.2 mixes a little, 0 not at all."""
+    cutmix: float = 0.0
+    """Likewise, but paste a piece of the other; where both are set, each batch gets one of them by chance."""
     freeze_backbone: bool | Literal["auto"] = "auto"
     """Train the head alone, a classifier's on features that are computed once; auto: where the time is too short."""
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)

@@ -40,6 +40,8 @@ class MMPretrainNetwork(OTXModel[Any, Any]):
 class MMPretrainClassifier(MMPretrainNetwork, OTXMultiClassClsModel):
     """Exactly one label per image; the loss is that of the config."""
 
+    soft_labels = False
+
     def customize_inputs(self, batch: MultiClassClsBatchDataEntity) -> dict[str, Any]:
         """In training mode MMPretrain's samples, too, for its own loss."""
         inputs = super().customize_inputs(batch)

@@ -23,6 +23,7 @@ class OTXMultiClassClsModel(OTXClassifier[MultiClassClsBatchDataEntity, MultiCla
 
     task = OTXTaskType.MULTI_CLASS_CLS
     batch_type = MultiClassClsBatchDataEntity
+    soft_labels = True
     label_smoothing: float = 0.1
 
     def losses(self, outputs: Any, batch: MultiClassClsBatchDataEntity) -> dict[str, Tensor]:  # noqa: ANN401
