@@ -11,7 +11,8 @@ from PIL import Image
 from otx.core.frames import to_original
 from otx.core.input_spec import InputSpec, ResizeMode
 from otx.data.dataset import OTXDataset
-from otx.data.index import DataIndex, IndexedItem
+from otx.data.index import DataIndex
+from otx.data.item import Item
 from otx.data.objects import object_index
 from otx.data.problems import Problems
 from otx.tasks.keypoint_detection.reader import KeypointAnnotation, KeypointReader
@@ -33,7 +34,7 @@ def index(tmp_path: Path) -> DataIndex:
     annotation = KeypointAnnotation(
         np.array(BOXES, np.float32), np.array([0, 0, 0]), np.array(POINTS, np.float32), flip_order=(0, 1)
     )
-    item = IndexedItem(tmp_path / "a.png", 80, 100, annotation)
+    item = Item(tmp_path / "a.png", 80, 100, annotation)
     return DataIndex(
         labels=KeypointReader,  # type: ignore[arg-type]  # not looked at
         subsets={"train": (item,), "val": (), "test": ()},

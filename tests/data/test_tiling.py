@@ -13,7 +13,7 @@ from torchvision import tv_tensors
 from otx.core.input_spec import InputSpec
 from otx.core.tiles import Window
 from otx.data.datamodule import OTXDataModule
-from otx.data.index import IndexedItem
+from otx.data.item import Item
 from otx.data.settings import DataSettings
 from otx.data.tiling import Tiling, cut_items
 from otx.tasks.detection.entity import DetBatchDataEntity, DetBatchPredEntity
@@ -29,7 +29,7 @@ def annotation(*boxes: tuple[float, ...]) -> DetAnnotation:
 
 
 @pytest.fixture
-def items(tmp_path: Path) -> list[IndexedItem]:
+def items(tmp_path: Path) -> list[Item]:
     """Two images of 3 and 2 tiles, and a small one of a single tile."""
     made = []
     for number, (width, boxes) in enumerate(
@@ -38,7 +38,7 @@ def items(tmp_path: Path) -> list[IndexedItem]:
         pixels = np.random.default_rng(number).integers(0, 256, (64, width, 3), np.uint8)
         path = tmp_path / f"{number}.png"
         Image.fromarray(pixels).save(path)
-        made.append(IndexedItem(path, 64, width, annotation(*boxes)))
+        made.append(Item(path, 64, width, annotation(*boxes)))
     return made
 
 
@@ -60,7 +60,7 @@ def test_training_leaves_most_empty_tiles_out(items) -> None:
     assert len({tile.image for tile in empty}) == 4
 
 
-def datamodule(items: list[IndexedItem], workers: int = 0) -> OTXDataModule:
+def datamodule(items: list[Item], workers: int = 0) -> OTXDataModule:
     reader = DetectionReader()
     return OTXDataModule(
         type("Subsets", (), {"subsets": {"train": items, "val": items}})(),

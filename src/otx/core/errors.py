@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 from collections.abc import Iterable
 
 
@@ -29,6 +30,16 @@ class MissingExtraError(OTXError, ImportError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"{package!r} is not installed. Install it with: pip install 'otx[{extra}]'")
+
+
+def require(package: str, extra: str) -> None:
+    """Make sure that a package is there that a base installation does not have.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    if importlib.util.find_spec(package) is None:
+        raise MissingExtraError(package, extra)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -64,13 +64,9 @@ def check_data(
 
 def _image_sizes(index: DataIndex) -> dict[str, dict[str, int]]:
     """Spread of the sizes over all subsets, in pixels."""
-    sizes = np.array([(item.height, item.width) for items in index.subsets.values() for item in items])
+    items = [item for members in index.subsets.values() for item in members]
+    sides = {"height": [item.height for item in items], "width": [item.width for item in items]} if items else {}
     return {
-        name: {
-            "min": int(sizes[:, axis].min()),
-            "median": int(np.median(sizes[:, axis])),
-            "max": int(sizes[:, axis].max()),
-        }
-        for axis, name in enumerate(("height", "width"))
-        if len(sizes)
+        name: {"min": min(lengths), "median": int(np.median(lengths)), "max": max(lengths)}
+        for name, lengths in sides.items()
     }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, Literal
 
 from lightning.pytorch import LightningDataModule
 
@@ -11,28 +12,22 @@ from otx.core.errors import UserError, nearest
 from otx.data.dataset import OTXDataset, Read, Transform
 from otx.data.excerpt import Excerpt
 from otx.data.images import read_image
+from otx.data.index import DataIndex
 from otx.data.item import Item
 from otx.data.loader import Batch, BatchLoader
 from otx.data.reader import TaskReader
 from otx.data.sampler import EpochSampler, balanced_weights
 from otx.data.settings import DataSettings
-from otx.data.tiling import Tiling
+from otx.data.tiling import TileMerger, Tiling, cut_items
 
 
-class Subsets(Protocol):
-    """Images by subset, for example `otx.data.index.DataIndex`."""
-
-    @property
-    def subsets(self) -> Mapping[Any, Sequence[Item]]:
-        """Name -> images."""
-
-
+@dataclass(eq=False)
 class OTXDataModule(LightningDataModule):
     """Makes a loader for any subset, in the manner of training or of evaluation.
 
     Batches are a function of the seed and the epoch alone: neither the number of workers nor a resume changes them.
 
-    Args:
+    Attributes:
         index: The images of each subset.
         reader: Of the task.
         batch_type: Of the task; collates samples.
@@ -48,45 +43,28 @@ class OTXDataModule(LightningDataModule):
         tiling: How images are cut into tiles; None: they are not.
         rank: Number of this device.
         world: Number of devices.
-
-    Attributes:
         broken: Messages of the broken images that were met, each once.
     """
 
-    def __init__(
-        self,
-        index: Subsets,
-        reader: TaskReader[Any],
-        batch_type: type[Batch],
-        train_transform: Transform,
-        eval_transform: Transform,
-        *,
-        train_read: Read = read_image,
-        eval_read: Read = read_image,
-        settings: DataSettings,
-        seed: int,
-        on_bad_data: Literal["error", "skip"] = "error",
-        pin_memory: bool = False,
-        tiling: Tiling | None = None,
-        rank: int = 0,
-        world: int = 1,
-    ) -> None:
+    index: DataIndex
+    reader: TaskReader[Any]
+    batch_type: type[Batch]
+    train_transform: Transform
+    eval_transform: Transform
+    _: KW_ONLY
+    train_read: Read = read_image
+    eval_read: Read = read_image
+    settings: DataSettings
+    seed: int
+    on_bad_data: Literal["error", "skip"] = "error"
+    pin_memory: bool = False
+    tiling: Tiling | None = None
+    rank: int = 0
+    world: int = 1
+    broken: dict[str, None] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
         super().__init__()
-        self.index = index
-        self.reader = reader
-        self.batch_type = batch_type
-        self.train_transform = train_transform
-        self.eval_transform = eval_transform
-        self.train_read = train_read
-        self.eval_read = eval_read
-        self.settings = settings
-        self.seed = seed
-        self.on_bad_data = on_bad_data
-        self.pin_memory = pin_memory
-        self.tiling = tiling
-        self.rank = rank
-        self.world = world
-        self.broken: dict[str, None] = {}
 
     def dataset(self, subset: str, *, train: bool) -> OTXDataset[Any]:
         """The samples of a subset.
@@ -95,8 +73,10 @@ class OTXDataModule(LightningDataModule):
             UserError: There is no such subset, or it is empty.
         """
         items = self._images(subset)
+        if self.tiling:
+            items = cut_items(items, self.tiling.reader, self.tiling.spec, train=train)
         return OTXDataset(
-            self.tiling.cut(items, train=train) if self.tiling else items,
+            items,
             self.reader,
             self.train_transform if train else self.eval_transform,
             self.seed,
@@ -135,7 +115,7 @@ class OTXDataModule(LightningDataModule):
             pin_memory=self.pin_memory,
             on_bad_data=self.on_bad_data,
             known_broken=self.broken,
-            merger=self.tiling.merger(dataset.items, self._images(subset)) if self.tiling and not train else None,
+            merger=TileMerger(dataset.items, self._images(subset), self.tiling) if self.tiling and not train else None,
         )
 
     def excerpt(self, subset: str, most: int, *, batch_size: int = 1) -> Excerpt:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar, cast
 
@@ -55,10 +55,11 @@ class Fetched(Generic[SampleT_co]):
     broken: tuple[BrokenImageError, ...] = ()
 
 
+@dataclass(eq=False)
 class OTXDataset(Dataset[SampleT], Generic[SampleT]):
     """Reads and transforms the images of a subset.
 
-    Args:
+    Attributes:
         items: The images.
         reader: Of the task.
         transform: Its randomness is seeded with (seed, epoch, index); the global generators stay as they were.
@@ -67,22 +68,13 @@ class OTXDataset(Dataset[SampleT], Generic[SampleT]):
         replace_broken: Where an image cannot be read, the next one that can stands in for it; else none does.
     """
 
-    def __init__(
-        self,
-        items: Sequence[Item],
-        reader: TaskReader[SampleT],
-        transform: Transform,
-        seed: int,
-        *,
-        read: Read = read_image,
-        replace_broken: bool = False,
-    ) -> None:
-        self.items = items
-        self.reader = reader
-        self.transform = transform
-        self.seed = seed
-        self.read = read
-        self.replace_broken = replace_broken
+    items: Sequence[Item]
+    reader: TaskReader[SampleT]
+    transform: Transform
+    seed: int
+    _: KW_ONLY
+    read: Read = read_image
+    replace_broken: bool = False
 
     def __len__(self) -> int:
         return len(self.items)

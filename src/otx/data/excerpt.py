@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -13,10 +15,11 @@ from otx.core.entity import OTXBatchDataEntity
 from otx.data.dataset import OTXDataset
 
 
+@dataclass(frozen=True)
 class Excerpt:
     """Some samples of a data set in batches; may be gone through as often as needed.
 
-    Args:
+    Attributes:
         dataset: The samples of a subset.
         label_ids: Class indices of each of its items.
         batch_type: Of the task; collates samples.
@@ -26,22 +29,19 @@ class Excerpt:
         skip_broken: Leave out an image that turns out broken when it is decoded; otherwise it stops.
     """
 
-    def __init__(
-        self,
-        dataset: OTXDataset[Any],
-        label_ids: Sequence[Sequence[int]],
-        batch_type: type[OTXBatchDataEntity[Any]],
-        *,
-        most: int,
-        seed: int,
-        batch_size: int = 1,
-        skip_broken: bool = False,
-    ) -> None:
-        self.dataset = dataset
-        self.positions = stratified(label_ids, most, seed)
-        self.batch_type = batch_type
-        self.batch_size = batch_size
-        self.skip_broken = skip_broken
+    dataset: OTXDataset[Any]
+    label_ids: Sequence[Sequence[int]]
+    batch_type: type[OTXBatchDataEntity[Any]]
+    _: KW_ONLY
+    most: int
+    seed: int
+    batch_size: int = 1
+    skip_broken: bool = False
+
+    @cached_property
+    def positions(self) -> list[int]:
+        """Which samples they are."""
+        return stratified(self.label_ids, self.most, self.seed)
 
     def __len__(self) -> int:
         """Number of batches."""

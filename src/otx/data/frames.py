@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from otx.core.errors import MissingExtraError
+from otx.core.errors import require
 from otx.data.videos import SLACK, opened, pixels_of, public_name
 
 USUAL_RATE = Fraction(25)
@@ -81,8 +80,7 @@ class VideoWriter:
     """
 
     def __init__(self, path: Path, rate: Fraction) -> None:
-        if importlib.util.find_spec("av") is None:
-            raise MissingExtraError("av", "video")
+        require("av", "video")
         import av
 
         self._container: Any = av.open(str(path), "w")

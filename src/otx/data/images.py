@@ -164,24 +164,17 @@ def _last_decoded(path: Path, changed: int) -> Pixels:  # noqa: ARG001 - a file 
 
 
 def _decode(data: bytes) -> Pixels:
-    pixels_HWC = _decode_jpeg(data)
-    return _decode_any(data) if pixels_HWC is None else pixels_HWC
+    """A whole JPEG by OpenCV, in half of Pillow's time; anything else by Pillow.
 
-
-def _decode_jpeg(data: bytes) -> Pixels | None:
-    """A whole JPEG by OpenCV, in half of Pillow's time; None for anything else.
-
-    OpenCV before 4.14 fills what is missing of a cut file with grey and says nothing, so those are left to Pillow.
+    OpenCV before 4.14 fills what is missing of a cut file with grey and says nothing. Pillow raises where torchvision's
+    PNG decoder would crash the process on a damaged file.
     """
     import cv2
 
-    if not (data.startswith(JPEG_START) and data.endswith(JPEG_END)):
-        return None
-    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
-
-
-def _decode_any(data: bytes) -> Pixels:
-    """Any format by Pillow, which raises where torchvision's PNG decoder would crash the process on a damaged file."""
+    if data.startswith(JPEG_START) and data.endswith(JPEG_END):
+        pixels_HWC: Pixels | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+        if pixels_HWC is not None:
+            return pixels_HWC
     with Image.open(io.BytesIO(data)) as image:
         # Not np.asarray: torch wants pixels that it may write to.
         return np.array(ImageOps.exif_transpose(image).convert("RGB"))

@@ -13,6 +13,7 @@ from otx.core.input_spec import RGB, PixelFormat
 from otx.core.label_info import LabelInfo
 from otx.data.collector import collector_paused
 from otx.data.images import BrokenImageError
+from otx.data.item import Item
 from otx.data.media import media_head
 from otx.data.problems import BROKEN_IMAGE, BROKEN_VIDEO, Problems
 from otx.data.reader import TaskReader
@@ -25,23 +26,6 @@ if TYPE_CHECKING:
     import datumaro as dm
 
 _NAMED = 5
-
-
-@dataclass(frozen=True, slots=True)
-class IndexedItem:
-    """One image or video.
-
-    Attributes:
-        path: The file, or the folder with the frames of a clip, which is proven to lie below the data root.
-        height: Rows in pixels, as the image is shown.
-        width: Columns in pixels, as the image is shown.
-        annotation: The compact form of the task's reader.
-    """
-
-    path: Path
-    height: int
-    width: int
-    annotation: Any
 
 
 @dataclass(frozen=True)
@@ -59,7 +43,7 @@ class DataIndex:
     """
 
     labels: LabelInfo
-    subsets: dict[SubsetName, tuple[IndexedItem, ...]]
+    subsets: dict[SubsetName, tuple[Item, ...]]
     class_counts: dict[SubsetName, tuple[int, ...]]
     problems: Problems
     split_origin: str
@@ -84,7 +68,7 @@ class _Found:
     """An indexed image with what the split needs to know of it."""
 
     name: str
-    item: IndexedItem
+    item: Item
     pixels: PixelFormat
     label_ids: tuple[int, ...]
 
@@ -111,8 +95,7 @@ def build_index(
         UserError: Something is bad and `on_bad_data` is `error`; or there are no classes; or the split file does not
             fit.
     """
-    problems = Problems()
-    problems.extend(source.problems)
+    problems = Problems(source.problems)
     labels = _labels(source, reader)
     found: dict[str, list[_Found]] = {}
     seen: dict[str, str] = {}
@@ -165,7 +148,7 @@ def _look_at(item: dm.DatasetItem, reader: TaskReader[Any], labels: LabelInfo, p
     annotation = reader.annotation(item, labels, (height, width), _reporter(item.id, problems))
     if annotation is None:
         return None
-    indexed = IndexedItem(path, height, width, annotation)
+    indexed = Item(path, height, width, annotation)
     return _Found(item.id, indexed, pixels, tuple(reader.label_ids(annotation)))
 
 
@@ -190,16 +173,11 @@ def _reporter(where: str, problems: Problems) -> Callable[[str], None]:
 
 def _refusal(source: DataSource, problems: Problems) -> str:
     bad = problems.bad()
-    lines = [f"  {one.where}: {one.kind}{f' ({one.message})' if one.message else ''}" for one in bad[:_NAMED]]
-    more = [f"  ... and {len(bad) - _NAMED} more"] if len(bad) > _NAMED else []
-    return "\n".join(
-        [
-            f"{len(bad)} images or annotations in {source.root} cannot be used:",
-            *lines,
-            *more,
-            "Mend or remove them, or leave them out with --on_bad_data skip. `otx check` lists them by kind.",
-        ]
-    )
+    lines = [f"{len(bad)} images or annotations in {source.root} cannot be used:"]
+    lines += [f"  {one.where}: {one.kind}{f' ({one.message})' if one.message else ''}" for one in bad[:_NAMED]]
+    lines += [f"  ... and {len(bad) - _NAMED} more"] if len(bad) > _NAMED else []
+    lines += ["Mend or remove them, or leave them out with --on_bad_data skip. `otx check` lists them by kind."]
+    return "\n".join(lines)
 
 
 def _summary(problems: Problems) -> str:

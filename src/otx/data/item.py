@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 
-class Item(Protocol):
-    """An image or video as the index of the data set knows it, for example `otx.data.index.IndexedItem`."""
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One image or video.
 
-    @property
-    def path(self) -> Path:
-        """The file, or the folder of frames."""
+    Attributes:
+        path: The file, or the folder with the frames of a clip, which is proven to lie below the data root.
+        height: Rows in pixels, as the image is shown.
+        width: Columns in pixels, as the image is shown.
+        annotation: The compact form of the task's reader.
+    """
 
-    @property
-    def annotation(self) -> Any:  # noqa: ANN401 - each task has its own compact form
-        """What the task's reader made of the annotations."""
-
-    @property
-    def height(self) -> int:
-        """Rows in pixels."""
-
-    @property
-    def width(self) -> int:
-        """Columns in pixels."""
+    path: Path
+    height: int
+    width: int
+    annotation: Any

@@ -25,6 +25,10 @@ logger = logging.getLogger(__name__)
 LOST = 16
 """Images on end that cannot be read: not some broken ones, but a lost folder."""
 
+START_METHOD = "fork" if sys.platform == "linux" else None
+"""Fork where the system is built for it: it needs no `if __name__ == "__main__"` and starts in milliseconds.
+It is safe because a worker touches neither an accelerator nor the thread pools of its parent."""
+
 Batch = OTXBatchDataEntity[Any]
 
 
@@ -90,7 +94,7 @@ class BatchLoader(DataLoader[Any]):
             persistent_workers=workers > 0,
             prefetch_factor=prefetch if workers else None,
             worker_init_fn=_start_worker if workers else None,
-            multiprocessing_context=_start_method() if workers else None,
+            multiprocessing_context=START_METHOD if workers else None,
         )
         self.on_bad_data = on_bad_data
         self.known_broken = known_broken
@@ -136,11 +140,11 @@ class BatchLoader(DataLoader[Any]):
                 logger.warning("left out: %s", message)
 
 
+@dataclass(eq=False)
 class _Fetching(Dataset[Any]):
     """A data set whose errors are results, because torch buries an exception of a worker in a traceback."""
 
-    def __init__(self, dataset: OTXDataset[Any]) -> None:
-        self.dataset = dataset
+    dataset: OTXDataset[Any]
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -152,9 +156,9 @@ class _Fetching(Dataset[Any]):
             return error
 
 
+@dataclass
 class _Collate:
-    def __init__(self, batch_type: type[Batch]) -> None:
-        self.batch_type = batch_type
+    batch_type: type[Batch]
 
     def __call__(self, results: Sequence[Fetched[Any] | OTXError]) -> Outcome:
         error = next((result for result in results if isinstance(result, OTXError)), None)
@@ -164,14 +168,6 @@ class _Collate:
         samples = [result.sample for result in fetched if result.sample is not None]
         broken = tuple(error for result in fetched for error in result.broken)
         return Outcome(self.batch_type.collate(samples) if samples else None, broken)
-
-
-def _start_method() -> str | None:
-    """Fork where the system is built for it: it needs no `if __name__ == "__main__"` and starts in milliseconds.
-
-    It is safe because a worker touches neither an accelerator nor the thread pools of its parent.
-    """
-    return "fork" if sys.platform == "linux" else None
 
 
 def _start_worker(_: int) -> None:

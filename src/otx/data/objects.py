@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from otx.core.entity import OTXDataEntity
 from otx.core.input_spec import InputSpec
-from otx.data.index import DataIndex, IndexedItem
+from otx.data.index import DataIndex
+from otx.data.item import Item
 from otx.data.reader import TaskReader
 from otx.transforms.geometry import Move, move_sample
 
@@ -30,7 +31,7 @@ class ObjectReader(TaskReader[Any], Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectItem(IndexedItem):
+class ObjectItem(Item):
     """An object, as an item of a data set: its file, its annotation alone, in pixels of the image, and a part of that.
 
     Attributes:
@@ -53,7 +54,7 @@ def object_index(index: DataIndex, reader: Any, spec: InputSpec) -> DataIndex:  
     )
 
 
-def _objects(item: IndexedItem, reader: ObjectReader, margin: float) -> Iterator[ObjectItem]:
+def _objects(item: Item, reader: ObjectReader, margin: float) -> Iterator[ObjectItem]:
     for box, annotation in reader.objects(item.annotation):
         (left, top), (right, bottom) = box[:2], box[2:]
         across, down = (right - left) * (margin - 1) / 2, (bottom - top) * (margin - 1) / 2

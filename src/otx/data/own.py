@@ -20,7 +20,8 @@ from otx.core.input_spec import PixelFormat
 from otx.core.label_info import LabelInfo
 from otx.core.masks import IGNORED
 from otx.data.images import as_picture
-from otx.data.index import DataIndex, IndexedItem
+from otx.data.index import DataIndex
+from otx.data.item import Item
 from otx.data.media import clip_picture
 from otx.data.problems import Problems
 from otx.data.subset_names import SUBSETS, SubsetName
@@ -59,7 +60,7 @@ class OwnData:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnItem(IndexedItem):
+class OwnItem(Item):
     """A sample that its data set makes itself; the path is its name, and the annotation its class indices.
 
     Attributes:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 BROKEN_IMAGE = "broken image"
@@ -33,33 +32,20 @@ class Problem:
     bad: bool = False
 
 
-@dataclass
-class Problems:
+class Problems(list[Problem]):
     """All problems of a data set, in the order in which they were met."""
-
-    _all: list[Problem] = field(default_factory=list)
 
     def add(self, kind: str, where: str, message: str = "", *, bad: bool = False) -> None:
         """Note a problem; the arguments are those of `Problem`."""
-        self._all.append(Problem(kind, where, message, bad))
-
-    def extend(self, others: Iterable[Problem]) -> None:
-        """Take over problems found elsewhere."""
-        self._all.extend(others)
-
-    def __iter__(self) -> Iterator[Problem]:
-        return iter(self._all)
-
-    def __len__(self) -> int:
-        return len(self._all)
+        self.append(Problem(kind, where, message, bad))
 
     def bad(self) -> list[Problem]:
         """Those for which `on_bad_data` decides."""
-        return [problem for problem in self._all if problem.bad]
+        return [problem for problem in self if problem.bad]
 
     def counts(self) -> dict[str, int]:
         """Number of problems by kind, the most frequent first."""
-        return dict(Counter(problem.kind for problem in self._all).most_common())
+        return dict(Counter(problem.kind for problem in self).most_common())
 
     def to_list(self, examples: int = 20) -> list[dict[str, Any]]:
         """JSON form, one entry per kind.
@@ -71,7 +57,7 @@ class Problems:
             Dicts with `kind`, `bad`, `count` and `examples`, a list of `where` and `message`; bad kinds first.
         """
         kinds: dict[tuple[bool, str], list[Problem]] = {}
-        for problem in self._all:
+        for problem in self:
             kinds.setdefault((not problem.bad, problem.kind), []).append(problem)
         return [
             {

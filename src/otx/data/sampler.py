@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 
 import torch
 from torch.utils.data import Sampler
@@ -12,10 +13,11 @@ from otx.core.errors import UserError
 from otx.data.seeding import seed_of
 
 
+@dataclass(eq=False)
 class EpochSampler(Sampler[tuple[int, int]]):
     """Yields (epoch, index), which is all that a sample depends on.
 
-    Args:
+    Attributes:
         length: Number of images.
         seed: Decides the orders.
         shuffle: Another order each epoch. In training on several devices the first images of the order are repeated
@@ -24,32 +26,26 @@ class EpochSampler(Sampler[tuple[int, int]]):
         world: Number of devices.
         weights: Of each image. With them, an epoch is as many images as before, drawn with replacement, each as often
             as its weight says; only with `shuffle`.
+        epoch: Of the next iteration.
 
     Raises:
         UserError: The rank is not one of the world's.
     """
 
-    def __init__(
-        self,
-        length: int,
-        seed: int,
-        *,
-        shuffle: bool,
-        rank: int = 0,
-        world: int = 1,
-        weights: Sequence[float] | None = None,
-    ) -> None:
-        if not 0 <= rank < world:
-            msg = f"expected a rank from 0 to {world - 1}, got {rank}"
+    length: int
+    seed: int
+    _: KW_ONLY
+    shuffle: bool
+    rank: int = 0
+    world: int = 1
+    weights: Sequence[float] | None = None
+    epoch: int = field(default=0, init=False)
+    _start: tuple[int, int] = field(default=(0, 0), init=False)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rank < self.world:
+            msg = f"expected a rank from 0 to {self.world - 1}, got {self.rank}"
             raise UserError(msg)
-        self.length = length
-        self.seed = seed
-        self.shuffle = shuffle
-        self.rank = rank
-        self.world = world
-        self.weights = weights
-        self.epoch = 0
-        self._start = (0, 0)
 
     def set_epoch(self, epoch: int) -> None:
         """The epoch of the next iteration."""

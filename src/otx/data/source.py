@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -16,21 +17,6 @@ from otx.core.evidence import Evidence
 from otx.core.label_info import LabelInfo
 from otx.core.rotated_boxes import rectangles_among
 from otx.data.collector import collector_paused
-from otx.data.formats import (
-    cityscapes,
-    coco,
-    csv_labels,
-    datumaro_json,
-    dota,
-    imagenet,
-    kinetics,
-    mask_folders,
-    mvtec,
-    video_folders,
-    voc,
-    voc_segmentation,
-    yolo,
-)
 from otx.data.formats.reading import Format, Part, Reading
 from otx.data.problems import OUTSIDE, Problems
 from otx.data.reader import label_categories
@@ -41,11 +27,13 @@ from otx.data.unknown_format import describe_unknown
 if TYPE_CHECKING:
     import datumaro as dm
 
-_ANNOTATED = (
-    coco, voc, yolo, dota, datumaro_json, csv_labels, cityscapes, voc_segmentation, mvtec, mask_folders, kinetics,
+FORMATS = (
+    "coco", "voc", "yolo", "dota", "datumaro", "csv", "cityscapes", "voc_segmentation", "mvtec", "mask_folders",
+    "kinetics", "video_folders", "imagenet",
 )  # fmt: skip
-FORMATS: dict[str, Format] = {module.NAME: module for module in (*_ANNOTATED, video_folders, imagenet)}
 """The formats that are looked for. Of several explicit ones the one that explains most images wins, then the first."""
+_MODULES = {"datumaro": "datumaro_json", "csv": "csv_labels"}
+"""Where the name of a format is that of a library."""
 
 
 @dataclass
@@ -54,7 +42,7 @@ class DataSource:
 
     Attributes:
         root: The data root, symbolic links resolved.
-        format: Name of the format, a key of `FORMATS`.
+        format: Name of the format, one of `FORMATS`.
         evidence: Counts from which tasks judge whether the data set is meant for them.
         why: Which formats were considered, and why this one was taken; for the user.
         subsets: Items by subset: `train`, `val`, `test`, `unassigned`, or a name that OTX makes no use of. An item's
@@ -97,11 +85,8 @@ class DataSource:
             below = f"{own[moved[0]]!r}, but the model below {labels.parents[moved[0]]!r}"
             msg = f"{self.root} has another tree of labels than the model: it puts {moved[0]!r} below {below}"
             raise UserError(msg)
-        new = [names.index(name) for name in own]
-        _relabel((item for items in self.subsets.values() for item in items), new)
-        points = self.categories.get(AnnotationType.points)
-        if points is not None:
-            points.items = {new[label]: entry for label, entry in points.items.items()}
+        items = (item for members in self.subsets.values() for item in members)
+        _relabel(items, self.categories, [names.index(name) for name in own])
         self.categories |= label_categories(labels)
 
 
@@ -121,8 +106,8 @@ def open_source(root: Path, data_format: str | None = None, preferred: Collectio
         msg = f"unknown data format {data_format!r}.{nearest(data_format, FORMATS)}"
         raise UserError(msg)
     tree = walk_data(Path(root))
-    reading, why = _choose(tree, data_format, preferred)
-    problems = Problems()
+    name, reading, why = _choose(tree, data_format, preferred)
+    problems = reading.problems
     for link, target in tree.leaving.items():
         problems.add(OUTSIDE, link, f"symbolic link to {target}", bad=True)
     parts = reading.read(problems)
@@ -132,8 +117,8 @@ def open_source(root: Path, data_format: str | None = None, preferred: Collectio
         subsets.setdefault(part.subset, []).extend(part.items)
     return DataSource(
         root=tree.root,
-        format=reading.format,
-        evidence=_evidence(reading.format, tree, subsets, categories),
+        format=name,
+        evidence=_evidence(name, tree, subsets, categories),
         why=why,
         subsets=subsets,
         categories=categories,
@@ -142,40 +127,53 @@ def open_source(root: Path, data_format: str | None = None, preferred: Collectio
     )
 
 
-def _choose(tree: DataTree, data_format: str | None, preferred: Collection[str]) -> tuple[Reading, list[str]]:
-    wanted = {data_format: FORMATS[data_format]} if data_format else FORMATS
-    found = {name: form.find(tree) for name, form in wanted.items()}
-    readings = [reading for reading in found.values() if isinstance(reading, Reading)]
+def _choose(tree: DataTree, data_format: str | None, preferred: Collection[str]) -> tuple[str, Reading, list[str]]:
+    found = {name: _format(name).find(tree) for name in ([data_format] if data_format else FORMATS)}
+    readings = {name: reading for name, reading in found.items() if isinstance(reading, Reading)}
     if not readings:
-        missing = {name: (FORMATS[name].LOOKED_FOR, str(text)) for name, text in found.items()}
+        missing = {name: (_format(name).LOOKED_FOR, str(text)) for name, text in found.items()}
         raise UserError(describe_unknown(tree, missing, _recognised_below(tree) if not data_format else {}))
-    # max() keeps the first of equals, and the formats stand in order of preference.
-    best = max(readings, key=lambda one: (one.format in preferred, one.explicit, len(one.images)))
+    best = _best(readings, preferred)
     _refuse_several_data_sets(tree, best, readings)
+    taken = readings[best]
     if data_format:
-        return best, [f"{best.format}: asked for; {best.reason}"]
-    why = [f"{best.format}: {best.reason} (taken)"]
+        return best, taken, [f"{best}: asked for; {taken.reason}"]
+    why = [f"{best}: {taken.reason} (taken)"]
     for name, other in found.items():
         if isinstance(other, str):
             why.append(f"{name}: {other}")
-        elif other is not best:
-            why.append(f"{name}: possible too ({other.reason}), {_verdict(best, other, preferred)}")
-    return best, why
+        elif name != best:
+            why.append(f"{name}: possible too ({other.reason}), {_verdict(best, name, readings, preferred)}")
+    return best, taken, why
 
 
-def _verdict(best: Reading, other: Reading, preferred: Collection[str]) -> str:
-    if best.format in preferred and other.format not in preferred:
+def _format(name: str) -> Format:
+    # Imported when a folder is there to be read: their libraries take longer than to say that there is none.
+    return cast("Format", import_module(f"otx.data.formats.{_MODULES.get(name, name)}"))
+
+
+def _best(readings: Mapping[str, Reading], preferred: Collection[str] = ()) -> str:
+    # max() keeps the first of equals, and the formats stand in order of preference.
+    return max(readings, key=lambda name: (name in preferred, readings[name].explicit, len(readings[name].images)))
+
+
+def _verdict(best: str, other: str, readings: Mapping[str, Reading], preferred: Collection[str]) -> str:
+    if best in preferred and other not in preferred:
         return "but it does not carry the task"
-    if best.explicit > other.explicit:
+    if readings[best].explicit > readings[other].explicit:
         return "but the annotation files say more"
-    counts = f"it explains {len(other.images)} images, {best.format} {len(best.images)}"
-    return f"{counts}; --data_format {other.format} takes it instead"
+    counts = f"it explains {len(readings[other].images)} images, {best} {len(readings[best].images)}"
+    return f"{counts}; --data_format {other} takes it instead"
 
 
-def _refuse_several_data_sets(tree: DataTree, best: Reading, readings: Sequence[Reading]) -> None:
-    others = [one for one in readings if one.explicit and one.images and not one.images & best.images]
-    if others and best.images:
-        each = [f"  {one.format}: {one.reason}\n    --data_root {_shared_folder(tree, one)}" for one in (best, *others)]
+def _refuse_several_data_sets(tree: DataTree, best: str, readings: Mapping[str, Reading]) -> None:
+    images = readings[best].images
+    others = [name for name, one in readings.items() if one.explicit and one.images and not one.images & images]
+    if others and images:
+        each = [
+            f"  {name}: {readings[name].reason}\n    --data_root {_shared_folder(tree, readings[name])}"
+            for name in (best, *others)
+        ]
         msg = f"{tree.root} holds several data sets, about different images. Name one of them:\n" + "\n".join(each)
         raise UserError(msg)
 
@@ -190,10 +188,9 @@ def _recognised_below(tree: DataTree) -> dict[str, str]:
     below: dict[str, str] = {}
     for top in sorted({path.split("/")[0] for path in tree.files if "/" in path})[:20]:
         inside = walk_data(tree.root / top)
-        readings = [form.find(inside) for form in FORMATS.values()]
-        known = [reading for reading in readings if isinstance(reading, Reading)]
-        if known:
-            below[top] = max(known, key=lambda reading: (reading.explicit, len(reading.images))).format
+        found = {name: _format(name).find(inside) for name in FORMATS}
+        if readings := {name: one for name, one in found.items() if isinstance(one, Reading)}:
+            below[top] = _best(readings)
     return below
 
 
@@ -206,11 +203,9 @@ def _merge_categories(parts: Sequence[Part], problems: Problems) -> dm.Categorie
     groups: dict[str, Any] = {}
     merged: dict[Any, Any] = {}
     for part in parts:
-        new = [names.index(name) for name in part.labels]
-        _relabel(part.items, new)
+        _relabel(part.items, part.categories, [names.index(name) for name in part.labels])
         points = part.categories.get(AnnotationType.points)
         if points is not None:
-            points.items = {new[label]: entry for label, entry in points.items.items()}
             known = merged.setdefault(AnnotationType.points, points).items
             for label, entry in points.items.items():
                 if known.setdefault(label, entry).labels != entry.labels:
@@ -234,7 +229,12 @@ def _merge_categories(parts: Sequence[Part], problems: Problems) -> dm.Categorie
     return merged | {AnnotationType.label: labels}
 
 
-def _relabel(items: Iterable[dm.DatasetItem], new: Sequence[int]) -> None:
+def _relabel(items: Iterable[dm.DatasetItem], categories: dm.CategoriesInfo, new: Sequence[int]) -> None:
+    """Give annotations, and the keypoints of classes, new class indices, in place."""
+    from datumaro import AnnotationType
+
+    if points := categories.get(AnnotationType.points):
+        points.items = {new[label]: entry for label, entry in points.items.items()}
     for item in items:
         for annotation in item.annotations:
             if getattr(annotation, "label", None) is not None:  # captions have none, and boxes may lack one

@@ -7,7 +7,7 @@ an item like any other; predictions on it are in its own pixels until they are m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from otx.core.tiles import Window, tile_windows
@@ -15,8 +15,6 @@ from otx.data.item import Item
 from otx.data.reader import TaskReader
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy.typing as npt
 
     from otx.core.entity import OTXBatchDataEntity, OTXBatchPredEntity
@@ -37,22 +35,14 @@ class TilingReader(TaskReader[Any], Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
-    """A part of an image, as an item of a data set.
+class Tile(Item):
+    """A part of an image, as an item of a data set: height, width and annotation are those of the tile alone.
 
     Attributes:
-        path: The file.
-        height: Rows of the tile.
-        width: Columns of the tile.
-        annotation: Of the tile alone.
         window: Where it lies.
         image: Position of its image in the subset.
     """
 
-    path: Path
-    height: int
-    width: int
-    annotation: Any
     window: Window
     image: int
 
@@ -72,14 +62,6 @@ class Tiling:
     batch_type: type[OTXBatchDataEntity[Any]]
     merge: Merge
     spec: InputSpec
-
-    def cut(self, items: Sequence[Item], *, train: bool) -> list[Tile]:
-        """The tiles of images; for training, those that can teach something."""
-        return cut_items(items, self.reader, self.spec, train=train)
-
-    def merger(self, tiles: Sequence[Any], items: Sequence[Item]) -> TileMerger:
-        """Collects the predictions on these tiles of these images."""
-        return TileMerger(tiles, items, self)
 
 
 def cut_items(items: Sequence[Item], reader: TilingReader, spec: InputSpec, *, train: bool) -> list[Tile]:
@@ -105,20 +87,20 @@ def cut_items(items: Sequence[Item], reader: TilingReader, spec: InputSpec, *, t
     return [tile for number, tile in enumerate(tiles) if number not in left_out]
 
 
+@dataclass
 class TileMerger:
     """Collects predictions tile by tile and hands them out image by image, beside the truth about the whole image.
 
-    Args:
-        tiles: Of a subset, all of them.
+    Attributes:
+        tiles: All `Tile`s of a subset.
         items: The images that they were cut from.
         tiling: How tiles were cut, and are merged.
     """
 
-    def __init__(self, tiles: Sequence[Tile], items: Sequence[Item], tiling: Tiling) -> None:
-        self.tiles = tiles
-        self.items = items
-        self.tiling = tiling
-        self._waiting: list[tuple[Tile, OTXBatchPredEntity[Any]]] = []
+    tiles: Sequence[Any]
+    items: Sequence[Item]
+    tiling: Tiling
+    _waiting: list[tuple[Tile, OTXBatchPredEntity[Any]]] = field(default_factory=list, init=False)
 
     def reset(self) -> None:
         """Forget what has not been handed out."""

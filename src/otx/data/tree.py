@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from otx.core.errors import UserError
+from otx.data.problems import MISSING_IMAGE, MISSING_VIDEO, OUTSIDE
 from otx.data.subset_names import SubsetName, subset_of_folder
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jfif", ".jpeg", ".jpg", ".npy", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
@@ -18,16 +20,17 @@ _NOT_DATA = frozenset({"__MACOSX", "__pycache__", "lost+found", "otx-workspace"}
 """Folders that are passed over; OTX's own may lie in the data root, and is full of pictures and JSON."""
 
 
-class NotLocatedError(LookupError):
-    """A file that an annotation names is not there, or may not be read.
+@dataclass(frozen=True)
+class Absent:
+    """Stands for a file that an annotation names and that is not there, or may not be read.
 
     Attributes:
-        outside: It would lie outside the data root.
+        kind: Of the problem: the file is missing, or would lie outside the data root.
+        message: What is wrong with it.
     """
 
-    def __init__(self, message: str, *, outside: bool = False) -> None:
-        super().__init__(message)
-        self.outside = outside
+    kind: str
+    message: str
 
 
 @dataclass
@@ -57,23 +60,20 @@ class DataTree:
     @cached_property
     def image_folders(self) -> dict[str, list[str]]:
         """Folder -> the images right inside it."""
-        return _by_folder(self.images)
-
-    @cached_property
-    def _by_name(self) -> dict[str, list[str]]:
-        names: dict[str, list[str]] = {}
-        for path in self.files:
-            names.setdefault(path.rpartition("/")[2], []).append(path)
-        return names
+        return grouped(self.images, folder_of)
 
     @cached_property
     def images_by_stem(self) -> dict[str, list[str]]:
         """File name without suffix -> the images of that name."""
-        return _by_stem(self.images)
+        return grouped(self.images, stem)
 
     @cached_property
     def _videos_by_stem(self) -> dict[str, list[str]]:
-        return _by_stem(self.videos)
+        return grouped(self.videos, stem)
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        return grouped(self.files, lambda path: path.rpartition("/")[2])
 
     def with_suffix(self, *suffixes: str) -> list[str]:
         """Relative paths of the files with one of the suffixes."""
@@ -91,7 +91,13 @@ class DataTree:
             msg = f"expected UTF-8 text in {self.root / path}: {error}"
             raise UserError(msg) from error
 
-    def locate(self, name: str, folders: Sequence[str] = ("",), subset: SubsetName | None = None) -> str:
+    def lines(self, path: str) -> Iterator[tuple[str, str]]:
+        """Where each line of a text file stands (`labels/1.txt:7`) and what it says, without blank ones."""
+        for number, line in enumerate(self.read_text(path).splitlines(), start=1):
+            if line.strip():
+                yield f"{path}:{number}", line.strip()
+
+    def locate(self, name: str, folders: Sequence[str] = ("",), subset: SubsetName | None = None) -> str | Absent:
         """The file of this tree that an annotation file means.
 
         Args:
@@ -100,85 +106,56 @@ class DataTree:
             subset: Subset that the annotation belongs to, which tells files of the same name apart.
 
         Returns:
-            Its relative path.
-
-        Raises:
-            NotLocatedError: There is no such file below the root, or several that fit equally well.
+            Its relative path, or why there is no such file, or not one that fits best.
         """
         name = name.strip().replace("\\", "/")
         name = name.removeprefix(f"{self.root}/")
-        if not name.startswith("/"):
-            for folder in folders:
-                path = os.path.normpath(f"{folder}/{name}" if folder else name)
-                if path in self.files:
-                    return path
-                self._refuse_link(name, path)
-        found = self._best(name, self._by_name.get(name.rpartition("/")[2], ()), subset)
-        if found:
-            return found
-        if name.startswith("/") or any(
-            os.path.normpath(f"{folder or '.'}/{name}").startswith("..") for folder in folders
-        ):
-            msg = f"{name!r} lies outside the data root"
-            raise NotLocatedError(msg, outside=True)
-        msg = f"{name!r} is not below the data root"
-        raise NotLocatedError(msg)
+        paths = [] if name.startswith("/") else [os.path.normpath(f"{folder or '.'}/{name}") for folder in folders]
+        for path in paths:
+            if path in self.files:
+                return path
+            if link := self._link_on(path):
+                return Absent(OUTSIDE, f"{name!r} is reached through the link {link} -> {self.leaving[link]}")
+        candidates = self._by_name.get(name.rpartition("/")[2])
+        if candidates:
+            return _best(name, candidates, subset)
+        if name.startswith("/") or any(path.startswith("..") for path in paths):
+            return Absent(OUTSIDE, f"{name!r} lies outside the data root")
+        return Absent(MISSING_IMAGE, f"{name!r} is not below the data root")
 
-    def locate_image(self, name: str, folders: Sequence[str] = ("",), subset: SubsetName | None = None) -> str:
-        """As `locate`, for the image of the stem `name`, with any suffix."""
-        return self._locate_stem("image", self.images_by_stem, name, folders, subset)
+    def _link_on(self, path: str) -> str | None:
+        """The link that leads out of the tree, if a path is one or lies below one."""
+        above = (path, *map(str, PurePosixPath(path).parents)) if self.leaving else ()
+        return next((part for part in above if part in self.leaving), None)
 
-    def locate_video(self, name: str, folders: Sequence[str] = ("",), subset: SubsetName | None = None) -> str:
-        """As `locate_image`, for a video file."""
-        return self._locate_stem("video", self._videos_by_stem, name, folders, subset)
-
-    def _locate_stem(
-        self, kind: str, stems: dict[str, list[str]], name: str, folders: Sequence[str], subset: SubsetName | None
-    ) -> str:
-        candidates = stems.get(name.rpartition("/")[2], ())
+    def locate_image(
+        self, name: str, folders: Sequence[str] = ("",), subset: SubsetName | None = None, *, video: bool = False
+    ) -> str | Absent:
+        """As `locate`, for the image (or the video file) of the stem `name`, with any suffix."""
+        candidates = (self._videos_by_stem if video else self.images_by_stem).get(name.rpartition("/")[2], [])
         for folder in folders:
             here = f"{folder}/{name}" if folder else name
             exact = [path for path in candidates if path.rpartition(".")[0] == here]
             if len(exact) == 1:
                 return exact[0]
-        found = self._best(name, candidates, subset)
-        if found:
-            return found
-        msg = f"there is no {kind} {name}.* below the data root"
-        raise NotLocatedError(msg)
-
-    def _refuse_link(self, name: str, path: str) -> None:
-        """Raise if the path is, or lies below, a link that leads out."""
-        if not self.leaving:
-            return
-        for part in (path, *map(str, PurePosixPath(path).parents)):
-            if part in self.leaving:
-                msg = f"{name!r} is reached through the link {part} -> {self.leaving[part]}"
-                raise NotLocatedError(msg, outside=True)
-
-    def _best(self, name: str, candidates: Sequence[str], subset: SubsetName | None) -> str | None:
-        """The candidate that shares most of the path's end with `name`; of equals the one in a folder of the subset."""
-        if len(candidates) <= 1:
-            return candidates[0] if candidates else None
-        wanted = [part for part in name.split("/") if part not in ("", ".", "..")]
-        fits = {path: (_common_end(path, wanted), subset is not None and subset_of_folder(path) == subset)
-                for path in candidates}  # fmt: skip
-        best = max(fits.values())
-        winners = [path for path, fit in fits.items() if fit == best]
-        if len(winners) > 1:
-            msg = f"{name!r} may be any of {', '.join(sorted(winners)[:3])}"
-            raise NotLocatedError(msg)
-        return winners[0]
+        if candidates:
+            return _best(name, candidates, subset)
+        kind, word = (MISSING_VIDEO, "video") if video else (MISSING_IMAGE, "image")
+        return Absent(kind, f"there is no {word} {name}.* below the data root")
 
 
-def _common_end(path: str, wanted: list[str]) -> int:
-    # The last part was compared before (by name or by stem).
-    count = 0
-    for mine, theirs in zip(reversed(path.split("/")[:-1]), reversed(wanted[:-1]), strict=False):
-        if mine != theirs:
-            break
-        count += 1
-    return count
+def _best(name: str, candidates: Sequence[str], subset: SubsetName | None) -> str | Absent:
+    """The candidate that shares most of its folders' end with `name`; of equals the one in a folder of the subset."""
+    wanted = [part for part in name.split("/")[-2::-1] if part not in ("", ".", "..")]
+    fits = {}
+    for path in candidates:
+        shared = shared_start(path.split("/")[-2::-1], wanted)
+        fits[path] = (shared, subset is not None and subset_of_folder(path) == subset)
+    best = max(fits.values())
+    winners = [path for path, fit in fits.items() if fit == best]
+    if len(winners) > 1:
+        return Absent(MISSING_IMAGE, f"{name!r} may be any of {', '.join(sorted(winners)[:3])}")
+    return winners[0]
 
 
 def suffix(path: str) -> str:
@@ -191,18 +168,22 @@ def stem(path: str) -> str:
     return os.path.splitext(path.rpartition("/")[2])[0]  # noqa: PTH122
 
 
-def _by_stem(paths: Iterable[str]) -> dict[str, list[str]]:
-    stems: dict[str, list[str]] = {}
-    for path in paths:
-        stems.setdefault(stem(path), []).append(path)
-    return stems
+def folder_of(path: str) -> str:
+    """The path without the file name; "" for a file right below the root."""
+    return path.rpartition("/")[0]
 
 
-def _by_folder(paths: Iterable[str]) -> dict[str, list[str]]:
-    folders: dict[str, list[str]] = {}
+def shared_start(one: Sequence[str], other: Sequence[str]) -> int:
+    """Number of parts at the start that two paths have in common."""
+    return sum(1 for _ in takewhile(lambda parts: parts[0] == parts[1], zip(one, other, strict=False)))
+
+
+def grouped(paths: Iterable[str], key: Callable[[str], str]) -> dict[str, list[str]]:
+    """Paths by what `key` says of them, in their order."""
+    groups: dict[str, list[str]] = {}
     for path in paths:
-        folders.setdefault(path.rpartition("/")[0], []).append(path)
-    return folders
+        groups.setdefault(key(path), []).append(path)
+    return groups
 
 
 def walk_data(root: Path) -> DataTree:

@@ -5,7 +5,6 @@ A clip is T frames; shapes: K clips of a video, H and W in pixels.
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from otx.core.errors import MissingExtraError, OTXError
+from otx.core.errors import OTXError, require
 from otx.core.input_spec import RGB, PixelFormat
 from otx.data.images import BrokenImageError, ImageHead, image_head, read_pixels
 from otx.data.tree import IMAGE_SUFFIXES, VIDEO_SUFFIXES
@@ -176,8 +175,7 @@ def opened(source: Path | str) -> Iterator[Any]:
         BrokenVideoError: It cannot be opened, or what was done with it went wrong.
         MissingExtraError: PyAV is not installed.
     """
-    if importlib.util.find_spec("av") is None:
-        raise MissingExtraError("av", "video")
+    require("av", "video")
     import av
 
     place, how = _way_in(source)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 
+from datumaro.plugins.data_formats.cityscapes import CITYSCAPES_LABEL_MAP, TRAIN_CITYSCAPES_LABEL_MAP
+
 from otx.data.formats.label_map import LabelMap
 from otx.data.formats.mask_files import read_masks
 from otx.data.formats.reading import Part, Reading
-from otx.data.problems import MISSING_IMAGE, OUTSIDE, Problems
+from otx.data.problems import Problems
 from otx.data.subset_names import UNASSIGNED, subset_of_folder
-from otx.data.tree import DataTree, NotLocatedError, stem
+from otx.data.tree import DataTree, stem
 
-NAME = "cityscapes"
 LOOKED_FOR = "masks *_gtFine_labelTrainIds.png, *_labelIds.png or *_instanceIds.png, and images *_leftImg8bit"
 
 _MASK = re.compile(r"(.+)_gt(?:Fine|Coarse)_(labelTrainIds|labelIds|instanceIds)")
@@ -29,7 +30,6 @@ def find(tree: DataTree) -> Reading | str:
         return "found no such masks"
     subset_of = {path: subset_of_folder(path) or UNASSIGNED for path in tree.images if stem(path).endswith(_IMAGE)}
     return Reading(
-        format=NAME,
         reason=f"{len(masks[kind])} masks *_{kind}.png",
         images=frozenset(subset_of),
         read=lambda problems: _read(tree, masks[kind], kind, subset_of, problems),
@@ -40,17 +40,16 @@ def _read(tree: DataTree, masks: list[str], kind: str, subset_of: dict[str, str]
     mask_of: dict[str, str] = {}
     for mask in masks:
         name = stem(mask).rsplit("_", 2)[0]
-        try:
-            mask_of[tree.locate_image(f"{name}{_IMAGE}", subset=subset_of_folder(mask))] = mask
-        except NotLocatedError as error:
-            problems.add(OUTSIDE if error.outside else MISSING_IMAGE, mask, str(error), bad=True)
+        image = tree.locate_image(f"{name}{_IMAGE}", subset=subset_of_folder(mask))
+        if isinstance(image, str):
+            mask_of[image] = mask
+        else:
+            problems.add(image.kind, mask, image.message, bad=True)
     return read_masks(tree, mask_of, subset_of, problems, _label_map(kind))
 
 
 def _label_map(kind: str) -> LabelMap:
     """The 19 classes that Cityscapes evaluates; its other ids are ignored, as its own scripts do."""
-    from datumaro.plugins.data_formats.cityscapes import CITYSCAPES_LABEL_MAP, TRAIN_CITYSCAPES_LABEL_MAP
-
     classes = [name for name in TRAIN_CITYSCAPES_LABEL_MAP if name != "background"]
     if kind == "labelTrainIds":
         return LabelMap(by_value=dict(enumerate(classes)))

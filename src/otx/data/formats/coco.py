@@ -1,28 +1,38 @@
-"""COCO: JSON files of any name, with lists `images`, `annotations` and `categories`; images anywhere below the root."""
+"""COCO: JSON files of any name, with lists `images`, `annotations` and `categories`; images anywhere below the root.
+
+Annotations are read by Datumaro's own code, one by one. It asks for unique category names and for `iscrowd`, `bbox` and
+ids everywhere, reads category 0 as "no class", and drops a whole annotation for one polygon of two points. Each of
+these is mended here and counted.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from otx.data.formats.coco_file import Document, find_documents, locate_images, none_among
-from otx.data.formats.reading import Part, Reading
+from datumaro.components.annotation import Annotation, AnnotationType, PointsCategories
+from datumaro.components.dataset_base import DatasetItem
+from datumaro.plugins.data_formats.coco.base import CocoInstancesBase
+from datumaro.plugins.data_formats.coco.format import CocoTask
+
+from otx.core.errors import UserError
+from otx.data.formats.coco_file import Document, find_documents, none_among
+from otx.data.formats.reading import Part, Reading, listed_item, reading_annotation
 from otx.data.problems import Problems
 from otx.data.tree import DataTree
 
-NAME = "coco"
 LOOKED_FOR = "a .json file with lists 'images', 'annotations' and 'categories'"
 _MARKS = ("images", "annotations")
 _NAMED = 4
+_NUMBERS = frozenset({int, float})
+_SIZE = ("height", "width")
 
 
 def find(tree: DataTree) -> Reading | str:
     """See `Format.find`."""
-    documents, others = find_documents(tree, _MARKS, _flaw)
+    documents, others = find_documents(tree, _MARKS, _flaw, _listed)
     if not documents:
-        return none_among(others)
-    for document in documents:
-        images = document.content["images"]
-        locate_images(tree, document, ((image.get("id"), str(image["file_name"])) for image in images))
+        return none_among(others, ".json")
     documents, twins = _without_twins(documents)
     listed = sum(len(document.content["images"]) for document in documents)
     notes = [f"{twin.path} left out, it is about the same images as {kept.path}" for twin, kept in twins]
@@ -31,11 +41,14 @@ def find(tree: DataTree) -> Reading | str:
     if len(documents) > _NAMED:
         names += f" and {len(documents) - _NAMED} more"
     return Reading(
-        format=NAME,
         reason="; ".join([f"{names} list{'s' if len(documents) == 1 else ''} {listed} images", *notes]),
-        images=frozenset(image for document in documents for image in document.located.values() if image),
-        read=lambda problems: _read(tree, documents, problems),
+        images=frozenset().union(*(document.images for document in documents)),
+        read=lambda problems: [_read(document, tree, problems) for document in documents],
     )
+
+
+def _listed(content: dict[str, Any]) -> Iterator[tuple[Any, str]]:
+    return ((image.get("id"), str(image["file_name"])) for image in content["images"])
 
 
 def _flaw(content: Any) -> str:  # noqa: ANN401 - JSON
@@ -66,8 +79,7 @@ def _without_twins(documents: list[Document]) -> tuple[list[Document], list[tupl
     kept: list[Document] = []
     twins: list[tuple[Document, Document]] = []
     for document in sorted(documents, key=_weight, reverse=True):
-        mine = set(document.located.values()) - {""}
-        twin = next((one for one in kept if one.subset == document.subset and _overlap(mine, one) > 0.5), None)
+        twin = next((one for one in kept if one.subset == document.subset and _overlap(document, one) > 0.5), None)
         if twin:
             twins.append((document, twin))
         else:
@@ -75,8 +87,8 @@ def _without_twins(documents: list[Document]) -> tuple[list[Document], list[tupl
     return sorted(kept, key=lambda one: one.path), twins
 
 
-def _overlap(images: set[str], other: Document) -> float:
-    return len(images & set(other.located.values())) / max(1, len(images))
+def _overlap(document: Document, other: Document) -> float:
+    return len(document.images & other.images) / max(1, len(document.images))
 
 
 def _weight(document: Document) -> tuple[bool, int, str]:
@@ -84,12 +96,125 @@ def _weight(document: Document) -> tuple[bool, int, str]:
     return (not name.startswith(("panoptic", "stuff")), len(document.content["annotations"]), document.path)
 
 
-def _read(tree: DataTree, documents: list[Document], problems: Problems) -> list[Part]:
-    from otx.data.formats.coco_document import read_document
+class _Annotations(CocoInstancesBase):
+    """Datumaro's reader of annotations; images are none of its business, so no path of the file is ever joined."""
 
-    parts = []
-    while documents:  # popped, so that each file's JSON is freed before the next is read
-        document = documents.pop(0)
-        problems.extend(document.problems)
-        parts.append(read_document(document, tree, problems))
-    return parts
+    def __init__(self, task: CocoTask) -> None:
+        self._task = task
+        self._merge_instance_polygons = False
+
+    def _get_label_id(self, ann: dict[str, Any]) -> int:
+        return int(ann["category_id"])
+
+    def read(self, entry: dict[str, Any], size: dict[str, int]) -> list[Annotation]:
+        """What an entry of the file stands for: its polygons, its box, its keypoints."""
+        found: list[Annotation] = self._load_annotations(entry, size)
+        return found
+
+
+def _read(document: Document, tree: DataTree, problems: Problems) -> Part:
+    """Read one annotation file, whose content is used up."""
+    content = document.content
+    _name_keypoints(document, problems)
+    labels, label_of = _labels(document, problems)
+    points = PointsCategories()
+    for index, entry in enumerate(labels.values()):
+        points.add(index, entry.get("keypoints", []), entry.get("skeleton", []))
+    keypoints = any(entry.get("keypoints") for entry in labels.values())
+    reader = _Annotations(CocoTask.person_keypoints if keypoints else CocoTask.instances)
+    items, sizes = _items(document, tree, problems)
+    for number, entry in enumerate(content["annotations"], start=1):
+        name = entry.get("id") if isinstance(entry, dict) else None
+        where = f"{document.path}, annotation {f'number {number}' if name is None else name}"
+        with reading_annotation(problems, where):
+            image, category = entry.get("image_id"), entry.get("category_id")
+            if image not in items:
+                problems.add("annotation of an image that is not listed", where, f"image_id {image!r}", bad=True)
+            elif category not in label_of:
+                problems.add("annotation of an unknown class", where, f"category_id {category!r}", bad=True)
+            else:
+                mended = _mended(entry, where, problems) | {"id": number, "category_id": label_of[category]}
+                items[image].annotations += reader.read(mended, sizes[image])
+    content.clear()  # freed before the next file is read
+    categories = {AnnotationType.points: points} if keypoints else {}
+    return Part(document.subset, list(labels), list(items.values()), categories)
+
+
+def _labels(document: Document, problems: Problems) -> tuple[dict[str, dict[str, Any]], dict[Any, int]]:
+    """The categories by their names, which are unique, and for each id of the file the place of its category."""
+    entries = document.content["categories"]
+    if not all(isinstance(entry, dict) and "id" in entry and "name" in entry for entry in entries):
+        msg = f"expected an 'id' and a 'name' in each of the 'categories' of {document.path}, found {entries[:3]}"
+        raise UserError(msg)
+    unique: dict[str, dict[str, Any]] = {}
+    label_of: dict[Any, int] = {}
+    entries = _without_parent_class(entries, document, problems)
+    for entry in sorted(entries, key=lambda one: (str(type(one["id"])), one["id"])):
+        name = str(entry["name"]).strip()
+        if unique.setdefault(name, entry) is not entry:
+            problems.add("class name given twice, merged", document.path, f"{name!r} (category {entry['id']})")
+        label_of[entry["id"]] = list(unique).index(name)
+    return unique, label_of
+
+
+def _name_keypoints(document: Document, problems: Problems) -> None:
+    """Number the keypoints of categories that do not name them, as many as their annotations have."""
+    counts: dict[Any, int] = {}
+    for annotation in document.content["annotations"]:
+        if isinstance(annotation, dict) and isinstance(annotation.get("keypoints"), list):
+            category = annotation.get("category_id")
+            counts[category] = max(counts.get(category, 0), len(annotation["keypoints"]) // 3)
+    for entry in document.content["categories"]:
+        if isinstance(entry, dict) and counts.get(entry.get("id")) and not entry.get("keypoints"):
+            entry["keypoints"] = [str(number + 1) for number in range(counts[entry["id"]])]
+            problems.add("keypoints without names, numbered", document.path, str(entry.get("name")))
+
+
+def _without_parent_class(
+    entries: list[dict[str, Any]], document: Document, problems: Problems
+) -> list[dict[str, Any]]:
+    """Leave out the class that Roboflow adds as everybody's supercategory and that no annotation uses."""
+    parents = {entry.get("supercategory") for entry in entries if entry["name"] != entry.get("supercategory")}
+    if len(entries) < 2 or not any(entry["name"] in parents for entry in entries):
+        return entries
+    used = {annotation.get("category_id") for annotation in document.content["annotations"]}
+    kept = [entry for entry in entries if entry["name"] not in parents or entry["id"] in used]
+    for entry in entries:
+        if entry not in kept:
+            problems.add("unused parent class left out", document.path, repr(entry["name"]))
+    return kept
+
+
+def _items(document: Document, tree: DataTree, problems: Problems) -> tuple[dict[Any, DatasetItem], dict[Any, Any]]:
+    """An item without annotations for each image, and its size as the file has it, by the id in the file."""
+    items: dict[Any, DatasetItem] = {}
+    sizes: dict[Any, dict[str, int]] = {}
+    for entry in document.content["images"]:
+        image_id = entry.get("id")
+        where = f"{document.path}, image {image_id}"
+        if image_id in items:
+            problems.add("image id given twice", where, str(entry["file_name"]))
+            continue
+        size = {key: int(entry[key]) for key in _SIZE if isinstance(entry.get(key), int | float)}
+        both = (size["height"], size["width"]) if len(size) == len(_SIZE) else None
+        items[image_id] = listed_item(tree, document.located[image_id], where, problems, both)
+        sizes[image_id] = size
+    return items, sizes
+
+
+def _mended(entry: dict[str, Any], where: str, problems: Problems) -> dict[str, Any]:
+    """An annotation in the form that Datumaro takes.
+
+    Raises:
+        ValueError: The box is none.
+    """
+    box, segmentation = entry.get("bbox") or [], entry.get("segmentation") or []
+    if box and not (isinstance(box, list) and len(box) == 4 and _NUMBERS.issuperset(map(type, box))):
+        msg = f"expected a bbox of 4 numbers, found {box!r}"
+        raise ValueError(msg)
+    if isinstance(segmentation, list):
+        parts = [part for part in segmentation if isinstance(part, list) and len(part) >= 6]
+        if len(parts) < sum(map(bool, segmentation)):
+            problems.add("polygon of fewer than 3 points dropped", where)
+        segmentation = parts
+    return entry | {"iscrowd": bool(entry.get("iscrowd")), "bbox": box, "segmentation": segmentation}

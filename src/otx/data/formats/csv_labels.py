@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from otx.data.formats.reading import Part, Reading
-from otx.data.problems import BAD_ANNOTATION, MISSING_IMAGE, OUTSIDE, Problems
+from datumaro.components.annotation import AnnotationType, GroupType, Label, LabelCategories
+
+from otx.data.formats.coco_file import none_among
+from otx.data.formats.reading import Part, Reading, listed_item
+from otx.data.problems import BAD_ANNOTATION, Problems
 from otx.data.subset_names import UNASSIGNED, subset_of_path
-from otx.data.tree import IMAGE_SUFFIXES, DataTree, NotLocatedError, suffix
+from otx.data.tree import IMAGE_SUFFIXES, Absent, DataTree, folder_of, suffix
 
-NAME = "csv"
 LOOKED_FOR = "a .csv file whose rows have the path of an image, then 1 or 0 for each class"
 _VALUES = {"0": False, "": False, "1": True}
 
@@ -22,14 +24,12 @@ class Table:
     Attributes:
         path: Its relative path.
         labels: Class names, from the head.
-        rows: Relative path of an image ("" if it is missing), where the row is, and its cells.
-        problems: Images that could not be located.
+        rows: Relative path of an image, or why there is none, where the row is, and its cells.
     """
 
     path: str
     labels: list[str]
-    rows: list[tuple[str, str, list[str]]] = field(default_factory=list)
-    problems: Problems = field(default_factory=Problems)
+    rows: list[tuple[str | Absent, str, list[str]]]
 
 
 def find(tree: DataTree) -> Reading | str:
@@ -43,12 +43,11 @@ def find(tree: DataTree) -> Reading | str:
         else:
             others.append(f"{path} begins with {','.join(rows[0])[:60]!r}" if rows else f"{path} is empty")
     if not tables:
-        return f"found no such file among {len(others)} .csv: {'; '.join(others[:3])}" if others else "found no .csv"
+        return none_among(others, ".csv")
     listed = sum(len(table.rows) for table in tables)
     return Reading(
-        format=NAME,
         reason=f"{', '.join(table.path for table in tables[:4])} list {listed} images",
-        images=frozenset(image for table in tables for image, _, _ in table.rows if image),
+        images=frozenset(image for table in tables for image, _, _ in table.rows if isinstance(image, str)),
         read=lambda problems: [_read(tree, table, problems) for table in tables],
     )
 
@@ -63,29 +62,19 @@ def _clean(cells: list[str]) -> list[str]:
 
 
 def _locate(tree: DataTree, path: str, rows: list[list[str]]) -> Table:
-    table = Table(path, _clean(rows[0][1:]))
-    folder = path.rpartition("/")[0]
-    for number, cells in enumerate(rows[1:], start=2):
-        if not any(_clean(cells)):
-            continue
-        where = f"{path}:{number}"
-        try:
-            image = tree.locate(cells[0], [folder, ""], subset_of_path(path))
-        except NotLocatedError as error:
-            table.problems.add(OUTSIDE if error.outside else MISSING_IMAGE, where, str(error), bad=True)
-            if error.outside:
-                continue
-            image = ""
-        table.rows.append((image, where, _clean(cells[1:])))
-    return table
+    folders, subset = [folder_of(path), ""], subset_of_path(path)
+    return Table(
+        path,
+        _clean(rows[0][1:]),
+        [
+            (tree.locate(cells[0], folders, subset), f"{path}:{number}", _clean(cells[1:]))
+            for number, cells in enumerate(rows[1:], start=2)
+            if any(_clean(cells))
+        ],
+    )
 
 
 def _read(tree: DataTree, table: Table, problems: Problems) -> Part:
-    from datumaro import AnnotationType, DatasetItem, Label, LabelCategories
-    from datumaro.components.annotation import GroupType
-    from datumaro.components.media import Image
-
-    problems.extend(table.problems)
     labels = list(dict.fromkeys(table.labels))
     if len(labels) < len(table.labels):
         problems.add("class name given twice, merged", table.path, ", ".join(table.labels))
@@ -99,10 +88,7 @@ def _read(tree: DataTree, table: Table, problems: Problems) -> Part:
             problems.add(BAD_ANNOTATION, where, message, bad=True)
             continue
         true = {name for name, cell in zip(table.labels, cells, strict=True) if _VALUES[cell]}
-        item = DatasetItem(
-            id=image or where, annotations=[Label(index) for index, name in enumerate(labels) if name in true]
-        )
-        if image:
-            item.media = Image.from_file(path=str(tree.files[image]))
+        item = listed_item(tree, image, where, problems)
+        item.annotations = [Label(index) for index, name in enumerate(labels) if name in true]
         items.append(item)
     return Part(subset_of_path(table.path) or UNASSIGNED, labels, items, {AnnotationType.label: categories})

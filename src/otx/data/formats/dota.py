@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
+from datumaro.components.annotation import RotatedBbox
 
-from otx.data.formats.reading import Part, Reading, set_image
+from otx.data.formats.reading import Part, Reading, by_subset, image_item
 from otx.data.problems import BAD_ANNOTATION, Problems
 from otx.data.subset_names import UNASSIGNED, subset_of_folder
-from otx.data.tree import DataTree, stem
+from otx.data.tree import DataTree, folder_of, grouped, shared_start, stem
 
-if TYPE_CHECKING:
-    import datumaro as dm
-
-NAME = "dota"
 LOOKED_FOR = "a .txt of the same name per image (in a folder labelTxt) with lines 'x1 y1 ... x4 y4 class difficult'"
 
 _LINE = re.compile(r"\s*((?:-?\d+(?:\.\d*)?(?:e[-+]?\d+)?\s+){8})(\S+)(?:\s+([0-9]+))?\s*", re.IGNORECASE)
@@ -31,16 +28,12 @@ def find(tree: DataTree) -> Reading | str:
     label_of = _label_files(tree)
     if not label_of:
         return "found no .txt that has the name of an image"
-    wrong = next((text for path in label_of.values() for _, text, match in _lines(tree, path) if not match), None)
-    right = any(match for path in label_of.values() for _, _, match in _lines(tree, path))
-    if not right:
-        return f"found {len(label_of)} .txt with the names of images, but " + (
-            f"a line reads {wrong[:60]!r}" if wrong else "all are empty"
-        )
-    folders = {image.rpartition("/")[0] for image in label_of}
-    images = [image for image in tree.images if image.rpartition("/")[0] in folders]
+    lines = [(text, match) for path in label_of.values() for _, text, match in _lines(tree, path)]
+    if not any(match for _, match in lines):
+        why = f"a line reads {lines[0][0][:60]!r}" if lines else "all are empty"
+        return f"found {len(label_of)} .txt with the names of images, but {why}"
+    images = [image for folder in {*map(folder_of, label_of)} for image in tree.image_folders[folder]]
     return Reading(
-        format=NAME,
         reason=f"{len(label_of)} of {len(images)} images have a .txt of four corners per object",
         images=frozenset(images),
         read=lambda problems: _read(tree, images, label_of, problems),
@@ -52,9 +45,7 @@ def _label_files(tree: DataTree) -> dict[str, str]:
 
     A text is that of the nearest images only: copies of them elsewhere belong to another form of the data.
     """
-    texts: dict[str, list[str]] = {}
-    for path in tree.with_suffix(".txt"):
-        texts.setdefault(stem(path), []).append(path)
+    texts = grouped(tree.with_suffix(".txt"), stem)
     found = {}
     nearest: dict[str, int] = {}
     for image in tree.images:
@@ -68,43 +59,35 @@ def _label_files(tree: DataTree) -> dict[str, str]:
 
 def _shared(image: str, text: str) -> int:
     """Number of folders, from the root on, that two paths have in common."""
-    pairs = zip(image.split("/")[:-1], text.split("/")[:-1], strict=False)
-    return next((depth for depth, (one, other) in enumerate(pairs) if one != other), image.count("/"))
+    return shared_start(image.split("/")[:-1], text.split("/")[:-1])
 
 
-def _lines(tree: DataTree, path: str) -> Iterator[tuple[int, str, re.Match[str] | None]]:
-    for number, line in enumerate(tree.read_text(path).splitlines(), start=1):
-        if line.strip() and not _HEADER.fullmatch(line):
-            yield number, line.strip(), _LINE.fullmatch(line)
+def _lines(tree: DataTree, path: str) -> Iterator[tuple[str, str, re.Match[str] | None]]:
+    for where, line in tree.lines(path):
+        if not _HEADER.fullmatch(line):
+            yield where, line, _LINE.fullmatch(line)
 
 
 def _read(tree: DataTree, images: Iterable[str], label_of: Mapping[str, str], problems: Problems) -> list[Part]:
-    from datumaro import DatasetItem
-
     objects: dict[str, list[tuple[list[float], str]]] = {}
     for image, path in label_of.items():
-        for number, line, match in _lines(tree, path):
+        for where, line, match in _lines(tree, path):
             if match is None:
-                problems.add(BAD_ANNOTATION, f"{path}:{number}", line[:80], bad=True)
+                problems.add(BAD_ANNOTATION, where, line[:80], bad=True)
                 continue
             if match.group(3) not in (None, "0"):
-                problems.add("difficult object read as any other", f"{path}:{number}")
+                problems.add("difficult object read as any other", where)
             objects.setdefault(image, []).append((list(map(float, match.group(1).split())), match.group(2)))
     labels = sorted({label for found in objects.values() for _, label in found})
-    parts: dict[str, Part] = {}
-    for image in images:
-        subset = subset_of_folder(image.rpartition("/")[0]) or UNASSIGNED
-        boxes = [_box(corners, labels.index(label)) for corners, label in objects.get(image, ())]
-        item = DatasetItem(id=image, annotations=boxes)
-        set_image(item, tree, image)
-        parts.setdefault(subset, Part(subset, labels, [])).items.append(item)
-    return list(parts.values())
+    items = [
+        image_item(tree, image, [_box(corners, labels.index(label)) for corners, label in objects.get(image, ())])
+        for image in images
+    ]
+    subset_of = {image: subset_of_folder(folder_of(image)) or UNASSIGNED for image in images}
+    return by_subset(items, subset_of, labels)
 
 
-def _box(corners: list[float], label: int) -> dm.Annotation:
+def _box(corners: list[float], label: int) -> RotatedBbox:
     """The rectangle of least area around four corners, which need not be those of a rectangle."""
-    import cv2
-    from datumaro.components.annotation import RotatedBbox
-
     centre, size, angle = cv2.minAreaRect(np.array(corners, np.float32).reshape(4, 2))
     return RotatedBbox(*centre, *size, angle, label=label)

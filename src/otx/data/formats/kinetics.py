@@ -11,12 +11,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from otx.data.formats.reading import Part, Reading
-from otx.data.problems import BAD_ANNOTATION, MISSING_VIDEO, OUTSIDE, Problems
-from otx.data.subset_names import UNASSIGNED, subset_name, subset_of_path
-from otx.data.tree import DataTree, NotLocatedError, suffix
+from datumaro import DatasetItem, Label
+from datumaro.components.media import Video
 
-NAME = "kinetics"
+from otx.data.formats.reading import Part, Reading
+from otx.data.problems import BAD_ANNOTATION, Problems
+from otx.data.subset_names import UNASSIGNED, subset_name, subset_of_path
+from otx.data.tree import Absent, DataTree, folder_of, suffix
+
 LOOKED_FOR = "CSV files with columns 'label' and 'youtube_id' beside videos of these names"
 
 
@@ -36,15 +38,15 @@ def find(tree: DataTree) -> Reading | str:
     if not tree.videos:
         return "found no videos"
     rows = [row for path in tree.with_suffix(".csv", ".json") for row in _rows(tree, path)]
-    located = {row: video for row in rows if (video := _located(tree, row)) is not None}
-    if not located:
+    located = {row: _locate(tree, row) for row in rows}
+    images = frozenset(place for place in located.values() if isinstance(place, str))
+    if not images:
         return f"found {len(tree.videos)} videos, and no CSV or JSON file that gives them labels"
     files = sorted({row.where.partition(":")[0] for row in rows})
     return Reading(
-        format=NAME,
         reason=f"{len(rows)} videos listed in {', '.join(files[:3])}{', ...' if len(files) > 3 else ''}",
-        images=frozenset(located.values()),
-        read=lambda problems: _read(tree, rows, problems),
+        images=images,
+        read=lambda problems: _read(tree, located, problems),
     )
 
 
@@ -66,58 +68,31 @@ def _rows(tree: DataTree, path: str) -> Iterator[_Row]:
         yield _Row(f"{path}:{video}", video, annotation.get("label", ""), entry.get("subset", ""), (start, end))
 
 
-def _read(tree: DataTree, rows: list[_Row], problems: Problems) -> list[Part]:
-    from datumaro import DatasetItem, Label
-    from datumaro.components.media import Video
-
-    labels = sorted({row.label for row in rows if row.label})
-    subsets: dict[str, Part] = {}
-    for row in rows:
+def _read(tree: DataTree, located: dict[_Row, str | Absent], problems: Problems) -> list[Part]:
+    labels = sorted({row.label for row in located if row.label})
+    parts: dict[str, Part] = {}
+    for row, place in located.items():
         if not row.label:
             problems.add(BAD_ANNOTATION, row.where, f"no label for {row.video!r}", bad=True)
             continue
-        try:
-            video = _locate(tree, row)
-        except NotLocatedError as error:
-            problems.add(OUTSIDE if error.outside else MISSING_VIDEO, row.where, str(error), bad=True)
-            video = None
-        subset = _subset(row) or UNASSIGNED
-        item = DatasetItem(
-            id=video or row.where,
-            media=Video(str(tree.files[video])) if video else None,
-            annotations=[Label(labels.index(row.label))],
-        )
-        subsets.setdefault(subset, Part(subset, labels, [])).items.append(item)
-    return list(subsets.values())
+        item = DatasetItem(id=row.where, annotations=[Label(labels.index(row.label))])
+        if isinstance(place, str):
+            item.id, item.media = place, Video(str(tree.files[place]))
+        else:
+            problems.add(place.kind, row.where, place.message, bad=True)
+        subset = subset_name(row.split) or subset_of_path(row.where.partition(":")[0]) or UNASSIGNED
+        parts.setdefault(subset, Part(subset, labels, [])).items.append(item)
+    return list(parts.values())
 
 
-def _subset(row: _Row) -> str | None:
-    return subset_name(row.split) or subset_of_path(row.where.partition(":")[0])
-
-
-def _located(tree: DataTree, row: _Row) -> str | None:
-    try:
-        return _locate(tree, row)
-    except NotLocatedError:
-        return None
-
-
-def _locate(tree: DataTree, row: _Row) -> str:
-    """The video of a row, whose file is named for the id, or for the id and the seconds of the segment.
-
-    Raises:
-        NotLocatedError: There is none, or several that fit equally well.
-    """
-    folder = row.where.rpartition("/")[0]
+def _locate(tree: DataTree, row: _Row) -> str | Absent:
+    """The video of a row, whose file is named for the id and the seconds of the segment, or for the id."""
+    folder = folder_of(row.where)
     folders = [f"{folder}/{row.split}".lstrip("/"), row.split, folder]
     subset = subset_name(row.split)
-    names = [row.video]
     if all(re.fullmatch(r"\d+(\.\d+)?", second) for second in row.segment):
         start, end = (int(float(second)) for second in row.segment)
-        names.insert(0, f"{row.video}_{start:06}_{end:06}")
-    for name in names[:-1]:
-        try:
-            return tree.locate_video(name, folders, subset)
-        except NotLocatedError:
-            continue
-    return tree.locate_video(names[-1], folders, subset)
+        place = tree.locate_image(f"{row.video}_{start:06}_{end:06}", folders, subset, video=True)
+        if isinstance(place, str):
+            return place
+    return tree.locate_image(row.video, folders, subset, video=True)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from datumaro.components.annotation import AnnotationType, ExtractedMask, MaskCategories
 from PIL import Image
 
 from otx.core.masks import IGNORED
 from otx.data.formats.label_map import LabelMap, as_colour, label_map_of, read_label_map
-from otx.data.formats.reading import Part, set_image
+from otx.data.formats.reading import Part, by_subset, image_item
 from otx.data.images import BrokenImageError, image_size
 from otx.data.problems import BAD_ANNOTATION, Problems
 from otx.data.tree import DataTree
@@ -105,17 +106,13 @@ def read_masks(
         problems: Takes what cannot be used.
         label_map: What the values mean; None: as the nearest label map says, and without one each value is a class.
     """
-    from datumaro import AnnotationType, DatasetItem
-    from datumaro.components.annotation import ExtractedMask, MaskCategories
-
     for image in subset_of.keys() - mask_of.keys():
         problems.add(WITHOUT_MASK, image)
     scans = _sound(tree, mask_of, problems)
     meanings = _meanings(tree, scans, label_map)
     distinct = {id(meaning): meaning for meaning in meanings.values()}
     labels = [*dict.fromkeys(name for meaning in distinct.values() for name in meaning.names)]
-    index = {name: position for position, name in enumerate(labels)}
-    parts: dict[str, Part] = {}
+    items = []
     for image, mask in mask_of.items():
         if mask not in scans or image not in subset_of:
             continue
@@ -128,13 +125,9 @@ def read_masks(
             problems.add("image whose mask holds no class left out", image, mask)
             continue
         file = MaskFile(tree.files[mask], coloured)
-        masks = [ExtractedMask(file, index=value, label=index[name]) for value, name in names.items()]
-        item = DatasetItem(id=image, annotations=masks)
-        set_image(item, tree, image)
-        subset = subset_of[image]
-        part = Part(subset, labels, [], {AnnotationType.mask: MaskCategories()})
-        parts.setdefault(subset, part).items.append(item)
-    return list(parts.values())
+        masks = [ExtractedMask(file, index=value, label=labels.index(name)) for value, name in names.items()]
+        items.append(image_item(tree, image, masks))
+    return by_subset(items, subset_of, labels, {AnnotationType.mask: MaskCategories()})
 
 
 def _sound(tree: DataTree, mask_of: Mapping[str, str], problems: Problems) -> dict[str, Scan]:

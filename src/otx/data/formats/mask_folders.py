@@ -11,7 +11,6 @@ from otx.data.formats.reading import Reading
 from otx.data.subset_names import UNASSIGNED, subset_of_folder
 from otx.data.tree import DataTree, stem, suffix
 
-NAME = "mask_folders"
 LOOKED_FOR = "a mask per image (.png with a value or a colour per class), of the same name or with a suffix like _mask"
 
 LOSSLESS = frozenset({".bmp", ".png", ".tif", ".tiff"})
@@ -49,7 +48,6 @@ def find(tree: DataTree) -> Reading | str:
     subset_of = {image: subset_of_folder(image) or UNASSIGNED for image in images}
     other = sorted({str(group) for group in groups if best[group.images] is not group})
     return Reading(
-        format=NAME,
         reason=f"{len(mask_of)} masks in {', '.join(sorted({str(group) for group in best.values()}))}"
         + (f"; not read: {', '.join(other)}, about the same images" if other else ""),
         images=frozenset(images),

@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from otx.core.errors import UserError
-from otx.data.formats.reading import Part, Reading
+from otx.data.formats.reading import Part, Reading, by_subset, image_item
 from otx.data.images import read_mask
 from otx.data.problems import Problems
 from otx.data.subset_names import SubsetName, subset_name
 from otx.data.tree import DataTree, stem
 
-NAME = "mvtec"
 LOOKED_FOR = "normal images in train/good and others in test/<defect>, in the data root or one folder below it"
 
 GOOD = "good"
@@ -63,7 +62,6 @@ def find(tree: DataTree) -> Reading | str:
         raise UserError(msg)
     (category,) = fitting
     return Reading(
-        format=NAME,
         reason=f"normal images in {category.folder}train/good, others in test ({', '.join(category.kinds('test'))}), "
         f"{len(category.masks) or 'no'} masks",
         images=frozenset([*category.images, *category.masks.values()]),
@@ -103,11 +101,10 @@ def _categories(tree: DataTree) -> Mapping[str, Category]:
 
 def _read(tree: DataTree, category: Category, problems: Problems) -> list[Part]:
     """Datumaro has a reader for each of three tasks; this one serves all, and leaves the masks on the disk."""
-    from datumaro import DatasetItem, Label, Mask
-    from datumaro.components.media import Image
+    from datumaro import Label, Mask  # late: the reader of anomaly shares the names above
 
     labels = (NORMAL, ANOMALOUS)
-    subsets: dict[str, Part] = {}
+    items = []
     left = dict(category.masks)
     for image, (subset, kind) in category.images.items():
         defect = "" if kind == GOOD else kind
@@ -119,8 +116,7 @@ def _read(tree: DataTree, category: Category, problems: Problems) -> list[Part]:
             annotations.append(Mask(lambda file=file: read_mask(file), label=index, attributes={MASK_FILE: str(file)}))
         elif defect and category.masks:
             problems.add("defect without a mask", image, f"expected it in {category.folder}{MASKS}/{kind}")
-        item = DatasetItem(id=image, media=Image.from_file(path=str(tree.files[image])), annotations=annotations)
-        subsets.setdefault(subset, Part(subset, labels, [])).items.append(item)
+        items.append(image_item(tree, image, annotations))
     for mask in left.values():
         problems.add("mask without an image", mask)
-    return list(subsets.values())
+    return by_subset(items, {image: subset for image, (subset, _) in category.images.items()}, labels)

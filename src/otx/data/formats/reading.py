@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from otx.data.problems import BAD_ANNOTATION, BROKEN_IMAGE, OUTSIDE, Problems
+from otx.data.problems import BAD_ANNOTATION, Problems
 from otx.data.subset_names import SubsetName
-from otx.data.tree import DataTree
+from otx.data.tree import Absent, DataTree
 
 if TYPE_CHECKING:
     import datumaro as dm
-    from datumaro.components.importer import ImportContext
 
 
 @dataclass
@@ -38,26 +38,25 @@ class Reading:
     """One way to understand a folder.
 
     Attributes:
-        format: Name of the format.
         reason: The evidence in words.
         images: Relative paths of the images it gives a meaning to.
         explicit: There are annotation files that say so; otherwise only the names of folders do.
         split_from: Subset that those are taken from which the data set lacks.
-        read: Reads the annotations. Called once.
+        problems: What did not fit so far.
+        read: Reads the annotations. Called once, with `problems`.
     """
 
-    format: str
     reason: str
     images: frozenset[str]
     explicit: bool = True
     split_from: SubsetName = "train"
+    problems: Problems = field(default_factory=Problems)
     read: Callable[[Problems], list[Part]] = field(repr=False)
 
 
 class Format(Protocol):
     """What a module of this package offers."""
 
-    NAME: str
     LOOKED_FOR: str
     """What makes a folder one of this format, for the message when nothing is recognised."""
 
@@ -65,44 +64,62 @@ class Format(Protocol):
         """How the format understands the folder, or in words what it found instead."""
 
 
-def set_image(item: dm.DatasetItem, tree: DataTree, image: str) -> None:
-    """Let an item stand for an image of the tree."""
+def image_item(
+    tree: DataTree, image: str, annotations: Sequence[dm.Annotation] = (), size: tuple[int, int] | None = None
+) -> dm.DatasetItem:
+    """An item for an image of the tree."""
+    from datumaro import DatasetItem
     from datumaro.components.media import Image
 
-    size = item.media.size if item.media is not None and item.media.has_size else None
-    item.id = image
-    item.media = Image.from_file(path=str(tree.files[image]), size=size)
+    media = Image.from_file(path=str(tree.files[image]), size=size)
+    return DatasetItem(id=image, media=media, annotations=list(annotations))
 
 
-def collecting(problems: Problems, where: Callable[[Any], str]) -> ImportContext:
-    """A Datumaro import context that notes problems and goes on.
+def listed_item(
+    tree: DataTree, place: str | Absent, where: str, problems: Problems, size: tuple[int, int] | None = None
+) -> dm.DatasetItem:
+    """An item without annotations for an image that an annotation file lists.
 
     Args:
-        problems: Takes them.
-        where: From the id that Datumaro gives (of an item or an annotation) to the file that the user should look at.
+        tree: Where the images are.
+        place: What the tree has for it.
+        where: The entry of the annotation file.
+        problems: Takes an image that is not there; the item has no media then.
+        size: Height and width as the file has them.
     """
-    from datumaro.components.contexts.importer import ImportContext, ImportErrorPolicy
+    from datumaro import DatasetItem
 
-    class Collect(ImportErrorPolicy):
-        def report_item_error(self, error: Exception, *, item_id: tuple[Any, str]) -> None:
-            problems.add(_kind(error), where(item_id[0]), _words(error), bad=True)
-
-        report_annotation_error = report_item_error
-
-    return ImportContext(error_policy=Collect())
+    if isinstance(place, str):
+        return image_item(tree, place, size=size)
+    problems.add(place.kind, where, place.message, bad=True)
+    return DatasetItem(id=where)
 
 
-class UnreadableImageError(Exception):
-    """Raised by a format's reader when it needs the size of an image that cannot be opened."""
+def by_subset(
+    items: Iterable[dm.DatasetItem],
+    subset_of: Mapping[str, str],
+    labels: Sequence[str],
+    categories: dm.CategoriesInfo | None = None,
+) -> list[Part]:
+    """A part for each subset; `subset_of` knows an item's by its id."""
+    parts: dict[str, Part] = {}
+    for item in items:
+        subset = subset_of[item.id]
+        parts.setdefault(subset, Part(subset, labels, [], categories or {})).items.append(item)
+    return list(parts.values())
 
 
-def _kind(error: Exception) -> str:
-    if isinstance(error, UnreadableImageError):
-        return BROKEN_IMAGE
-    text = str(error)
-    return OUTSIDE if "escapes base directory" in text or "parent directory" in text else BAD_ANNOTATION
+def assign(image: str, subset: str, where: str, subset_of: dict[str, str], problems: Problems) -> None:
+    """Note the subset of an image that a list (`where`) names; the first one counts."""
+    known = subset_of.setdefault(image, subset)
+    if known != subset:
+        problems.add("image in two subsets", where, f"{image} stays in {known}")
 
 
-def _words(error: Exception) -> str:
-    cause = f" ({error.__cause__})" if error.__cause__ else ""
-    return f"{error}{cause}" if str(error) else type(error).__name__
+@contextmanager
+def reading_annotation(problems: Problems, where: str) -> Iterator[None]:
+    """Let what goes wrong inside be a problem of the annotation, and go on behind it."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - Datumaro's readers raise what they like
+        problems.add(BAD_ANNOTATION, where, str(error) or type(error).__name__, bad=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from otx.data.formats.class_folders import ClassFolders, class_folders
-from otx.data.formats.reading import Part, Reading
-from otx.data.problems import Problems
+from datumaro.components.media import Video
+
+from otx.data.formats.class_folders import class_folders
+from otx.data.formats.reading import Reading
 from otx.data.tree import DataTree, stem
 
-NAME = "video_folders"
 LOOKED_FOR = "one folder per class, of videos or of folders with numbered frames, in the data root or in train, val"
 
 FEWEST_FRAMES = 4
@@ -21,29 +21,14 @@ def find(tree: DataTree) -> Reading | str:
     clips = _clips(tree)
     if not tree.videos and not clips:
         return "found no videos, and no folders of numbered frames only"
-    # Pictures beside videos are thumbnails, videos beside frames what the frames were taken from.
-    paths, images = (tree.videos, tree.videos) if tree.videos else (clips, tree.images)
-    folders = class_folders(paths, "video" if tree.videos else "clip")
-    if isinstance(folders, str):
-        return folders
-    return Reading(
-        format=NAME,
-        reason=folders.reason,
-        images=frozenset(images),
-        explicit=False,
-        read=lambda problems: _read(tree, folders, problems),
-    )
-
-
-def _read(tree: DataTree, folders: ClassFolders, problems: Problems) -> list[Part]:
-    from datumaro.components.media import Video
 
     def media(path: str) -> Video:
-        if path in tree.files:
-            return Video(str(tree.files[path]))
-        return Video(str(tree.files[tree.image_folders[path][0]].parent))
+        return Video(str(tree.files[path] if path in tree.files else tree.files[tree.image_folders[path][0]].parent))
 
-    return folders.parts("video", problems, media)
+    # Pictures beside videos are thumbnails, videos beside frames what the frames were taken from.
+    if tree.videos:
+        return class_folders(tree.videos, "video", tree.videos, media)
+    return class_folders(clips, "clip", tree.images, media)
 
 
 def _clips(tree: DataTree) -> list[str]:

@@ -6,12 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from otx.data.formats.reading import Part, Reading
-from otx.data.problems import MISSING_IMAGE, OUTSIDE, Problems
-from otx.data.subset_names import UNASSIGNED, subset_name, subset_of_folder
-from otx.data.tree import DataTree, NotLocatedError, stem
+from datumaro.components.annotation import AnnotationType, LabelCategories
+from datumaro.components.contexts.importer import ImportContext, ImportErrorPolicy
+from datumaro.components.dataset_base import SubsetBase
+from datumaro.plugins.data_formats.voc.base import VocBase
+from datumaro.plugins.data_formats.voc.format import VocTask
 
-NAME = "voc"
+from otx.data.formats.reading import Part, Reading, assign, by_subset, image_item
+from otx.data.problems import BAD_ANNOTATION, OUTSIDE, Problems
+from otx.data.subset_names import UNASSIGNED, subset_name, subset_of_folder
+from otx.data.tree import Absent, DataTree, folder_of, grouped, stem
+
 LOOKED_FOR = ".xml files whose root is <annotation>, one per image"
 
 _LIST_FOLDERS = ("Main", "Segmentation", "Layout", "Action")
@@ -24,7 +29,7 @@ class Entries:
     Attributes:
         file_of: Image -> the file with its annotations.
         subset_of: Image -> name of its subset.
-        problems: Files that could not be matched.
+        problems: What did not fit.
     """
 
     file_of: dict[str, str] = field(default_factory=dict)
@@ -35,25 +40,22 @@ class Entries:
 def find(tree: DataTree) -> Reading | str:
     """See `Format.find`."""
     paths = tree.with_suffix(".xml")
-    first_of_folder = {path.rpartition("/")[0]: path for path in reversed(paths)}
-    folders = {folder for folder, path in first_of_folder.items() if _is_annotation(tree, path)}
-    xmls = [path for path in paths if path.rpartition("/")[0] in folders]
+    folders = {folder for folder, inside in grouped(paths, folder_of).items() if _is_annotation(tree, inside[0])}
+    xmls = [path for path in paths if folder_of(path) in folders]
     if not xmls:
         return f"found {len(paths)} .xml, none with the root <annotation>" if paths else "found no .xml"
     entries = Entries()
     for path in xmls:
-        try:
-            entries.file_of[_image_of(tree, path)] = path
-        except NotLocatedError as error:
-            entries.problems.add(OUTSIDE if error.outside else MISSING_IMAGE, path, str(error), bad=True)
+        image = _image_of(tree, path)
+        if isinstance(image, str):
+            entries.file_of[image] = path
+        else:
+            entries.problems.add(image.kind, path, image.message, bad=True)
     source = assign_subsets(tree, entries)
-    if not source:
-        entries.subset_of = {image: subset_of_folder(xml) or UNASSIGNED for image, xml in entries.file_of.items()}
     return Reading(
-        format=NAME,
-        reason=f"{len(xmls)} .xml in {', '.join(sorted(folders)) or 'the root'}"
-        + (f"; subsets from {source}" if source else ""),
+        reason=f"{len(xmls)} .xml in {', '.join(sorted(folders)) or 'the root'}{source}",
         images=frozenset(entries.subset_of),
+        problems=entries.problems,
         read=lambda problems: _read(tree, entries, problems),
     )
 
@@ -63,7 +65,7 @@ def _is_annotation(tree: DataTree, path: str) -> bool:
         return b"<annotation" in stream.read(2000)
 
 
-def _image_of(tree: DataTree, annotation: str) -> str:
+def _image_of(tree: DataTree, annotation: str) -> str | Absent:
     """The image of the same name: beside the annotation, or in a folder beside its folder."""
     folder = PurePosixPath(annotation).parent
     parts = list(folder.parts)
@@ -75,7 +77,7 @@ def _image_of(tree: DataTree, annotation: str) -> str:
 
 
 def assign_subsets(tree: DataTree, entries: Entries, folders: Sequence[str] = _LIST_FOLDERS) -> str:
-    """Read the lists of `ImageSets`, if there are any.
+    """Read the lists of `ImageSets`; where there are none, the folders of the annotations say the subset.
 
     Args:
         tree: Where the lists are.
@@ -83,7 +85,7 @@ def assign_subsets(tree: DataTree, entries: Entries, folders: Sequence[str] = _L
         folders: Of `ImageSets`; the first that has lists counts.
 
     Returns:
-        The folder whose lists were used, or "".
+        A clause on the folder whose lists were used, or "".
     """
     lists = [path for path in tree.with_suffix(".txt") if "ImageSets/" in path and "_" not in stem(path)]
     for name in folders:
@@ -96,47 +98,80 @@ def assign_subsets(tree: DataTree, entries: Entries, folders: Sequence[str] = _L
         for path in chosen.values():
             _read_list(tree, path, by_stem, entries)
         left = entries.file_of.keys() - entries.subset_of.keys()
+        first = next(iter(chosen.values()))
         if left:
-            entries.problems.add("image in no list", next(iter(chosen.values())), f"{len(left)} images are left out")
-        return next(iter(chosen.values())).rpartition("/")[0]
+            entries.problems.add("image in no list", first, f"{len(left)} images are left out")
+        return f"; subsets from {folder_of(first)}"
+    entries.subset_of = {image: subset_of_folder(file) or UNASSIGNED for image, file in entries.file_of.items()}
     return ""
 
 
 def _read_list(tree: DataTree, path: str, by_stem: dict[str, str], entries: Entries) -> None:
     folder = path.partition("ImageSets/")[0]
     subset = subset_name(stem(path)) or UNASSIGNED
-    for number, line in enumerate(tree.read_text(path).splitlines(), start=1):
+    for where, line in tree.lines(path):
         name = line.split("#")[0].strip().strip('"')
         if not name:
             continue
-        where = f"{path}:{number}"
-        try:
-            image = by_stem.get(name) or tree.locate_image(name, [f"{folder}JPEGImages", f"{folder}images"])
-        except NotLocatedError as error:
-            entries.problems.add(OUTSIDE if ".." in name else MISSING_IMAGE, where, str(error), bad=True)
-            continue
-        known = entries.subset_of.setdefault(image, subset)
-        if known != subset:
-            entries.problems.add("image in two subsets", where, f"{image} stays in {known}")
+        image = by_stem.get(name) or tree.locate_image(name, [f"{folder}JPEGImages", f"{folder}images"])
+        if isinstance(image, str):
+            assign(image, subset, where, entries.subset_of, entries.problems)
+        else:
+            entries.problems.add(OUTSIDE if ".." in name else image.kind, where, image.message, bad=True)
+
+
+class _Reader(VocBase, ImportErrorPolicy):
+    """Reads boxes; classes become known as they are met (VOC declares them nowhere)."""
+
+    def __init__(self, tree: DataTree, xmls_without_suffix: Iterable[str], problems: Problems) -> None:
+        SubsetBase.__init__(self, ctx=ImportContext(error_policy=self))
+        self._task = VocTask.voc_detection
+        self._coordinate_mode = "voc-one-based"
+        self._anno_dir = str(tree.root)
+        self._image_dir = f"{tree.root}/none"  # <filename> is joined to it, but images are found by us
+        self._path = ""
+        self._categories = {AnnotationType.label: LabelCategories.from_iterable(dict.fromkeys(_declared(tree)))}
+        self._items = dict.fromkeys(xmls_without_suffix)
+        self._problems = problems
+
+    def report_item_error(self, error: Exception, *, item_id: tuple[str, str]) -> None:
+        """Note it, and go on."""
+        kind = OUTSIDE if "escapes base directory" in str(error) or "parent directory" in str(error) else BAD_ANNOTATION
+        cause = f" ({error.__cause__})" if error.__cause__ else ""
+        self._problems.add(kind, f"{item_id[0]}.xml", f"{error}{cause}", bad=True)
+
+    report_annotation_error = report_item_error
+
+    def _get_label_id(self, label: str) -> int:
+        labels = self._categories[AnnotationType.label]
+        position: int | None = labels.find(label.strip())[0]
+        return labels.add(label.strip()) if position is None else position
 
 
 def _read(tree: DataTree, entries: Entries, problems: Problems) -> list[Part]:
-    from otx.data.formats.voc_annotations import read_annotations
-
-    problems.extend(entries.problems)
-    items, labels = read_annotations(tree, entries.file_of, _declared(tree), entries.subset_of, problems)
-    parts: dict[str, Part] = {}
-    for item in items:
-        subset = entries.subset_of[item.id]
-        parts.setdefault(subset, Part(subset, labels, [])).items.append(item)
-    return list(parts.values())
+    """Read the boxes of the images that belong to a subset; those without annotation file have no objects."""
+    annotated = {file.removesuffix(".xml"): image for image, file in entries.file_of.items()}
+    image_of = {file: image for file, image in annotated.items() if image in entries.subset_of}
+    reader = _Reader(tree, image_of, problems)
+    items = []
+    for read in reader:
+        size = read.media.size if read.media is not None and read.media.has_size else None
+        items.append(image_item(tree, image_of[read.id], read.annotations, size))
+    boxes = [box for item in items for box in item.annotations]
+    if any(min(box.points[:2]) < 0 for box in boxes):
+        # VOC counts pixels from 1; a box that starts at 0 was written by a tool that counts from 0.
+        for box in boxes:
+            box.points = [box.points[0] + 1, box.points[1] + 1, *box.points[2:]]
+    items += [image_item(tree, image) for image in entries.subset_of if image not in entries.file_of]
+    labels = [entry.name for entry in reader.categories()[AnnotationType.label]]
+    return by_subset(items, entries.subset_of, labels)
 
 
 def _declared(tree: DataTree) -> Iterable[str]:
     """Class names of a `labelmap.txt` (`name:colour:parts:actions` per line)."""
     for path in tree.with_suffix(".txt"):
         if path.rpartition("/")[2] == "labelmap.txt":
-            for line in tree.read_text(path).splitlines():
+            for _, line in tree.lines(path):
                 name = line.partition(":")[0].strip()
                 if name and not name.startswith("#") and name != "background":
                     yield name

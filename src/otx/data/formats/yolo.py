@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import yaml
+from datumaro import Bbox
 
 from otx.core.errors import UserError
-from otx.data.formats.reading import Part, Reading
-from otx.data.problems import MISSING_IMAGE, OUTSIDE, Problems
+from otx.data.formats.reading import Part, Reading, assign, by_subset, image_item, reading_annotation
+from otx.data.images import BrokenImageError, image_size
+from otx.data.problems import BROKEN_IMAGE, OUTSIDE, Problems
 from otx.data.subset_names import UNASSIGNED, subset_name, subset_of_folder
-from otx.data.tree import DataTree, NotLocatedError, suffix
+from otx.data.tree import DataTree, folder_of, suffix
 
-NAME = "yolo"
 LOOKED_FOR = "a .txt of the same name per image (in a folder labels, or beside it) with lines 'class x y w h'"
 
 _LINE = re.compile(r"\s*\d+(\s+-?[\d.]+(e-?\d+)?){4,}\s*", re.IGNORECASE)
@@ -52,12 +53,13 @@ def find(tree: DataTree) -> Reading | str:
     if not entries.subset_of:
         _assign_by_folder(tree, entries)
     if not entries.names:
-        entries.names = _listed_names(tree)
+        listed = (path for path in tree.files if path.rpartition("/")[2] in {"classes.txt", "obj.names"})
+        entries.names = _names(tree, next(listed, None))
     labelled = sum(image in entries.label_of for image in entries.subset_of)
     return Reading(
-        format=NAME,
         reason=f"{labelled} of {len(entries.subset_of)} images have a .txt of boxes; subsets from {entries.origin}",
         images=frozenset(entries.subset_of),
+        problems=entries.problems,
         read=lambda problems: _read(tree, entries, problems),
     )
 
@@ -73,10 +75,14 @@ def _label_file(image: str, texts: set[str]) -> str:
 def _wrong_line(tree: DataTree, labels: Iterable[str]) -> str:
     """What the first label file that is not empty holds instead of boxes; "" if it holds boxes."""
     for path in labels:
-        line = next((line for line in tree.read_text(path).splitlines() if line.strip()), "")
-        if line:
+        for _, line in tree.lines(path):
             return "" if _LINE.fullmatch(line) else f"{path} holds {line[:60]!r}"
     return ""
+
+
+def _names(tree: DataTree, path: str | None) -> dict[int, str]:
+    """The names in a file, one a line."""
+    return dict(enumerate(line for _, line in tree.lines(path))) if path else {}
 
 
 def _read_darknet(tree: DataTree, entries: Entries) -> bool:
@@ -85,47 +91,36 @@ def _read_darknet(tree: DataTree, entries: Entries) -> bool:
         config = dict(re.findall(r"^\s*(\w+)\s*=\s*(.*?)\s*$", tree.read_text(path), re.MULTILINE))
         if "names" not in config:
             continue
-        folders = [path.rpartition("/")[0], ""]
-        try:
-            lines = tree.read_text(tree.locate(config["names"], folders)).splitlines()
-        except NotLocatedError as error:
-            _note_missing_list(path, error, entries)
-        else:
-            entries.names = dict(enumerate(line.strip() for line in lines if line.strip()))
+        entries.names = _names(tree, _named_file(tree, path, config["names"], entries.problems))
         for key, value in config.items():
-            if subset_name(key):
-                _read_list(tree, path, value, str(subset_name(key)), entries)
+            if subset := subset_name(key):
+                _read_list(tree, path, value, subset, entries)
         entries.origin = path
         return True
     return False
 
 
+def _named_file(tree: DataTree, config: str, name: str, problems: Problems) -> str | None:
+    """A text file that a configuration names; None, and a problem, if it is not there."""
+    place = tree.locate(name, [folder_of(config), ""])
+    if isinstance(place, str):
+        return place
+    outside = place.kind == OUTSIDE
+    problems.add(OUTSIDE if outside else "list is missing", config, place.message, bad=outside)
+    return None
+
+
 def _read_list(tree: DataTree, config: str, name: str, subset: str, entries: Entries) -> None:
     """Assign the images of a text file that has one path per line."""
-    folder = config.rpartition("/")[0]
-    try:
-        path = tree.locate(name, [folder, ""])
-    except NotLocatedError as error:
-        _note_missing_list(config, error, entries)
+    path = _named_file(tree, config, name, entries.problems)
+    if path is None:
         return
-    for number, line in enumerate(tree.read_text(path).splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            _assign(tree.locate(line, [folder, path.rpartition("/")[0], ""]), subset, f"{path}:{number}", entries)
-        except NotLocatedError as error:
-            kind = OUTSIDE if error.outside else MISSING_IMAGE
-            entries.problems.add(kind, f"{path}:{number}", str(error), bad=True)
-
-
-def _note_missing_list(config: str, error: NotLocatedError, entries: Entries) -> None:
-    entries.problems.add(OUTSIDE if error.outside else "list is missing", config, str(error), bad=error.outside)
-
-
-def _assign(image: str, subset: str, where: str, entries: Entries) -> None:
-    known = entries.subset_of.setdefault(image, subset)
-    if known != subset:
-        entries.problems.add("image in two subsets", where, f"{image} stays in {known}")
+    for where, line in tree.lines(path):
+        image = tree.locate(line, [folder_of(config), folder_of(path), ""])
+        if isinstance(image, str):
+            assign(image, subset, where, entries.subset_of, entries.problems)
+        else:
+            entries.problems.add(image.kind, where, image.message, bad=True)
 
 
 def _read_yaml(tree: DataTree, entries: Entries) -> bool:
@@ -144,23 +139,23 @@ def _read_yaml(tree: DataTree, entries: Entries) -> bool:
         for key, value in config.items():
             subset = subset_name(str(key))
             if subset and value:
-                for place in value if isinstance(value, list) else [value]:
-                    _assign_place(tree, path, str(config.get("path") or ""), str(place), subset=subset, entries=entries)
+                for place in map(str, value if isinstance(value, list) else [value]):
+                    if suffix(place) == ".txt":
+                        _read_list(tree, path, place, subset, entries)
+                    else:
+                        _read_folder(tree, path, f"{config.get('path') or '.'}/{place}", subset, entries)
         if entries.subset_of:
             entries.origin = path
         return True
     return False
 
 
-def _assign_place(tree: DataTree, config: str, base: str, place: str, *, subset: str, entries: Entries) -> None:
-    """Assign what a `train:` entry names: a list of images, or a folder of them.
+def _read_folder(tree: DataTree, config: str, place: str, subset: str, entries: Entries) -> None:
+    """Assign the images of a folder that a `train:` entry names.
 
     Such paths are often true only on the machine where they were written, so a folder counts by the end of its path.
     """
-    if suffix(place) == ".txt":
-        _read_list(tree, config, place, subset, entries)
-        return
-    wanted = [part for part in f"{base}/{place}".replace("\\", "/").split("/") if part not in ("", ".", "..")]
+    wanted = [part for part in place.replace("\\", "/").split("/") if part not in ("", ".", "..")]
     home = config.split("/")[:-1]
     for start in range(len(wanted)):
         for above in (home, []):
@@ -168,33 +163,60 @@ def _assign_place(tree: DataTree, config: str, base: str, place: str, *, subset:
             images = [image for image in tree.images if image.startswith(f"{folder}/")]
             if images:
                 for image in images:
-                    _assign(image, subset, config, entries)
+                    assign(image, subset, config, entries.subset_of, entries.problems)
                 return
     entries.problems.add("folder of a subset is missing", config, f"{subset}: {place}")
 
 
 def _assign_by_folder(tree: DataTree, entries: Entries) -> None:
     """All images in folders that have label files; an image without one beside labelled ones is a negative."""
-    labelled = {image.rpartition("/")[0] for image in entries.label_of}
-    for folder in labelled:
-        for image in tree.image_folders[folder]:
-            entries.subset_of[image] = subset_of_folder(folder) or UNASSIGNED
-
-
-def _listed_names(tree: DataTree) -> dict[int, str]:
-    for path in tree.with_suffix(".txt", ".names"):
-        if path.rpartition("/")[2] in {"classes.txt", "obj.names"}:
-            return dict(enumerate(line.strip() for line in tree.read_text(path).splitlines() if line.strip()))
-    return {}
+    for folder in {folder_of(image) for image in entries.label_of}:
+        subset = subset_of_folder(folder) or UNASSIGNED
+        entries.subset_of |= dict.fromkeys(tree.image_folders[folder], subset)
 
 
 def _read(tree: DataTree, entries: Entries, problems: Problems) -> list[Part]:
-    from otx.data.formats.yolo_labels import read_labels
+    """Read the boxes of the images that belong to a subset; those without a label file have no objects."""
+    label_of = entries.label_of
+    labels = _labels(tree, entries, problems)
+    unique = list(dict.fromkeys(labels))
+    if len(unique) < len(labels):
+        twice = sorted({name for name in unique if labels.count(name) > 1})
+        problems.add("class name given twice, merged", "names", ", ".join(twice))
+    new_ids = [unique.index(name) for name in labels]
+    items = []
+    for image in entries.subset_of:
+        if image not in label_of:
+            items.append(image_item(tree, image))
+            continue
+        try:
+            size = image_size(tree.files[image])
+        except BrokenImageError as error:
+            problems.add(BROKEN_IMAGE, label_of[image], str(error), bad=True)
+            continue
+        with reading_annotation(problems, label_of[image]):
+            boxes = [_box(line, size, new_ids) for _, line in tree.lines(label_of[image])]
+            items.append(image_item(tree, image, boxes))
+    return by_subset(items, entries.subset_of, unique)
 
-    problems.extend(entries.problems)
-    items, labels = read_labels(tree, entries.label_of, entries.names, entries.subset_of, problems)
-    parts: dict[str, Part] = {}
-    for item in items:
-        subset = entries.subset_of[item.id]
-        parts.setdefault(subset, Part(subset, labels, [])).items.append(item)
-    return list(parts.values())
+
+def _labels(tree: DataTree, entries: Entries, problems: Problems) -> list[str]:
+    """The names of the classes by their ids; without names the classes are named after their ids."""
+    highest = max(entries.names, default=-1)
+    if not entries.names:
+        wanted = [label for image, label in entries.label_of.items() if image in entries.subset_of]
+        words = [line.split()[0] for path in wanted for _, line in tree.lines(path)]
+        highest = max((int(word) for word in words if word.isdecimal()), default=-1)
+        problems.add("class names are missing", "data.yaml", f"classes are called class_0 to class_{highest}")
+    return [entries.names.get(number, f"class_{number}") for number in range(highest + 1)]
+
+
+def _box(line: str, size: tuple[int, int], new_ids: Sequence[int]) -> Bbox:
+    number, *place = line.split()
+    if len(place) != 4 or not number.isdecimal() or int(number) >= len(new_ids):
+        msg = f"expected 'class x y w h' with one of {len(new_ids)} classes, found {line[:60]!r}"
+        raise ValueError(msg)
+    x, y, width, height = map(float, place)
+    rows, columns = size
+    left, top = (x - width / 2) * columns, (y - height / 2) * rows
+    return Bbox(left, top, width * columns, height * rows, label=new_ids[int(number)])

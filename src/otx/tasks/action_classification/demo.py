@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from otx.core.errors import MissingExtraError
+from otx.core.errors import require
 from otx.data.digits import Glyph, Subset, handwriting, noisy_ground, paste, scaled, to_image
 
 MOTIONS = ("down", "growing", "left", "right", "shrinking", "up")
@@ -49,8 +48,7 @@ def write_video(path: Path, frames: Sequence[Image.Image], rate: int = 16) -> No
     Raises:
         MissingExtraError: PyAV is not installed.
     """
-    if importlib.util.find_spec("av") is None:
-        raise MissingExtraError("av", "video")
+    require("av", "video")
     import av
 
     as_frame: Any = av.VideoFrame.from_image  # untyped
