@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import cv2
@@ -24,6 +24,7 @@ TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.52
 FROM_YIQ = np.linalg.inv(TO_YIQ)
 
 
+@dataclass(frozen=True)
 class RandomColorTwist:
     """Changes brightness, contrast, saturation and hue of an image by one matrix for all pixels.
 
@@ -31,7 +32,7 @@ class RandomColorTwist:
     ColorJitter does in a dozen, and in a tenth of its time; its hue alone costs more than decoding the image.
     Images that are not of three channels have no saturation and no hue; their brightness and contrast change.
 
-    Args:
+    Attributes:
         brightness: Largest relative change.
         contrast: Largest relative change, about the mean grey of the image.
         saturation: Largest relative change.
@@ -42,24 +43,19 @@ class RandomColorTwist:
         UserError: A strength is negative, or beyond what leaves an image.
     """
 
-    def __init__(
-        self,
-        brightness: float = 0.3,
-        contrast: float = 0.3,
-        saturation: float = 0.4,
-        hue: float = 0.02,
-        p: float = 0.8,
-    ) -> None:
-        strengths = {"brightness": brightness, "contrast": contrast, "saturation": saturation, "hue": hue}
-        wrong = {name: value for name, value in strengths.items() if not 0 <= value <= (0.5 if name == "hue" else 1)}
+    brightness: float = 0.3
+    contrast: float = 0.3
+    saturation: float = 0.4
+    hue: float = 0.02
+    p: float = 0.8
+
+    def __post_init__(self) -> None:
+        limits = {"brightness": 1, "contrast": 1, "saturation": 1, "hue": 0.5}
+        strengths = {name: getattr(self, name) for name in limits}
+        wrong = {name: value for name, value in strengths.items() if not 0 <= value <= limits[name]}
         if wrong:
             msg = f"expected strengths between 0 and 1 (hue: 0.5), got {wrong}"
             raise UserError(msg)
-        self.brightness = brightness
-        self.contrast = contrast
-        self.saturation = saturation
-        self.hue = hue
-        self.p = p
 
     def __call__(self, sample: SampleT, draw: Draw) -> SampleT:
         """Change the colours, with probability `p`."""
@@ -69,21 +65,17 @@ class RandomColorTwist:
         *_, channels, _, width = sample.image.shape
         # The frames of a clip are one tall image.
         pixels_HWC = np.ascontiguousarray(plain(sample.image).movedim(-3, -1).reshape(-1, width, channels).numpy())
-        brightness, contrast, saturation, hue = (2 * step - 1 for step in steps)
-        if pixels_HWC.shape[2] != len(LUMA):
-            lit = _light(pixels_HWC, 1 + brightness * self.brightness, 1 + contrast * self.contrast)
-            return replace(sample, image=_like(sample.image, lit))
-        twisted = cv2.transform(
-            pixels_HWC,
-            color_matrix(
-                1 + brightness * self.brightness,
-                1 + contrast * self.contrast,
-                1 + saturation * self.saturation,
-                hue * self.hue,
-                grey=float(np.dot(LUMA, cv2.mean(pixels_HWC)[:3])),
-            ),
+        largest = (self.brightness, self.contrast, self.saturation, self.hue)
+        brightness, contrast, saturation, hue = (
+            (2 * step - 1) * most for step, most in zip(steps, largest, strict=True)
         )
-        return replace(sample, image=_like(sample.image, twisted))
+        if channels == len(LUMA):
+            grey = float(np.dot(LUMA, cv2.mean(pixels_HWC)[:3]))
+            matrix = color_matrix(1 + brightness, 1 + contrast, 1 + saturation, hue, grey=grey)
+            changed = cv2.transform(pixels_HWC, matrix)
+        else:
+            changed = _light(pixels_HWC, 1 + brightness, 1 + contrast)
+        return replace(sample, image=_like(sample.image, changed))
 
 
 def _like(image: tv_tensors.Image | tv_tensors.Video, pixels_HWC: npt.NDArray[Any]) -> Any:  # noqa: ANN401 - as `image`

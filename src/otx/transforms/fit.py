@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from torch import Tensor
@@ -17,26 +17,25 @@ from otx.transforms.geometry import Move, move_image, move_sample
 SampleT = TypeVar("SampleT", bound=OTXDataEntity)
 
 
+@dataclass(frozen=True)
 class FitToInput:
     """Resizes a sample as its model's `InputSpec` says, and notes in `ImageInfo` how to map coordinates back.
 
     Nothing in it is random. Boxes, masks and points follow the image; objects outside a centre crop are left out.
 
-    Args:
+    Attributes:
         input_spec: Size and resize rule of the model.
         evaluation: Leave the fields that the metric measures in the original image (`measured_at_original`) there.
     """
 
-    def __init__(self, input_spec: InputSpec, *, evaluation: bool = False) -> None:
-        self.input_spec = input_spec
-        self.evaluation = evaluation
+    input_spec: InputSpec
+    evaluation: bool = False
 
     def __call__(self, sample: SampleT, draw: Draw = no_draw) -> SampleT:
         """Fit a sample; its image must be the one that its `ImageInfo` tells of, for that to come out right."""
         height, width = sample.image.shape[-2:]
         moves = plan_fit(height, width, self.input_spec)
-        as_they_are = sample.measured_at_original if self.evaluation else ()
-        kept = {name: getattr(sample, name) for name in as_they_are}
+        kept = {name: getattr(sample, name) for name in sample.measured_at_original if self.evaluation}
         for move in moves:
             sample = move_sample(sample, move, self.input_spec.fill)
         sample = replace(sample, **kept)

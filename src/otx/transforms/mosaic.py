@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import torch
@@ -13,15 +13,16 @@ from otx.core.entity import OTXDataEntity
 from otx.core.errors import UserError
 from otx.core.input_spec import InputSpec
 from otx.transforms.fields import Draw, boxes_of, like, object_fields, plain
-from otx.transforms.zoom import random_move, show
+from otx.transforms.zoom import check_range, random_move, show
 
 SampleT = TypeVar("SampleT", bound=OTXDataEntity)
 
 
+@dataclass(frozen=True)
 class Mosaic:
     """Joins a sample and three others at a random cross (Bochkovskiy et al. 2020); for tasks whose samples have boxes.
 
-    Args:
+    Attributes:
         input_spec: Size of the result.
         scale: Smallest and largest zoom of each image within its quarter; 1 shows it whole.
         centre: Smallest and largest place of the cross, relative to the size.
@@ -32,25 +33,15 @@ class Mosaic:
         UserError: A range is not one.
     """
 
-    def __init__(
-        self,
-        input_spec: InputSpec,
-        scale: Sequence[float] = (1.0, 2.0),
-        centre: Sequence[float] = (0.35, 0.65),
-        min_visible: float = 0.25,
-        p: float = 0.5,
-    ) -> None:
-        if len(scale) != 2 or not 0 < scale[0] <= scale[1]:
-            msg = f"expected scale: [smallest, largest] above 0, got {list(scale)}"
-            raise UserError(msg)
-        if len(centre) != 2 or not 0 < centre[0] <= centre[1] < 1:
-            msg = f"expected centre: [smallest, largest] between 0 and 1, got {list(centre)}"
-            raise UserError(msg)
-        self.spec = input_spec
-        self.scale = (scale[0], scale[1])
-        self.centre = (centre[0], centre[1])
-        self.min_visible = min_visible
-        self.p = p
+    input_spec: InputSpec
+    scale: Sequence[float] = (1.0, 2.0)
+    centre: Sequence[float] = (0.35, 0.65)
+    min_visible: float = 0.25
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_range("scale", self.scale)
+        check_range("centre", self.centre, limit=1)
 
     def __call__(self, sample: SampleT, draw: Draw) -> SampleT:
         """Make a mosaic, with probability `p`.
@@ -63,7 +54,7 @@ class Mosaic:
             raise UserError(msg)
         if float(torch.rand(())) >= self.p:
             return sample
-        height, width = self.spec.size
+        height, width = self.input_spec.size
         low, high = self.centre
         down, across = torch.rand(2).tolist()
         row, column = round(height * (low + down * (high - low))), round(width * (low + across * (high - low)))
@@ -83,8 +74,8 @@ class Mosaic:
         rows, columns = sample.image.shape[-2:]
         ratio = min(height / rows, width / columns)
         inner = random_move((rows, columns), (ratio, ratio), (height, width), self.scale)
-        move = inner._replace(top=top + inner.top, left=left + inner.left, canvas=self.spec.size)
-        return show(sample, move, self.min_visible, self.spec.fill)
+        move = inner._replace(top=top + inner.top, left=left + inner.left, canvas=self.input_spec.size)
+        return show(sample, move, self.min_visible, self.input_spec.fill)
 
 
 def _join(tiles: list[SampleT], quarters: list[tuple[int, int, int, int]]) -> SampleT:

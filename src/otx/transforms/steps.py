@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import torch
@@ -26,59 +26,18 @@ SampleT = TypeVar("SampleT", bound=OTXDataEntity)
 OURS: dict[str, Callable[..., Step]] = {
     step.__name__: step for step in (FitToInput, Mosaic, RandomColorTwist, RandomZoom)
 }
-TORCHVISION = {
-    name: getattr(v2, name)
-    for name in (
-        "AugMix",
-        "CenterCrop",
-        "ColorJitter",
-        "ElasticTransform",
-        "GaussianBlur",
-        "Pad",
-        "RandAugment",
-        "RandomAdjustSharpness",
-        "RandomAffine",
-        "RandomAutocontrast",
-        "RandomChannelPermutation",
-        "RandomCrop",
-        "RandomEqualize",
-        "RandomErasing",
-        "RandomGrayscale",
-        "RandomHorizontalFlip",
-        "RandomInvert",
-        "RandomIoUCrop",
-        "RandomPerspective",
-        "RandomPhotometricDistort",
-        "RandomPosterize",
-        "RandomResize",
-        "RandomResizedCrop",
-        "RandomRotation",
-        "RandomShortestSize",
-        "RandomSolarize",
-        "RandomVerticalFlip",
-        "RandomZoomOut",
-        "Resize",
-        "ScaleJitter",
-        "TrivialAugmentWide",
-    )
-}
-ONLY_PICTURES = frozenset(
-    {
-        "AugMix",
-        "ColorJitter",
-        "RandAugment",
-        "RandomAdjustSharpness",
-        "RandomAutocontrast",
-        "RandomEqualize",
-        "RandomGrayscale",
-        "RandomInvert",
-        "RandomPhotometricDistort",
-        "RandomPosterize",
-        "RandomSolarize",
-        "TrivialAugmentWide",
-    }
-)
+ONLY_PICTURES = (
+    "AugMix", "ColorJitter", "RandAugment", "RandomAdjustSharpness", "RandomAutocontrast", "RandomEqualize",
+    "RandomGrayscale", "RandomInvert", "RandomPhotometricDistort", "RandomPosterize", "RandomSolarize",
+    "TrivialAugmentWide",
+)  # fmt: skip
 """Steps that change colours by the rules of 8-bit RGB."""
+_ANY_PIXELS = (
+    "CenterCrop", "ElasticTransform", "GaussianBlur", "Pad", "RandomAffine", "RandomChannelPermutation", "RandomCrop",
+    "RandomErasing", "RandomHorizontalFlip", "RandomIoUCrop", "RandomPerspective", "RandomResize", "RandomResizedCrop",
+    "RandomRotation", "RandomShortestSize", "RandomVerticalFlip", "RandomZoomOut", "Resize", "ScaleJitter",
+)  # fmt: skip
+TORCHVISION = {name: getattr(v2, name) for name in (*ONLY_PICTURES, *_ANY_PIXELS)}
 NEEDLESS = {
     "Normalize": "the model normalises by its own mean and standard deviation",
     "ToDtype": "images stay as they are until the model normalises them",
@@ -127,17 +86,17 @@ def make_step(settings: Mapping[str, Any], spec: InputSpec) -> Step:
     raise UserError(msg)
 
 
+@dataclass(frozen=True)
 class TorchvisionStep:
     """A transform of torchvision on a sample.
 
-    Args:
+    Attributes:
         name: For messages.
         transform: Any transform of `torchvision.transforms.v2`.
     """
 
-    def __init__(self, name: str, transform: v2.Transform) -> None:
-        self.name = name
-        self.transform = transform
+    name: str
+    transform: v2.Transform
 
     def __call__(self, sample: SampleT, draw: Draw) -> SampleT:
         """Apply it to the image and to everything that lies in its pixels.

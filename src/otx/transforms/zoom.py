@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -18,12 +19,13 @@ from otx.transforms.geometry import Move, move_sample
 SampleT = TypeVar("SampleT", bound=OTXDataEntity)
 
 
+@dataclass(frozen=True)
 class RandomZoom:
     """Shows a sample at a random size and place within the model's input (Ghiasi et al. 2021, large-scale jitter).
 
     Cut, resize and padding are one pass over the pixels that stay, which costs a fifth of a RandomAffine.
 
-    Args:
+    Attributes:
         input_spec: Size of the result; scale 1 is what its resize rule would give.
         scale: Smallest and largest zoom; below 1 the image is smaller than the canvas, above 1 a window is cut out.
         aspect: Largest change of the aspect ratio, as a factor of at least 1.
@@ -34,41 +36,45 @@ class RandomZoom:
         UserError: A range is not one.
     """
 
-    def __init__(
-        self,
-        input_spec: InputSpec,
-        scale: Sequence[float] = (0.6, 1.6),
-        aspect: float = 1.2,
-        min_visible: float = 0.25,
-        p: float = 1.0,
-    ) -> None:
-        if len(scale) != 2 or not 0 < scale[0] <= scale[1]:
-            msg = f"expected scale: [smallest, largest] above 0, got {list(scale)}"
+    input_spec: InputSpec
+    scale: Sequence[float] = (0.6, 1.6)
+    aspect: float = 1.2
+    min_visible: float = 0.25
+    p: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_range("scale", self.scale)
+        if self.aspect < 1:
+            msg = f"expected an aspect of at least 1, got {self.aspect}"
             raise UserError(msg)
-        if aspect < 1:
-            msg = f"expected an aspect of at least 1, got {aspect}"
-            raise UserError(msg)
-        self.spec = input_spec
-        self.scale = (scale[0], scale[1])
-        self.aspect = aspect
-        self.min_visible = min_visible
-        self.p = p
 
     def __call__(self, sample: SampleT, draw: Draw) -> SampleT:
         """Zoom, with probability `p`."""
         if float(torch.rand(())) >= self.p:
             return sample
         height, width = sample.image.shape[-2:]
-        down, across = _fitted(height, width, self.spec)
-        move = random_move((height, width), (down, across), self.spec.size, self.scale, self.aspect)
-        return show(sample, move, self.min_visible, self.spec.fill)
+        down, across = _fitted(height, width, self.input_spec)
+        move = random_move((height, width), (down, across), self.input_spec.size, self.scale, self.aspect)
+        return show(sample, move, self.min_visible, self.input_spec.fill)
+
+
+def check_range(name: str, ends: Sequence[float], limit: float = math.inf) -> None:
+    """Make sure that an argument of a step is a range of positive numbers.
+
+    Raises:
+        UserError: It is not.
+    """
+    if len(ends) != 2 or not 0 < ends[0] <= ends[1] < limit:
+        where = "above 0" if limit == math.inf else f"between 0 and {limit:g}"
+        msg = f"expected {name}: [smallest, largest] {where}, got {list(ends)}"
+        raise UserError(msg)
 
 
 def random_move(
     image: tuple[int, int],
     ratios: tuple[float, float],
     canvas: tuple[int, int],
-    scale: tuple[float, float],
+    scale: Sequence[float],
     aspect: float = 1.0,
 ) -> Move:
     """Draw a window of the image and a place on the canvas.
