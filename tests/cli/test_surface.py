@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from otx.cli.parser import help_text, with_json
+from otx.cli.options import with_json
+from otx.cli.parser import help_text
 from otx.cli.verbs import VERBS, overview
 
 GOLDEN = Path(__file__).with_name("surface.txt")

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from tests.docs.blocks import DOCS, ROOT, blocks
 
-from otx.cli.parser import parse, with_json
+from otx.cli.options import with_json
+from otx.cli.parser import parse
 
 README = ROOT / "README.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"

@@ -85,13 +85,10 @@ def _spread(size: dict[str, int]) -> str:
 
 
 def _counts(report: dict[str, Any], console: Console) -> None:
-    from rich.table import Table
+    from otx.report.tables import plain_table
 
     subsets = report["subsets"]
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    table.add_column("", no_wrap=True)
-    for name in subsets:
-        table.add_column(name, justify="right")
+    table = plain_table("", *subsets)
     table.add_row(_kind(report), *(str(subset["images"]) for subset in subsets.values()))
     table.add_row("objects", *(str(subset["objects"]) for subset in subsets.values()))
     for label in report["labels"][:CLASSES_SHOWN]:

@@ -46,13 +46,9 @@ def run(
 
 
 def _show(result: DemoResult, console: Console) -> None:
-    from rich.table import Table
+    from otx.report.tables import metrics_table, parity_table, plain_table
 
-    from otx.report.tables import metrics_table, parity_table
-
-    steps = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    steps.add_column("step", no_wrap=True)
-    steps.add_column("time", justify="right")
+    steps = plain_table("step", "time")
     for step, seconds in result.seconds.items():
         steps.add_row(step, duration(seconds))
     console.print(f"\n[bold]{result.model}[/] from scratch on handwritten digits ({result.task})\n")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from otx.cli.lines import run_options, shown
-from otx.cli.options import Option, WorkDir
+from otx.cli.options import MaxDrop, Option, WorkDir
 from otx.cli.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -26,19 +26,16 @@ def run(
         Path | None, Option("Checkpoint (default: the best of the run).", "FILE.safetensors", "model")
     ] = None,
     format: Annotated[  # noqa: A002 - the word of the command line
-        Literal["openvino", "onnx"], Option("What to write (default: openvino).", group="exported model")
+        Literal["openvino", "onnx"], Option("What to write (default: openvino).", group="written model")
     ] = "openvino",
     precision: Annotated[
         Literal["fp32", "fp16"],
-        Option("Of the stored weights; fp16 halves the file (default: fp32).", group="exported model"),
+        Option("Of the stored weights; fp16 halves the file (default: fp32).", group="written model"),
     ] = "fp32",
-    max_drop: Annotated[
-        float,
-        Option("Largest relative drop of the metric that passes (default: 0.01).", "X", "exported model"),
-    ] = 0.01,
+    max_drop: MaxDrop = 0.01,
     bundle: Annotated[
         bool,
-        Option("Pack it with a runner that needs no OTX, a model card and a test picture.", group="exported model"),
+        Option("Pack it with a runner that needs no OTX, a model card and a test picture.", group="written model"),
     ] = False,
     work_dir: WorkDir = None,
 ) -> Outcome:

@@ -39,15 +39,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         if _is_debugging():
             raise
         word = "interrupted" if error.exit_status == INTERRUPTED else "error"
-        _complain(f"[bold red]{word}:[/] {_escape(str(error))}")
+        _complain(str(error), word)
         status = error.exit_status
     except Exception as error:  # the outermost place: a screenful of traceback helps no user
         if _is_debugging():
             raise
-        _complain(
-            f"[bold red]error:[/] {_escape(f'{type(error).__name__}: {error}')}\n"
-            "This is a defect of OTX rather than of your command. For the traceback, run it again with OTX_DEBUG=1."
-        )
+        _complain(f"{type(error).__name__}: {error}", "error")
+        _complain("This is a defect of OTX rather than of your command. For the traceback, run it with OTX_DEBUG=1.")
         status = 1
     sys.exit(status)
 
@@ -65,13 +63,14 @@ def _run(words: list[str]) -> int:
     if verb not in VERBS:
         msg = f"unknown verb {verb!r}.{nearest(verb, VERBS)}"
         raise UserError(msg)
-    module = importlib.import_module(f"otx.cli.{verb}")
-    return _run_verb(verb, module, options)
+    return _run_verb(verb, options)
 
 
-def _run_verb(verb: str, module: Any, options: list[str]) -> int:  # noqa: ANN401 - a module
-    from otx.cli.parser import help_text, parse, with_json
+def _run_verb(verb: str, options: list[str]) -> int:
+    from otx.cli.options import with_json
+    from otx.cli.parser import help_text, parse
 
+    module: Any = importlib.import_module(f"otx.cli.{verb}")
     table = with_json(module.run)
     if {"-h", "--help"} & set(options):
         print(help_text(verb, table, module.EXAMPLES), end="")
@@ -92,18 +91,14 @@ def _how_to_go_on(words: list[str]) -> str:
     if words[:1] != ["train"]:
         return "interrupted"
     command = shlex.join(["otx", *words, *(["--resume"] if "--resume" not in words else [])])
-    return f"interrupted. Go on with: {_escape(command)}"
+    return f"interrupted. Go on with: {command}"
 
 
 def _is_debugging() -> bool:
     return os.environ.get("OTX_DEBUG", "0") != "0"
 
 
-def _complain(text: str) -> None:
-    console(stderr=True).print(text)
-
-
-def _escape(text: str) -> str:
+def _complain(text: str, word: str = "") -> None:
     from rich.markup import escape
 
-    return escape(text)
+    console(stderr=True).print(f"[bold red]{word}:[/] {escape(text)}" if word else escape(text))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from otx.cli.lines import run_options, shown
-from otx.cli.options import DataRoot, Option, WorkDir
+from otx.cli.options import DataRoot, MaxDrop, Option, WorkDir
 from otx.cli.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -31,13 +31,10 @@ def run(
         Option(
             "ptq: the quickest of several ways that keeps the metric; accuracy: begin with the slow one that turns "
             "layers back (default: ptq).",
-            group="optimized model",
+            group="written model",
         ),
     ] = "ptq",
-    max_drop: Annotated[
-        float,
-        Option("Largest relative drop of the metric that passes (default: 0.01).", "X", "optimized model"),
-    ] = 0.01,
+    max_drop: MaxDrop = 0.01,
     data_root: DataRoot = None,
     work_dir: WorkDir = None,
 ) -> Outcome:

@@ -91,18 +91,21 @@ def _parts(kind: Any) -> tuple[Any, ...]:  # noqa: ANN401 - types of any kind
     return typing.get_args(kind) if is_union else (kind,)
 
 
-def arguments(function: Verb) -> dict[str, Argument]:
-    """The options of a verb, from the signature of its function; every parameter is `Annotated[type, Option(...)]`."""
+JSON = Option("Print the result as one JSON document on stdout, everything else on stderr.", group="output")
+
+
+def with_json(function: Verb) -> dict[str, Argument]:
+    """The options of a verb, from the signature of its function, whose parameters are `Annotated[type, Option(...)]`.
+
+    Every verb has `--json` besides.
+    """
     hints = typing.get_type_hints(function, include_extras=True)
     table = {}
     for name, parameter in inspect.signature(function).parameters.items():
         kind, option = typing.get_args(hints[name])
         table[name] = Argument(name, kind, parameter.default, option)
-    return table
+    return table | {"json": Argument("json", bool, default=False, option=JSON)}
 
-
-JSON = Option("Print the result as one JSON document on stdout, everything else on stderr.", group="output")
-"""Every verb has it; the parser adds it."""
 
 # What several verbs share. A verb's function names its parameters and defaults itself.
 WorkDir = typing.Annotated[Path | None, Option("Folder of the run (default: the latest run).", "DIR", "output")]
@@ -127,4 +130,19 @@ OnBadData = typing.Annotated[
     Literal["error", "skip"] | None,
     Option("Images that cannot be read: stop (default), or leave them out and count them.", group="data"),
 ]
+MaxDrop = typing.Annotated[
+    float, Option("Largest relative drop of the metric that passes (default: 0.01).", "X", "written model")
+]
 Seed = typing.Annotated[int | None, Option("Seeds everything random (default: 0).", "N", "training")]
+
+# What otx train and the trials of otx tune are told.
+TrainingData = typing.Annotated[Path | None, Option("Folder of the data set, in any supported format.", "DIR", "data")]
+ModelName = typing.Annotated[
+    str | None, Option("Model to train: a name of `otx find`, or FILE.py:Class.", "NAME", "model")
+]
+Pretrained = typing.Annotated[
+    bool | str | None,
+    Option("Start from pretrained weights (default: if the model has any).", "true|false|FILE", "model"),
+]
+Device = typing.Annotated[Literal["auto", "cpu", "xpu", "cuda"] | None, Option("Where to train.", group="training")]
+RecipeFile = typing.Annotated[Path | None, Option("Recipe file, laid over the recipe of the task.", "FILE", "settings")]

@@ -11,14 +11,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from otx.cli.options import JSON, Argument, Verb, arguments
+from otx.cli.options import Argument
 from otx.cli.verbs import VERBS
 from otx.core.errors import UserError, nearest
-
-
-def with_json(function: Verb) -> dict[str, Argument]:
-    """All options of a verb: those of its function and `--json`."""
-    return arguments(function) | {"json": Argument(name="json", kind=bool, default=False, option=JSON)}
 
 
 def help_text(verb: str, table: Mapping[str, Argument], examples: str) -> str:

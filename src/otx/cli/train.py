@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from otx.cli import options
 from otx.cli.lines import duration, parse_duration, run_options, shown
-from otx.cli.options import DataFormat, OnBadData, Option, Seed, TaskName
+from otx.cli.options import Option
 from otx.cli.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -22,22 +23,17 @@ EXAMPLES = """\
 
 def run(
     *,
-    data_root: Annotated[Path | None, Option("Folder of the data set, in any supported format.", "DIR", "data")] = None,
-    task: TaskName = None,
-    data_format: DataFormat = None,
-    on_bad_data: OnBadData = None,
-    model: Annotated[
-        str | None, Option("Model to train: a name of `otx find`, or FILE.py:Class.", "NAME", "model")
-    ] = None,
-    pretrained: Annotated[
-        bool | str | None,
-        Option("Start from pretrained weights (default: if the model has any).", "true|false|FILE", "model"),
-    ] = None,
+    data_root: options.TrainingData = None,
+    task: options.TaskName = None,
+    data_format: options.DataFormat = None,
+    on_bad_data: options.OnBadData = None,
+    model: options.ModelName = None,
+    pretrained: options.Pretrained = None,
     max_epochs: Annotated[
         int | None, Option("Passes over the training images (default: from their number).", "N", "training")
     ] = None,
-    seed: Seed = None,
-    device: Annotated[Literal["auto", "cpu", "xpu", "cuda"] | None, Option("Where to train.", group="training")] = None,
+    seed: options.Seed = None,
+    device: options.Device = None,
     precision: Annotated[
         Literal["auto", "32", "bf16"] | None, Option("Arithmetic (default: measured).", group="training")
     ] = None,
@@ -57,7 +53,7 @@ def run(
     resume: Annotated[
         bool, Option("Go on with the interrupted run of --work_dir, or with the latest.", group="training")
     ] = False,
-    config: Annotated[Path | None, Option("Recipe file, laid over the recipe of the task.", "FILE", "settings")] = None,
+    config: options.RecipeFile = None,
     set: Annotated[  # noqa: A002 - the word of the command line
         list[str], Option("Any other setting, as often as needed; plan.yaml has them all.", "KEY=VALUE", "settings")
     ] = [],  # noqa: B006 - never changed

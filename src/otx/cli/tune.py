@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
+from otx.cli import options
 from otx.cli.lines import duration, parse_duration, shown
-from otx.cli.options import DataFormat, OnBadData, Option, Seed, TaskName
+from otx.cli.options import Option
 from otx.cli.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -24,26 +25,21 @@ EXAMPLES = """\
 def run(
     *,
     budget: Annotated[str, Option("Time for the whole search.", "30m|1h|1h30m", "tuning", required=True)],
-    data_root: Annotated[Path | None, Option("Folder of the data set, in any supported format.", "DIR", "data")] = None,
-    task: TaskName = None,
-    data_format: DataFormat = None,
-    on_bad_data: OnBadData = None,
-    model: Annotated[
-        str | None, Option("Model to train: a name of `otx find`, or FILE.py:Class.", "NAME", "model")
-    ] = None,
-    pretrained: Annotated[
-        bool | str | None,
-        Option("Start from pretrained weights (default: if the model has any).", "true|false|FILE", "model"),
-    ] = None,
+    data_root: options.TrainingData = None,
+    task: options.TaskName = None,
+    data_format: options.DataFormat = None,
+    on_bad_data: options.OnBadData = None,
+    model: options.ModelName = None,
+    pretrained: options.Pretrained = None,
     max_epochs: Annotated[int | None, Option("Epochs of each trial (default: as otx train).", "N", "tuning")] = None,
     max_trials: Annotated[int | None, Option("Stop after so many trials, of all workers.", "N", "tuning")] = None,
     storage: Annotated[
         str | None,
         Option("Database that several workers share; they name the same --work_dir.", "postgresql://...", "tuning"),
     ] = None,
-    seed: Seed = None,
-    device: Annotated[Literal["auto", "cpu", "xpu", "cuda"] | None, Option("Where to train.", group="tuning")] = None,
-    config: Annotated[Path | None, Option("Recipe file, laid over the recipe of the task.", "FILE", "settings")] = None,
+    seed: options.Seed = None,
+    device: options.Device = None,
+    config: options.RecipeFile = None,
     set: Annotated[  # noqa: A002 - the word of the command line
         list[str], Option("Any other setting; tuning.search says what is tried.", "KEY=VALUE", "settings")
     ] = [],  # noqa: B006 - never changed

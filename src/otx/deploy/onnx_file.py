@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from otx.core.atomic import replacing
-from otx.core.errors import MissingExtraError
+from otx.core.errors import require
 from otx.deploy.graph import ExportGraph, pixel_type
 from otx.deploy.settings import ExportPrecision
 
@@ -46,8 +45,7 @@ def write_onnx(graph: ExportGraph, path: Path, precision: ExportPrecision) -> No
     Raises:
         MissingExtraError: The package onnx is not installed.
     """
-    if importlib.util.find_spec("onnx") is None:
-        raise MissingExtraError("onnx", "onnx")
+    require("onnx", "onnx")
     import onnx
 
     pixels = graph.examples[0].movedim(-3, -1).contiguous().to(TORCH_TYPES[pixel_type(graph.spec)])

@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-ExportFormat = Literal["openvino", "onnx"]
 ExportPrecision = Literal["fp32", "fp16"]
 
-OptimizeMethod = Literal["ptq", "accuracy"]
-
-MODEL_FILES: dict[ExportFormat, str] = {"openvino": "model.xml", "onnx": "model.onnx"}
 PARITY_FILE = "parity.json"
 PARITY_IMAGES = 64
 """Validation images that the exported file is compared on."""

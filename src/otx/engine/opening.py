@@ -75,7 +75,7 @@ def open_model(path: Path, own: OTXModel[Any, Any] | None, *, throughput: bool =
     if path.suffix in EXPORTED:
         from otx.runtime.exported import load_exported
 
-        exported = load_exported(path, task_spec, hint="THROUGHPUT" if throughput else "LATENCY")
+        exported = load_exported(path, hint="THROUGHPUT" if throughput else "LATENCY")
         return OpenedModel(path, exported, exported.spec, exported.info.model, exported=True)
 
     from otx.frameworks.build import build_model, find_row

@@ -45,16 +45,10 @@ def plot_training(metrics_csv: Path, folder: Path) -> list[Path]:
     for place, (title, columns) in enumerate(panels, start=1):
         axes = figure.add_subplot(len(panels), 1, place)
         for index, name in enumerate(columns):
-            points = [(float(row["epoch"]), float(row[name])) for row in rows if row[name]]
-            marker = "o" if len(points) < 30 else None  # A line through one point cannot be seen.
-            axes.plot(
-                [x for x, _ in points],
-                [y for _, y in points],
-                label=name,
-                color=_colour(index),
-                marker=marker,
-                markersize=3,
-            )
+            epochs = [float(row["epoch"]) for row in rows if row[name]]
+            values = [float(row[name]) for row in rows if row[name]]
+            marker = "o" if len(values) < 30 else None  # A line through one point cannot be seen.
+            axes.plot(epochs, values, label=name, color=_colour(index), marker=marker, markersize=3)
         _finish(axes, "epoch", title, legend=len(columns) > 1)
     return [_save(figure, folder / "training.png")]
 
@@ -96,8 +90,7 @@ def plot_search(trials: Sequence[Mapping[str, Any]], monitor: str, best_so_far: 
         best_so_far: After each completed trial.
         path: The PNG file.
     """
-    figure = _figure(7, 4.5)
-    axes = figure.add_subplot()
+    figure, axes = _panel()
     for state, face in (("complete", _colour(0)), ("pruned", "none")):
         shown = [trial for trial in trials if trial["state"] == state and trial["value"] is not None]
         places, values = [trial["number"] for trial in shown], [trial["value"] for trial in shown]
@@ -113,8 +106,7 @@ def plot_shares(shares: Mapping[str, float], path: Path) -> list[Path]:
     """Draw a bar per name, the longest on top; no file where there is nothing to draw."""
     if not shares:
         return []
-    figure = _figure(7, 1 + 0.4 * len(shares))
-    axes = figure.add_subplot()
+    figure, axes = _panel(height=1 + 0.4 * len(shares))
     names = sorted(shares, key=lambda name: shares[name])
     axes.barh(names, [shares[name] for name in names])
     _finish(axes, "share", "", legend=False, title=_words(path.stem))
@@ -122,8 +114,7 @@ def plot_shares(shares: Mapping[str, float], path: Path) -> list[Path]:
 
 
 def _columns(name: str, columns: Mapping[str, Sequence[float]]) -> Figure:
-    figure = _figure(7, 4.5)
-    axes = figure.add_subplot()
+    figure, axes = _panel()
     (x_name, x), *others = columns.items()
     for index, (y_name, y) in enumerate(others):
         axes.plot(x, y, label=y_name, color=_colour(index))
@@ -133,8 +124,7 @@ def _columns(name: str, columns: Mapping[str, Sequence[float]]) -> Figure:
 
 def _classes(name: str, classes: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
     """A line per class; with many of them, those that enclose the least area are named, the others grey."""
-    figure = _figure(7, 4.5)
-    axes = figure.add_subplot()
+    figure, axes = _panel()
     by_area = sorted(classes, key=lambda label: sum(list(classes[label].values())[1]))
     named = set(by_area[:MOST_NAMED])
     x_name, y_name = list(next(iter(classes.values())))[:2]
@@ -153,8 +143,7 @@ def _matrix(name: str, rows: Sequence[Sequence[int]], labels: Sequence[str]) -> 
         msg = f"{name}: expected {len(labels)} rows, one per label, got {size}"
         raise ValueError(msg)
     side = min(14.0, max(4.0, 1.5 + 0.42 * size))
-    figure = _figure(side + 1, side)
-    axes = figure.add_subplot()
+    figure, axes = _panel(side + 1, side)
     shares = [[cell / max(1, sum(row)) for cell in row] for row in rows]
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, label="share of the true class", fraction=0.046)
@@ -162,9 +151,7 @@ def _matrix(name: str, rows: Sequence[Sequence[int]], labels: Sequence[str]) -> 
     places = range(0, size, every)
     axes.set_xticks(places, [labels[place] for place in places], rotation=90, fontsize=8)
     axes.set_yticks(places, [labels[place] for place in places], fontsize=8)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
-    axes.set_title(_words(name))
+    axes.set(xlabel="predicted", ylabel="true", title=_words(name))
     if size <= 2 * MOST_NAMED:
         many = max(map(max, rows)) > LARGEST_COUNT
         for truth, row in enumerate(rows):
@@ -184,10 +171,13 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
+def _panel(width: float = 7, height: float = 4.5) -> tuple[Figure, Axes]:
+    figure = _figure(width, height)
+    return figure, figure.add_subplot()
+
+
 def _finish(axes: Axes, x_name: str, y_name: str, *, legend: bool, title: str = "") -> None:
-    axes.set_xlabel(_words(x_name))
-    axes.set_ylabel(_words(y_name))
-    axes.set_title(title)
+    axes.set(xlabel=_words(x_name), ylabel=_words(y_name), title=title)
     axes.grid(visible=True, alpha=0.3)
     if legend:
         axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)

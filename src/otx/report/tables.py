@@ -23,7 +23,7 @@ def metrics_table(
         intervals: Low and high end by metric name, for a column of their own.
     """
     names = list(dict.fromkeys(name for values in columns.values() for name in values))
-    table = _table("", *columns, *(["95 % interval"] if intervals else []))
+    table = plain_table("", *columns, *(["95 % interval"] if intervals else []))
     for name in sorted(names, key=lambda name: name != first):
         ends = [_ends(intervals.get(name))] if intervals else []
         table.add_row(name, *(number(values.get(name)) for values in columns.values()), *ends)
@@ -32,7 +32,7 @@ def metrics_table(
 
 def compare_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Two models side by side, metric by metric, as `CompareResult.rows` has them."""
-    table = _table("", "first", "second", "difference", "95 % interval", "significant")
+    table = plain_table("", "first", "second", "difference", "95 % interval", "significant")
     for row in rows:
         said = {True: "yes", False: "no", None: "-"}[row["significant"]]
         cells = number(row["first"]), number(row["second"]), f"{row['difference']:+.4f}", _ends(row["interval"])
@@ -43,7 +43,7 @@ def compare_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 def per_class_table(per_class: Mapping[str, Mapping[str, float]]) -> Table:
     """Classes line by line, metrics as columns; the classes with the lowest first metric on top."""
     metrics = list(dict.fromkeys(name for values in per_class.values() for name in values))
-    table = _table("class", *metrics)
+    table = plain_table("class", *metrics)
     worst_first = sorted(per_class, key=lambda label: per_class[label].get(metrics[0], 0.0) if metrics else 0.0)
     for label in worst_first[:MOST_CLASSES]:
         table.add_row(label, *(number(per_class[label].get(name)) for name in metrics))
@@ -54,7 +54,7 @@ def per_class_table(per_class: Mapping[str, Mapping[str, float]]) -> Table:
 
 def parity_table(parity: Mapping[str, Any]) -> Table:
     """The comparisons of a file, or of several, with the checkpoint, as `parity.json` has them."""
-    table = _table("", "checkpoint", "exported", "drop", "allowed", "differs by", "ms/image", "images")
+    table = plain_table("", "checkpoint", "exported", "drop", "allowed", "differs by", "ms/image", "images")
     for one in parity.get("comparisons", [parity]):
         metric = str(one.get("metric") or "metric not measured")
         times = one.get("milliseconds", {})
@@ -73,7 +73,7 @@ def parity_table(parity: Mapping[str, Any]) -> Table:
 
 def tuning_table(default: Mapping[str, Any], best: Mapping[str, Any]) -> Table:
     """Values and settings of the recipe beside those of the best trial."""
-    table = _table("", "recipe", "best trial")
+    table = plain_table("", "recipe", "best trial")
     table.add_row("validation", number(default["value"]), number(best["value"]))
     table.add_row("held out, another seed", number(default["held_out"]), number(best["held_out"]))
     for key, value in default["values"].items():
@@ -85,19 +85,17 @@ def tuning_table(default: Mapping[str, Any], best: Mapping[str, Any]) -> Table:
 
 def benchmark_table(rows: Sequence[Mapping[str, Any]], metric: str) -> Table:
     """The forms of a model line by line, as `benchmark.json` has them."""
-    table = _table(
-        "", "device", "latency ms", "images/s", "CPU ms", "x FP32 IR", "memory MB", "size MB", metric, "drop"
-    )
+    figures = ("latency ms", "images/s", "CPU ms", "x FP32 IR", "memory MB", "size MB")
+    table = plain_table("", "device", *figures, metric, "drop")
     for row in rows:
-        figures = [(row.get(key), digits) for key, digits in BENCHMARK_DIGITS.items()]
-        cells = ("-" if value is None else f"{value:.{digits}f}" for value, digits in figures)
+        cells = [number(row.get(key), digits) for key, digits in BENCHMARK_DIGITS.items()]
         table.add_row(row["name"], row["device"], *cells, number(row.get("metric")), _percent(row.get("drop_relative")))
     return table
 
 
-def number(value: float | None) -> str:
-    """A metric with the digits that matter."""
-    return "-" if value is None else f"{value:.4f}"
+def number(value: float | None, digits: int = 4) -> str:
+    """A figure with the digits that matter, by default those of a metric."""
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _ends(interval: Sequence[float] | None) -> str:
@@ -108,7 +106,8 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value:.2%}"
 
 
-def _table(first: str, *headings: str) -> Table:
+def plain_table(first: str, *headings: str) -> Table:
+    """A table without lines: names on the left, the other columns flush right."""
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column(first, no_wrap=True)
     for heading in headings:

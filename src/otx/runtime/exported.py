@@ -114,7 +114,6 @@ class ExportedModel(OTXModel[OTXBatchDataEntity[Any], OTXBatchPredEntity[Any]]):
 
 def load_exported(
     path: Path,
-    spec_lookup: Callable[[str], TaskSpec] = task_spec,
     *,
     device: str = "CPU",
     hint: PerformanceHint = "LATENCY",
@@ -124,7 +123,6 @@ def load_exported(
 
     Args:
         path: `.xml` with its `.bin` beside it, or `.onnx`; OpenVINO runs both.
-        spec_lookup: Gives the row of a task by its name.
         device: OpenVINO's name of the device.
         hint: `LATENCY` for batch after batch, `THROUGHPUT` for many requests at once.
         precision: Arithmetic; `f32` keeps to the checkpoint, empty leaves the choice to the device.
@@ -134,7 +132,7 @@ def load_exported(
     """
     ov_model = read_graph(path)
     info = read_info(ov_model, str(path))
-    return ExportedModel(partial(CompiledGraph, ov_model, device, hint, precision), info, spec_lookup(info.task))
+    return ExportedModel(partial(CompiledGraph, ov_model, device, hint, precision), info, task_spec(info.task))
 
 
 def _decoder(spec: TaskSpec, settings: dict[str, Any]) -> Callable[..., OTXBatchPredEntity[Any]]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from otx.core.errors import UserError
@@ -48,18 +49,8 @@ class ExportInfo:
 
     def to_strings(self) -> dict[str, str]:
         """The form in which files keep it: plain ASCII by key, JSON where there is structure."""
-        return {
-            "version": self.version,
-            "task": self.task,
-            "model": self.model,
-            "labels": json.dumps(self.labels.to_dict()),
-            "input_spec": json.dumps(self.input_spec.to_dict()),
-            "decode": json.dumps(self.decode),
-            "score_threshold": repr(self.score_threshold),
-            "resize": self.resize,
-            "batch": self.batch,
-            "float_parts": json.dumps(self.float_parts),
-        }
+        plain = vars(self) | {"labels": self.labels.to_dict(), "input_spec": self.input_spec.to_dict()}
+        return {key: value if isinstance(value, str) else json.dumps(value) for key, value in plain.items()}
 
     @classmethod
     def from_strings(cls, strings: dict[str, str], where: str) -> Self:
@@ -73,23 +64,23 @@ class ExportInfo:
             UserError: Something is missing or cannot be read.
         """
         try:
-            return cls(
-                version=strings["version"],
-                task=strings["task"],
-                model=strings["model"],
-                labels=LabelInfo.from_dict(json.loads(strings["labels"])),
-                input_spec=InputSpec.from_dict(json.loads(strings["input_spec"])),
-                decode=dict(json.loads(strings["decode"])),
-                score_threshold=float(strings["score_threshold"]),
-                resize=strings["resize"],
-                batch=strings["batch"],
-                float_parts=tuple(json.loads(strings["float_parts"])),
-            )
+            values: dict[str, Any] = {one.name: strings[one.name] for one in fields(cls)}
+            values |= {key: make(json.loads(values[key])) for key, make in _FROM_JSON.items()}
+            return cls(**values)
         except (KeyError, TypeError, ValueError) as error:
             what = f"{type(error).__name__}: {error}"
             version = strings.get("version", "unknown")
             msg = f"{where}: cannot read the section 'otx' that OTX {version} wrote ({what}). Export the model again."
             raise UserError(msg) from error
+
+
+_FROM_JSON: dict[str, Callable[[Any], Any]] = {
+    "labels": LabelInfo.from_dict,
+    "input_spec": InputSpec.from_dict,
+    "decode": dict,
+    "score_threshold": float,
+    "float_parts": tuple,
+}
 
 
 def served_name(model: str) -> str:
