@@ -9,7 +9,7 @@ from typing import Any, Literal
 from lightning.pytorch import LightningDataModule
 
 from otx.core.errors import UserError, nearest
-from otx.data.dataset import OTXDataset, Read, Transform
+from otx.data.dataset import OTXDataset, Read
 from otx.data.excerpt import Excerpt
 from otx.data.images import read_image
 from otx.data.index import DataIndex
@@ -19,6 +19,7 @@ from otx.data.reader import TaskReader
 from otx.data.sampler import EpochSampler, balanced_weights
 from otx.data.settings import DataSettings
 from otx.data.tiling import TileMerger, Tiling, cut_items
+from otx.transforms.fields import Step
 
 
 @dataclass(eq=False)
@@ -49,8 +50,8 @@ class OTXDataModule(LightningDataModule):
     index: DataIndex
     reader: TaskReader[Any]
     batch_type: type[Batch]
-    train_transform: Transform
-    eval_transform: Transform
+    train_transform: Step
+    eval_transform: Step
     _: KW_ONLY
     train_read: Read = read_image
     eval_read: Read = read_image

@@ -21,7 +21,7 @@ from otx.data.own import OwnItem
 from otx.data.reader import TaskReader
 from otx.data.seeding import seeded
 from otx.data.tiling import Tile
-from otx.transforms.fields import Draw
+from otx.transforms.fields import Step
 
 
 class Read(Protocol):
@@ -33,13 +33,6 @@ class Read(Protocol):
 
 SampleT = TypeVar("SampleT", bound=OTXDataEntity)
 SampleT_co = TypeVar("SampleT_co", bound=OTXDataEntity, covariant=True)
-
-
-class Transform(Protocol):
-    """What is done to a sample: `otx.transforms.pipeline.Pipeline`, or `FitToInput` for evaluation."""
-
-    def __call__(self, sample: SampleT, draw: Draw) -> SampleT:
-        """Transform a sample; `draw` gives others of the same subset."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +63,7 @@ class OTXDataset(Dataset[SampleT], Generic[SampleT]):
 
     items: Sequence[Item]
     reader: TaskReader[SampleT]
-    transform: Transform
+    transform: Step
     seed: int
     _: KW_ONLY
     read: Read = read_image

@@ -141,7 +141,7 @@ class DataTree:
         if candidates:
             return _best(name, candidates, subset)
         kind, word = (MISSING_VIDEO, "video") if video else (MISSING_IMAGE, "image")
-        return Absent(kind, f"there is no {word} {name}.* below the data root")
+        return Absent(OUTSIDE if ".." in name else kind, f"there is no {word} {name}.* below the data root")
 
 
 def _best(name: str, candidates: Sequence[str], subset: SubsetName | None) -> str | Absent:

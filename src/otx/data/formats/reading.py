@@ -109,10 +109,11 @@ def by_subset(
     return list(parts.values())
 
 
-def assign(image: str, subset: str, where: str, subset_of: dict[str, str], problems: Problems) -> None:
+def assign(image: str | Absent, subset: str, where: str, subset_of: dict[str, str], problems: Problems) -> None:
     """Note the subset of an image that a list (`where`) names; the first one counts."""
-    known = subset_of.setdefault(image, subset)
-    if known != subset:
+    if isinstance(image, Absent):
+        problems.add(image.kind, where, image.message, bad=True)
+    elif (known := subset_of.setdefault(image, subset)) != subset:
         problems.add("image in two subsets", where, f"{image} stays in {known}")
 
 

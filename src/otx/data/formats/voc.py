@@ -114,10 +114,7 @@ def _read_list(tree: DataTree, path: str, by_stem: dict[str, str], entries: Entr
         if not name:
             continue
         image = by_stem.get(name) or tree.locate_image(name, [f"{folder}JPEGImages", f"{folder}images"])
-        if isinstance(image, str):
-            assign(image, subset, where, entries.subset_of, entries.problems)
-        else:
-            entries.problems.add(OUTSIDE if ".." in name else image.kind, where, image.message, bad=True)
+        assign(image, subset, where, entries.subset_of, entries.problems)
 
 
 class _Reader(VocBase, ImportErrorPolicy):

@@ -113,14 +113,9 @@ def _named_file(tree: DataTree, config: str, name: str, problems: Problems) -> s
 def _read_list(tree: DataTree, config: str, name: str, subset: str, entries: Entries) -> None:
     """Assign the images of a text file that has one path per line."""
     path = _named_file(tree, config, name, entries.problems)
-    if path is None:
-        return
-    for where, line in tree.lines(path):
-        image = tree.locate(line, [folder_of(config), folder_of(path), ""])
-        if isinstance(image, str):
-            assign(image, subset, where, entries.subset_of, entries.problems)
-        else:
-            entries.problems.add(image.kind, where, image.message, bad=True)
+    for where, line in tree.lines(path) if path else ():
+        image = tree.locate(line, [folder_of(config), folder_of(where), ""])
+        assign(image, subset, where, entries.subset_of, entries.problems)
 
 
 def _read_yaml(tree: DataTree, entries: Entries) -> bool:
