@@ -18,7 +18,8 @@ from otx.core.model import OTXModel
 from otx.data.datamodule import OTXDataModule
 from otx.data.dataset import SampleT
 from otx.data.images import BrokenImageError
-from otx.data.index import DataIndex, IndexedItem
+from otx.data.index import DataIndex
+from otx.data.item import Item
 from otx.data.own import OwnItem
 from otx.data.subset_names import SubsetName
 from otx.engine.reading import ReadData
@@ -56,7 +57,7 @@ def remember_features(
     began, used = time.monotonic(), 0
     was_training = model.training
     model.to(device).train()
-    subsets: dict[SubsetName, tuple[IndexedItem, ...]] = {}
+    subsets: dict[SubsetName, tuple[Item, ...]] = {}
     for subset in WATCHED:
         items: list[OwnItem] = []
         rest = _samples(datamodule, subset)
