@@ -66,7 +66,7 @@ class ExportInfo:
         try:
             values: dict[str, Any] = {one.name: strings[one.name] for one in fields(cls)}
             values |= {key: make(json.loads(values[key])) for key, make in _FROM_JSON.items()}
-            return cls(**values)
+            return cls(**values | {"score_threshold": float(strings["score_threshold"])})
         except (KeyError, TypeError, ValueError) as error:
             what = f"{type(error).__name__}: {error}"
             version = strings.get("version", "unknown")
@@ -78,7 +78,6 @@ _FROM_JSON: dict[str, Callable[[Any], Any]] = {
     "labels": LabelInfo.from_dict,
     "input_spec": InputSpec.from_dict,
     "decode": dict,
-    "score_threshold": float,
     "float_parts": tuple,
 }
 

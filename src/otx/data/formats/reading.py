@@ -21,7 +21,7 @@ class Part:
 
     Attributes:
         subset: `train`, `val`, `test`, another name that the data set uses, or `UNASSIGNED`.
-        labels: Class names; annotations index them.
+        labels: Class names, which annotations index; the classes of equal names are merged later.
         items: Datumaro items; `item.media.path` is a real path of the tree, `item.id` the relative path of the image.
             An item whose image is missing has no media and is reported; it counts as evidence of the task.
         categories: What Datumaro knows beyond the class names, for example the names of keypoints.

@@ -174,11 +174,9 @@ def _read(tree: DataTree, entries: Entries, problems: Problems) -> list[Part]:
     """Read the boxes of the images that belong to a subset; those without a label file have no objects."""
     label_of = entries.label_of
     labels = _labels(tree, entries, problems)
-    unique = list(dict.fromkeys(labels))
-    if len(unique) < len(labels):
-        twice = sorted({name for name in unique if labels.count(name) > 1})
+    twice = sorted({name for name in labels if labels.count(name) > 1})
+    if twice:
         problems.add("class name given twice, merged", "names", ", ".join(twice))
-    new_ids = [unique.index(name) for name in labels]
     items = []
     for image in entries.subset_of:
         if image not in label_of:
@@ -190,9 +188,9 @@ def _read(tree: DataTree, entries: Entries, problems: Problems) -> list[Part]:
             problems.add(BROKEN_IMAGE, label_of[image], str(error), bad=True)
             continue
         with reading_annotation(problems, label_of[image]):
-            boxes = [_box(line, size, new_ids) for _, line in tree.lines(label_of[image])]
+            boxes = [_box(line, size, len(labels)) for _, line in tree.lines(label_of[image])]
             items.append(image_item(tree, image, boxes))
-    return by_subset(items, entries.subset_of, unique)
+    return by_subset(items, entries.subset_of, labels)
 
 
 def _labels(tree: DataTree, entries: Entries, problems: Problems) -> list[str]:
@@ -206,12 +204,12 @@ def _labels(tree: DataTree, entries: Entries, problems: Problems) -> list[str]:
     return [entries.names.get(number, f"class_{number}") for number in range(highest + 1)]
 
 
-def _box(line: str, size: tuple[int, int], new_ids: Sequence[int]) -> Bbox:
+def _box(line: str, size: tuple[int, int], classes: int) -> Bbox:
     number, *place = line.split()
-    if len(place) != 4 or not number.isdecimal() or int(number) >= len(new_ids):
-        msg = f"expected 'class x y w h' with one of {len(new_ids)} classes, found {line[:60]!r}"
+    if len(place) != 4 or not number.isdecimal() or int(number) >= classes:
+        msg = f"expected 'class x y w h' with one of {classes} classes, found {line[:60]!r}"
         raise ValueError(msg)
     x, y, width, height = map(float, place)
     rows, columns = size
     left, top = (x - width / 2) * columns, (y - height / 2) * rows
-    return Bbox(left, top, width * columns, height * rows, label=new_ids[int(number)])
+    return Bbox(left, top, width * columns, height * rows, label=int(number))
