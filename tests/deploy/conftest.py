@@ -11,6 +11,7 @@ from torchvision import tv_tensors
 from otx.core.image_info import ImageInfo
 from otx.core.input_spec import InputSpec
 from otx.core.label_info import LabelInfo
+from otx.deploy.bundle import Facts
 from otx.tasks.detection.decode import topk_detections
 from otx.tasks.detection.entity import DetBatchDataEntity
 from otx.tasks.detection.model import OTXDetectionModel
@@ -149,3 +150,15 @@ def images_of_colours() -> MultiClassClsBatchDataEntity:
 @pytest.fixture
 def images_of_squares() -> DetBatchDataEntity:
     return det_batch()
+
+
+@pytest.fixture
+def facts() -> Facts:
+    parity = {"images": 4, "metric": "accuracy", "reference": 0.75, "exported": 0.75, "max_abs_diff": 1e-6}
+    return Facts(
+        data="colours",
+        images={"train": 9, "val": 4},
+        metrics={"val": {"accuracy": 0.75}},
+        parity=parity,
+        licences=["MIT"],
+    )

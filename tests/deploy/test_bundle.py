@@ -127,18 +127,6 @@ def test_the_runner_is_short_and_knows_nothing_of_otx(task: str) -> None:
 
 
 @pytest.fixture
-def facts() -> Facts:
-    parity = {"images": 4, "metric": "accuracy", "reference": 0.75, "exported": 0.75, "max_abs_diff": 1e-6}
-    return Facts(
-        data="colours",
-        images={"train": 9, "val": 4},
-        metrics={"val": {"accuracy": 0.75}},
-        parity=parity,
-        licences=["MIT"],
-    )
-
-
-@pytest.fixture
 def photos(tmp_path: Path) -> list[Path]:
     from PIL import Image
 

@@ -14,10 +14,13 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from otx.core.atomic import write_atomic
 from otx.core.errors import OTXError, UserError
 from otx.core.input_spec import RGB, InputSpec
 from otx.core.task import TaskSpec
+from otx.data.images import read_pixels
 from otx.deploy import runner
 from otx.runtime.exported import ExportedModel, load_exported
 from otx.runtime.metadata import served_name
@@ -96,6 +99,7 @@ def write_bundle(model: Path, pictures: Sequence[Path], facts: Facts) -> Path:
     for file in (model, model.with_suffix(".bin")):
         shutil.copy(file, folder)
         shutil.copy(file, served)
+    shutil.copytree(Path(__file__).with_name("cpp"), folder / "cpp")
     texts = {
         "run.py": runner_source(exported.spec),
         "requirements.txt": "".join(f"{package}=={metadata.version(package)}\n" for package in REQUIREMENTS),
@@ -138,6 +142,7 @@ def _prove(folder: Path, exported: ExportedModel, pictures: Sequence[Path]) -> N
     surest = max(answers, key=lambda path: max(_values(answers[path]).values(), default=0.0))
     (folder / "test").mkdir()
     picture = Path(shutil.copy(surest, folder / "test" / f"picture{surest.suffix}"))
+    Image.fromarray(read_pixels(surest)).save(picture.with_suffix(".ppm"))  # for the C++ example, which decodes nothing
     run = [sys.executable, "-I", "run.py", str(picture.relative_to(folder))]
     done = subprocess.run(run, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
     if done.returncode:
