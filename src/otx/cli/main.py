@@ -80,9 +80,9 @@ def _run_verb(verb: str, options: list[str]) -> int:
     as_json = values.pop("json")
     with stdout_to_stderr() if as_json else nullcontext():
         outcome = module.run(**values)
-    if as_json:
+    if as_json and outcome.document is not None:
         print(json.dumps(outcome.document, indent=2, ensure_ascii=False))
-    else:
+    elif not as_json:
         outcome.show(console())
     return int(outcome.exit_status)
 

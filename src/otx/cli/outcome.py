@@ -15,7 +15,7 @@ class Outcome:
     """Result of a verb.
 
     Attributes:
-        document: What `--json` prints.
+        document: What `--json` prints; None prints nothing.
         show: Prints the same for people.
         exit_status: 0, or 1 where the work failed a check whose result is worth printing.
     """

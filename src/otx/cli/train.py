@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -34,6 +35,9 @@ def run(
     ] = None,
     seed: options.Seed = None,
     device: options.Device = None,
+    devices: Annotated[
+        int | None, Option("Processes that train together (default: as torchrun or SLURM says).", "N", "training")
+    ] = None,
     precision: Annotated[
         Literal["auto", "32", "bf16"] | None, Option("Arithmetic (default: measured).", group="training")
     ] = None,
@@ -67,8 +71,12 @@ def run(
     """Run `otx train`; its `--help` says what the options mean."""
     import yaml
 
+    os.environ.setdefault(
+        "TORCH_CPP_LOG_LEVEL", "ERROR"
+    )  # where several processes train, torch has hints for developers
     from otx.engine import Engine
     from otx.recipes.plan import parse_assignments
+    from otx.training.processes import place
 
     engine = Engine(
         data_root,
@@ -80,6 +88,7 @@ def run(
         pretrained=pretrained,
         seed=seed,
         device=device,
+        devices=devices,
         on_bad_data=on_bad_data,
         settings=parse_assignments(set) | ({"training.freeze_backbone": True} if freeze_backbone else {}),
     )
@@ -93,6 +102,8 @@ def run(
         )
         return Outcome(document=repeated.to_json(), show=lambda console: _show_seeds(repeated, console))
     result = engine.train(max_epochs=max_epochs, precision=precision, tile=tile, time=seconds, resume=resume)
+    if place().rank:
+        return Outcome(document=None, show=lambda _: None)  # the first process tells of it
     return Outcome(document=result.to_json(), show=lambda console: _show(result, console, work_dir))
 
 

@@ -90,8 +90,8 @@ class OTXDataModule(LightningDataModule):
 
         Args:
             subset: `train`, `val` or `test`.
-            train: Shuffled and augmented, and without a last batch of a single image, on which batch normalisation
-                would fail; otherwise every image once, in order.
+            train: Shuffled and augmented, this device's share of each batch, and without a last batch of a single
+                image, on which batch normalisation would fail; otherwise every image once, in order, on each device.
 
         Raises:
             UserError: There is no such subset, it is empty, or a setting has not been chosen.
@@ -100,10 +100,13 @@ class OTXDataModule(LightningDataModule):
         weights = None
         if train and self.settings.balance is True:
             weights = balanced_weights([tuple(self.reader.label_ids(item.annotation)) for item in dataset.items])
-        sampler = EpochSampler(
-            len(dataset), self.seed, shuffle=train, rank=self.rank, world=self.world, weights=weights
-        )
-        size = self._chosen("batch_size") if train else self._chosen("eval_batch_size")
+        rank, world = (self.rank, self.world) if train else (0, 1)
+        sampler = EpochSampler(len(dataset), self.seed, shuffle=train, rank=rank, world=world, weights=weights)
+        size, rest = divmod(self._chosen("batch_size" if train else "eval_batch_size"), world)
+        if rest:
+            given = size * world + rest
+            msg = f"data.batch_size: expected a multiple of the {world} processes that share a batch, got {given}"
+            raise UserError(msg)
         batches = -(-len(sampler) // size)
         return BatchLoader(
             dataset,

@@ -133,6 +133,8 @@ def choose_batch_size(plan: Plan, spec: InputSpec, images: int) -> None:
     by_memory = PIXELS_PER_BATCH / (spec.height * spec.width * spec.frames)
     by_steps = images / STEPS_PER_EPOCH
     size = max(2, min(LARGEST_BATCH, 2 ** int(math.log2(max(2.0, min(by_memory, by_steps))))))
+    devices = 1 if plan.is_open("devices") else int(plan["devices"])
+    size = max(2, size // devices) * devices
     bound = "memory" if by_memory <= by_steps else f"at least {STEPS_PER_EPOCH} steps an epoch"
     plan.choose("data.batch_size", size, f"{images} images of {spec.height}x{spec.width}: bound by {bound}")
     plan.choose("data.eval_batch_size", plan["data.batch_size"], "that of training")
@@ -207,7 +209,7 @@ def choose_freezing(plan: Plan, own: bool) -> None:
 
 def choose_workers(plan: Plan) -> None:
     """Processes that load and augment while the others compute; few cores are better left to the computing."""
-    cores = os.cpu_count() or 1
+    cores = (os.cpu_count() or 1) // (1 if plan.is_open("devices") else int(plan["devices"]))
     if cores <= FEW_CORES:
         plan.choose("data.workers", 0, f"{cores} cores: a loading process would hold up the training's own threads")
     else:

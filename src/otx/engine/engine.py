@@ -43,6 +43,8 @@ class Engine:
         pretrained: Start from pretrained weights: true, false, a local file, or auto.
         seed: Seeds everything random.
         device: Where to train.
+        devices: Processes that train together, each on a device of its own or on its part of the processor; a script
+            that asks for several needs `if __name__ == "__main__":`, as `multiprocessing` does.
         on_bad_data: What to do with images that cannot be read.
         data: Datasets of your own in place of `data_root`.
         settings: Any other setting by its dotted key, as `--set` takes them.
@@ -65,6 +67,7 @@ class Engine:
         pretrained: bool | str | Path | None = None,
         seed: int | None = None,
         device: Literal["auto", "cpu", "xpu", "cuda"] | None = None,
+        devices: int | None = None,
         on_bad_data: Literal["error", "skip"] | None = None,
         data: OwnData | None = None,
         settings: Mapping[str, Any] | None = None,
@@ -75,6 +78,7 @@ class Engine:
             "task": task,
             "seed": seed,
             "device": device,
+            "devices": devices,
             "on_bad_data": on_bad_data,
             "model.name": model if isinstance(model, str) else None,
             "model.pretrained": str(pretrained) if isinstance(pretrained, Path) else pretrained,

@@ -129,6 +129,7 @@ def make_datamodule(plan: Plan, data: ReadData, input_spec: InputSpec) -> OTXDat
     from otx.data.datamodule import OTXDataModule
     from otx.data.media import read_media
     from otx.data.objects import object_index
+    from otx.training.processes import place
     from otx.transforms.fit import FitToInput
 
     settings = plan.settings()
@@ -145,4 +146,6 @@ def make_datamodule(plan: Plan, data: ReadData, input_spec: InputSpec) -> OTXDat
         seed=settings.seed,
         tiling=make_tiling(data, input_spec),
         on_bad_data=settings.on_bad_data,
+        rank=place().rank,
+        world=place().size,
     )

@@ -13,6 +13,7 @@ from otx.engine.given import Given
 from otx.engine.results import SeedsResult, TrainResult
 from otx.engine.train import train
 from otx.engine.workspace import Workspace, new_study
+from otx.training.processes import place
 
 
 def repeat(given: Given, extra: Mapping[str, Any], seeds: int, *, resume: bool) -> SeedsResult:
@@ -29,6 +30,9 @@ def repeat(given: Given, extra: Mapping[str, Any], seeds: int, *, resume: bool) 
     """
     if seeds < 2:
         msg = f"--seeds: expected at least 2 trainings to see how far apart they end, got {seeds}"
+        raise UserError(msg)
+    if place().size > 1:
+        msg = "--seeds: processes that were started together train one seed; give --devices instead of starting several"
         raise UserError(msg)
     if given.model is not None:
         msg = "a model object cannot be trained with several seeds, for it has its weights already; name its class"

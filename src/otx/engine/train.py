@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from otx.recipes.plan import Plan
 from otx.training.budget import RESERVE, seconds_per_epoch
 from otx.training.device import resolve_device
 from otx.training.fit import FitResult, fit
+from otx.training.processes import agree, companions, place
 from otx.training.speed import choose_speed
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ logger = logging.getLogger(__name__)
 def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResult:
     """Read the data, fill the gaps of the plan, train, and draw what came out.
 
+    Where several processes train, the first one does that, and the others only train with it.
+
     Args:
         given: Knows the work dir and the user's own model object.
         extra: Settings from the arguments of the verb, by dotted key.
@@ -52,12 +56,22 @@ def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResul
         UserError: The data, a setting or the work dir is wrong.
     """
     began = time.monotonic()
+    if place().rank:
+        return _accompany(given)
     plan = given.plan(extra)
     if plan.choices["tuning.search"].origin == "user":
         logger.warning("tuning.search says what otx tune tries; this training leaves it aside")
     workspace = _interrupted(given.work_dir) if resume else None
     if workspace is not None:
         plan = _plan_of(workspace, plan)
+    _choose_devices(plan)
+    if plan["devices"] > place().size:
+        with companions(plan["devices"], partial(_accompany, given)):
+            return _train_here(given, plan, workspace, began, resume=resume)
+    return _train_here(given, plan, workspace, began, resume=resume)
+
+
+def _train_here(given: Given, plan: Plan, workspace: Workspace | None, began: float, *, resume: bool) -> TrainResult:
     split_file = _split_file(workspace.root if workspace else given.work_dir)
     data = read_data(plan, split_file=split_file, own=given.data)
     row, input_spec = configure(plan, data, given.model)
@@ -95,8 +109,8 @@ def _make_room(run: _Run, error: Exception) -> None:
         OTXError: There is no next attempt: what was trained cannot be gone on with in smaller batches.
     """
     kept = run.workspace is not None and run.workspace.resume_state.is_file()
-    if kept or run.given.model is not None:
-        how = "go on with --resume" if kept else "make the model again"
+    if kept or run.given.model is not None or place().size > 1:
+        how = "go on with --resume" if kept else "try again"
         msg = (
             f"out of memory in the middle of training, with {run.plan['data.batch_size']} images at a time. What was "
             f"kept stands: end other programs and {how}, or train anew with a smaller --set data.batch_size=N."
@@ -109,6 +123,8 @@ def _make_room(run: _Run, error: Exception) -> None:
 
 
 def _train(run: _Run) -> TrainResult:
+    from otx.report.plots import plot_training
+
     plan, data = run.plan, run.data
     model, name = _make_model(run.given, plan, data, run.row, run.input_spec)
     datamodule = make_datamodule(plan, data, run.input_spec)
@@ -129,27 +145,67 @@ def _train(run: _Run) -> TrainResult:
     _announce(plan, data, workspace)
     first = next(iter(datamodule.loader("train", train=True)))
     draw_batch(first, data.spec, data.index.labels, workspace.folder("plots") / "train_batch.jpg")
-    settings = plan.settings()
-    result = fit(
+    agree((workspace.root, run.resume))
+    result = _fit(run, workspace, fed, model, name)
+    validation = datamodule.loader("val", train=False)
+    draw_pairs(model, data, validation, workspace.folder("plots") / "val_predictions.jpg")
+    plot_training(workspace.root / "metrics.csv", workspace.folder("plots"))
+    finished, budget = _result(workspace, data, name, result), plan["training.time"]
+    if not budget:
+        return finished
+    return replace(finished, budget=budget, budget_used=(time.monotonic() - run.began) / budget)
+
+
+def _fit(run: _Run, workspace: Workspace, datamodule: OTXDataModule, model: OTXModel[Any, Any], name: str) -> FitResult:
+    settings, spec = run.plan.settings(), run.data.spec
+    return fit(
         model,
-        fed,
-        data.spec.load("metric")(data.index.labels),
+        datamodule,
+        spec.load("metric")(run.data.index.labels),
         settings.training,
         workspace.root,
         model_name=name,
-        monitor=data.spec.monitor,
-        monitor_mode=data.spec.monitor_mode,
+        monitor=spec.monitor,
+        monitor_mode=spec.monitor_mode,
         seed=settings.seed,
         began=run.began,
         device=resolve_device(settings.device),
         resume=run.resume,
     )
-    validation = datamodule.loader("val", train=False)
-    draw_pairs(model, data, validation, workspace.folder("plots") / "val_predictions.jpg")
-    finished, budget = _finish(workspace, data, name, result), settings.training.time
-    if not budget:
-        return finished
-    return replace(finished, budget=budget, budget_used=(time.monotonic() - run.began) / budget)
+
+
+def _choose_devices(plan: Plan) -> None:
+    """As many processes as were started, or as the user wants.
+
+    Raises:
+        UserError: That is none, or another number than were started.
+    """
+    started, wanted = place(), plan["devices"]
+    if started.size > 1:
+        plan.choose("devices", started.size, "so many were started")
+        if plan["devices"] != started.size:
+            msg = f"devices = {wanted}, but {started.size} processes were started together; leave the number out"
+            raise UserError(msg)
+    plan.choose("devices", 1, "several where they are asked for")
+    if plan["devices"] < 1:
+        msg = f"devices: expected at least 1, got {wanted}"
+        raise UserError(msg)
+
+
+def _accompany(given: Given) -> TrainResult:
+    """Train with the first process, by its plan; the work dir has to be the same for all."""
+    logging.getLogger("otx").setLevel(logging.ERROR)
+    began = time.monotonic()
+    root, resume = agree((Path(), False))
+    workspace = Workspace(root)
+    plan = Plan.read(workspace.plan)
+    data = read_data(plan, split_file=_split_file(root), own=given.data)
+    row, input_spec = configure(plan, data, given.model)
+    run = _Run(given, plan, data, row, input_spec, workspace, began, resume)
+    model, name = _make_model(given, plan, data, row, input_spec)
+    frozen = plan["training.freeze_backbone"] is True
+    datamodule = _freeze(run, model) if frozen else make_datamodule(plan, data, input_spec)
+    return _result(workspace, data, name, _fit(run, workspace, datamodule, model, name))
 
 
 def _announce(plan: Plan, data: ReadData, workspace: Workspace) -> None:
@@ -188,7 +244,9 @@ def _interrupted(work_dir: Path | None) -> Workspace | None:
 def _plan_of(workspace: Workspace, said: Plan) -> Plan:
     """The plan of the interrupted run; what the user says now must not contradict it."""
     plan = Plan.read(workspace.plan)
-    free = {"training.max_epochs"}
+    if place().size > 1:
+        plan.choices["devices"] = said.choices["devices"]  # it may go on in another number of them
+    free = {"training.max_epochs", "devices"}
     for key, choice in said.choices.items():
         if choice.origin != "user" or choice.value == plan[key]:
             continue
@@ -286,10 +344,7 @@ def _plan_time(run: _Run, datamodule: OTXDataModule, model: OTXModel[Any, Any]) 
     return datamodule
 
 
-def _finish(workspace: Workspace, data: ReadData, name: str, result: FitResult) -> TrainResult:
-    from otx.report.plots import plot_training
-
-    plot_training(workspace.root / "metrics.csv", workspace.folder("plots"))
+def _result(workspace: Workspace, data: ReadData, name: str, result: FitResult) -> TrainResult:
     return TrainResult(
         work_dir=workspace.root,
         task=str(data.spec.task),

@@ -64,6 +64,8 @@ class Settings:
     """Seeds the split, the order of the data, the augmentation, the weights and dropout."""
     device: Literal["auto", "cpu", "xpu", "cuda"] = AUTO
     """Where to train."""
+    devices: int | Literal["auto"] = AUTO
+    """Processes that train together, each on a device or a part of the processor; they share each batch."""
     model: ModelSettings = field(default_factory=ModelSettings)
     data: DataSettings = field(default_factory=DataSettings)
     transforms: TransformSettings = field(default_factory=TransformSettings)

@@ -106,7 +106,7 @@ class Budget(Callback):
         done, planned = pl_module.epoch_number, pl_module.max_epochs
         epoch = time.perf_counter() - pl_module.tally.started
         self._epoch += (epoch - self._epoch) * (LATEST if self._epoch else 1.0)
-        fitting = self.fitting(done, planned, self._epoch)
+        fitting = trainer.strategy.broadcast(self.fitting(done, planned, self._epoch))
         if done < planned != fitting:
             self.note(f"an epoch takes {self._epoch:.1f} s: {fitting} epochs fit in the time instead of {planned}")
             pl_module.replan(fitting)

@@ -7,9 +7,10 @@ from typing import Any, Literal
 import torch
 from lightning.pytorch.accelerators import Accelerator
 from lightning.pytorch.plugins import MixedPrecision
-from lightning.pytorch.strategies import SingleDeviceStrategy
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 
 from otx.core.errors import UserError
+from otx.training.processes import launcher, place
 
 DeviceName = Literal["auto", "cpu", "xpu", "cuda"]
 
@@ -17,8 +18,10 @@ DeviceName = Literal["auto", "cpu", "xpu", "cuda"]
 def resolve_device(name: DeviceName) -> torch.device:
     """The device of that name; `auto` takes an NVIDIA GPU, else an Intel GPU, else the CPU.
 
+    Where several processes train, each has its own.
+
     Raises:
-        UserError: This machine, or this build of PyTorch, has no such device.
+        UserError: This machine, or this build of PyTorch, has no such device, or not enough of them.
     """
     found = {"cuda": torch.cuda.is_available(), "xpu": torch.xpu.is_available(), "cpu": True}
     if name == "auto":
@@ -27,7 +30,13 @@ def resolve_device(name: DeviceName) -> torch.device:
         usable = ", ".join(kind for kind, there in found.items() if there)
         msg = f"device {name!r}: PyTorch {torch.__version__} finds none on this machine; it finds: {usable}"
         raise UserError(msg)
-    return torch.device(name) if name == "cpu" else torch.device(name, 0)
+    if name == "cpu":
+        return torch.device(name)
+    here = place()
+    if here.local_size > (count := getattr(torch, name).device_count()):
+        msg = f"expected a device {name!r} for each of {here.local_size} processes, found {count}"
+        raise UserError(msg)
+    return torch.device(name, here.local_rank)
 
 
 class XPUAccelerator(Accelerator):
@@ -72,8 +81,24 @@ class XPUAccelerator(Accelerator):
 
 
 def trainer_arguments(device: torch.device, precision: Literal["32", "bf16"]) -> dict[str, Any]:
-    """What Lightning's `Trainer` is told about one device and the precision of its arithmetic."""
+    """What Lightning's `Trainer` is told about the device, the other processes, and the precision of the arithmetic.
+
+    Raises:
+        UserError: Several processes were to use Intel GPUs.
+    """
     plugins = [MixedPrecision("bf16-mixed", device.type)] if precision == "bf16" else []
+    here = place()
+    if here.size > 1:
+        if device.type == "xpu":
+            msg = "several Intel GPUs cannot train together yet; train on one, or on processors (--device cpu)"
+            raise UserError(msg)
+        # A part of a model may be left out of a step, for example where no image of the batch has an object.
+        strategy = DDPStrategy(cluster_environment=launcher(), find_unused_parameters=True)
+        nodes = here.size // here.local_size
+        return {
+            "accelerator": device.type, "devices": here.local_size, "num_nodes": nodes, "strategy": strategy,
+            "plugins": plugins,
+        }  # fmt: skip
     if device.type == "xpu":
         return {"strategy": SingleDeviceStrategy(device, accelerator=XPUAccelerator()), "plugins": plugins}
     return {"accelerator": device.type, "devices": 1 if device.type == "cpu" else [device.index], "plugins": plugins}

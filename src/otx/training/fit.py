@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from otx.training.checkpoint import load_model
 from otx.training.keeper import BEST, LAST, RESUME, Keeper
 from otx.training.lightning_trainer import StopWitness, interruptible, make_trainer, silenced
 from otx.training.module import TrainingModule, is_trained, lay_channels_last
+from otx.training.processes import place
 from otx.training.progress import ProgressReport, TrainLog
 from otx.training.report import Listener
 from otx.training.resume import find_state, run_facts
@@ -93,7 +95,7 @@ def fit(
     """Train and validate, and keep the best and the last weights in `work_dir/checkpoints`.
 
     With the same seed, data and machine the result is the same, bit for bit on the CPU, whether the run was killed
-    and resumed or not.
+    and resumed or not. Where several processes train, all of them call this, and the first one writes.
 
     Args:
         model: Trained in place; holds the best weights afterwards.
@@ -119,7 +121,10 @@ def fit(
     """
     _check_chosen(settings, model)
     state_path = find_state(work_dir / "checkpoints" / RESUME, resume=resume)
-    log = TrainLog(work_dir / "train.log", Console(stderr=True) if show else None)
+    first = place().rank == 0
+    log = TrainLog(
+        work_dir / "train.log" if first else Path(os.devnull), Console(stderr=True) if show and first else None
+    )
     loaders = (data.loader("train", train=True), data.loader("val", train=False))
     run = run_facts(model, model_name, settings, seed, len(loaders[0]))
     # Before the average copies the weights: it lives beside them.
@@ -134,7 +139,7 @@ def fit(
         monitor=monitor,
         monitor_mode=monitor_mode,
         patience=int(settings.patience),
-        tensorboard=settings.tensorboard,
+        tensorboard=settings.tensorboard and first,
         listeners=[progress.epoch_done, *listeners],
     )
     watchers = [progress, *callbacks]
@@ -162,6 +167,11 @@ def _check_chosen(settings: TrainingSettings, model: OTXModel[Any, Any]) -> None
         raise UserError(msg)
     if not 0 <= settings.ema_decay < 1:
         msg = f"training.ema_decay: expected a decay of at least 0 and below 1, got {settings.ema_decay}"
+        raise UserError(msg)
+    if place().size > 1 and not is_trained(model):
+        msg = (
+            "this model is fitted in one pass over the images, which one process has to see all of: leave --devices out"
+        )
         raise UserError(msg)
     if settings.ema_decay and not is_trained(model):
         msg = "training.ema_decay: expected 0, because this model is fitted in one pass and has no weights to average"

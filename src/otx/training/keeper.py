@@ -22,6 +22,8 @@ LAST = "last.safetensors"
 RESUME = "resume.safetensors"
 SAVE_SECONDS = 180.0
 """Long epochs are saved in their middle so often: what a kill can cost."""
+ASK_STEPS = 10
+"""Several processes ask each other so often whether it is time, since each such question is waited for."""
 
 
 class Keeper(Checkpoint):
@@ -97,7 +99,7 @@ class Keeper(Checkpoint):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """A resumed run that had stopped early stays stopped; files that a kill left behind the state are renewed."""
-        if self.rows:
+        if self.rows and trainer.is_global_zero:
             write_metrics(self.folder / "metrics.csv", self.rows)
         if self.lost_patience:
             trainer.should_stop = True
@@ -114,9 +116,12 @@ class Keeper(Checkpoint):
         """Save the middle of a long epoch, between two steps; a model that is fitted in one pass starts that anew."""
         assert isinstance(pl_module, TrainingModule)
         done = batch_idx + 1
-        between = done % trainer.accumulate_grad_batches == 0 and done < trainer.num_training_batches
-        if between and time.monotonic() >= self.saved + SAVE_SECONDS and is_trained(pl_module.model):
-            self._save(trainer)
+        steps = trainer.accumulate_grad_batches * (1 if trainer.world_size == 1 else ASK_STEPS)
+        between = done % steps == 0 and done < trainer.num_training_batches
+        if between and is_trained(pl_module.model):
+            is_time = time.monotonic() >= self.saved + SAVE_SECONDS
+            if trainer.strategy.broadcast(is_time):
+                self._save(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Score the epoch, keep it, tell of it, and stop if it has been going nowhere."""
@@ -124,7 +129,8 @@ class Keeper(Checkpoint):
         report = self._report(pl_module)
         self.rows.append(report.row())
         self._keep(trainer, pl_module, report)
-        write_metrics(self.folder / "metrics.csv", self.rows)
+        if trainer.is_global_zero:
+            write_metrics(self.folder / "metrics.csv", self.rows)
         if self.curves:
             self.curves.add(report.row())
         for listener in self.listeners:

@@ -22,7 +22,7 @@ from otx.core.model import OTXModel
 from otx.training.average import WeightAverage
 from otx.training.mixing import make_mixing
 from otx.training.optimizer import build_optimizer, set_lr
-from otx.training.randomness import seed_step
+from otx.training.randomness import mix, seed_step
 from otx.training.resume import check_same_run
 from otx.training.schedule import Schedule
 from otx.training.settings import TrainingSettings
@@ -210,7 +210,8 @@ class TrainingModule(LightningModule):
 
     def on_train_batch_start(self, batch: OTXBatchDataEntity[Any], batch_idx: int) -> None:
         """Make the step a function of its number: random numbers and learning rate."""
-        seed_step(self.seed, self.trainer.fit_loop.total_batch_idx, self.device)
+        seed = mix(self.seed, self.global_rank) if self.global_rank else self.seed  # each process draws its own
+        seed_step(seed, self.trainer.fit_loop.total_batch_idx, self.device)
         if is_trained(self.model):
             set_lr(self.optimizers(use_pl_optimizer=False), self.schedule.factor(self.steps_done))  # type: ignore[arg-type]
 
@@ -222,7 +223,7 @@ class TrainingModule(LightningModule):
             self.mean_losses()  # weights that are no numbers let models fail in many ways
             raise
         assert isinstance(losses, OTXBatchLossEntity), "a model in training mode returns losses"
-        self.tally.add(losses.losses, batch.batch_size)
+        self.tally.add(losses.losses, batch.batch_size * self.trainer.world_size)
         return losses.total if losses.losses else None
 
     def optimizer_step(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401
@@ -262,7 +263,7 @@ class TrainingModule(LightningModule):
     def on_validation_end(self) -> None:
         """Compute the metrics; what the model learns from them (thresholds) goes into both sets of weights."""
         self._measure([] if self.merger is None else self.merger.flush())
-        result = self.metric.compute()
+        result = self.trainer.strategy.broadcast(self.metric.compute())  # each process has seen all images
         self.validation, self.validated = result, self.epoch_number
         self.model.adopt_validation(result)
         if self.average:
