@@ -55,10 +55,12 @@ def from_pixels(mask_HW: npt.NDArray[Any]) -> Rle:
     return rle
 
 
-def from_runs(runs: Any, size: tuple[int, int]) -> Rle:  # noqa: ANN401 - compressed or a list of numbers
+def from_runs(runs: Any, size: Sequence[int]) -> Rle:  # noqa: ANN401 - compressed or a list of numbers
     """The mask of run lengths as an annotation file has them."""
     from faster_coco_eval.core import mask
 
+    if isinstance(runs, str | bytes):
+        return {"size": list(size), "counts": runs.encode("ascii") if isinstance(runs, str) else runs}
     rle: Rle = mask.frPyObjects({"size": list(size), "counts": runs}, *size)
     return rle
 

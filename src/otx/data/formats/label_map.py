@@ -12,7 +12,9 @@ from typing import Any
 from otx.core.errors import UserError
 from otx.data.tree import DataTree
 
-FILES = ("dataset_meta.json", "labelmap.txt", "label_colors.txt", "class_dict.csv", "classes.txt", "labels.txt")
+VALUES = "_classes.csv"
+"""Roboflow's: a head, then a row `value, name` for each class."""
+FILES = ("dataset_meta.json", "labelmap.txt", "label_colors.txt", "class_dict.csv", VALUES, "classes.txt", "labels.txt")
 """Of several in a folder the first counts."""
 IGNORED_NAMES = frozenset({"ignore", "ignored", "unlabeled", "unlabelled", "void"})
 """Pixels of a class of such a name are left out of loss and metric."""
@@ -53,7 +55,10 @@ def read_label_map(tree: DataTree, path: str) -> LabelMap:
     """
     text = tree.read_text(path)
     try:
-        entries = _from_json(json.loads(text)) if path.endswith(".json") else _from_lines(text)
+        if path.endswith(".json"):
+            entries = _from_json(json.loads(text))
+        else:
+            entries = _from_values(text) if path.endswith(VALUES) else _from_lines(text)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         msg = f"expected the names of classes by the values of masks in {tree.root / path}: {error}"
         raise UserError(msg) from error
@@ -77,6 +82,11 @@ def _from_json(content: dict[str, Any]) -> list[tuple[int, str, int | None]]:
         (int(value), str(name).strip(), as_colour(*colours[position]) if position < len(colours) else None)
         for position, (value, name) in enumerate(names.items())
     ]
+
+
+def _from_values(text: str) -> list[tuple[int, str, int | None]]:
+    rows = [line.split(",") for line in text.splitlines()[1:] if line.strip()]
+    return [(int(value), name.strip(), None) for value, name in rows]
 
 
 def _from_lines(text: str) -> list[tuple[int, str, int | None]]:

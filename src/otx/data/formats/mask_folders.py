@@ -17,7 +17,7 @@ LOSSLESS = frozenset({".bmp", ".png", ".tif", ".tiff"})
 MOST_VALUES = 64
 """Pictures have more values or colours than this, masks fewer."""
 _WORD = r"(?:annot|annotation|gt|label|mask|seg|segmentation|target|truth)s?"
-_SUFFIX = re.compile(rf"^(.+?)[_.-]((?:[a-z]+_)?{_WORD})$", re.IGNORECASE)
+_SUFFIXES = [re.compile(rf"(.+)[_.-]({form})", re.IGNORECASE) for form in (_WORD, rf"[a-z]+_{_WORD}")]
 _FOLDER = re.compile(rf"{_WORD}|segmentation[a-z]+", re.IGNORECASE)
 
 
@@ -62,7 +62,7 @@ def _groups(tree: DataTree) -> list[_Group]:
         if suffix(path) in LOSSLESS:
             name, folder = stem(path), path.rpartition("/")[0]
             files.setdefault((folder, ""), {})[name] = path
-            if match := _SUFFIX.match(name):
+            for match in filter(None, (form.fullmatch(name) for form in _SUFFIXES)):
                 files.setdefault((folder, match.group(2)), {})[match.group(1)] = path
     partners = {key: _partners(tree, names) for key, names in files.items()}
     # Only files that have partners are opened.

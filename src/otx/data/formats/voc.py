@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -62,7 +63,7 @@ def find(tree: DataTree) -> Reading | str:
 
 def _is_annotation(tree: DataTree, path: str) -> bool:
     with tree.files[path].open("rb") as stream:
-        return b"<annotation" in stream.read(2000)
+        return re.search(rb"<annotation\b", stream.read(2000)) is not None
 
 
 def _image_of(tree: DataTree, annotation: str) -> str | Absent:

@@ -1,20 +1,28 @@
-"""YOLO: one .txt per image with lines `class x y w h`; Ultralytics' layout (`data.yaml`) and darknet's (`obj.data`)."""
+"""YOLO: one .txt per image with a line per object; Ultralytics' layout (`data.yaml`) and darknet's (`obj.data`).
+
+A line is `class x y w h`, `class` and the corners of an outline or of a rotated box, or a box and its keypoints.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import yaml
-from datumaro import Bbox
+from datumaro import AnnotationType, PointsCategories
 
 from otx.core.errors import UserError
 from otx.data.formats.reading import Part, Reading, assign, by_subset, image_item, reading_annotation
+from otx.data.formats.yolo_lines import Keypoints, declared_keypoints, objects_of
 from otx.data.images import BrokenImageError, image_size
 from otx.data.problems import BROKEN_IMAGE, OUTSIDE, Problems
 from otx.data.subset_names import UNASSIGNED, subset_name, subset_of_folder
 from otx.data.tree import DataTree, folder_of, suffix
+
+if TYPE_CHECKING:
+    import datumaro as dm
 
 LOOKED_FOR = "a .txt of the same name per image (in a folder labels, or beside it) with lines 'class x y w h'"
 
@@ -29,6 +37,7 @@ class Entries:
         label_of: Image -> its label file.
         subset_of: Image -> name of its subset.
         names: Class id -> name; empty if nothing in the data set says so.
+        keypoints: What each object has, if the data set says so.
         origin: The file or folder names that say which image belongs to which subset.
         problems: What did not fit.
     """
@@ -36,6 +45,7 @@ class Entries:
     label_of: dict[str, str]
     subset_of: dict[str, str] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
+    keypoints: Keypoints | None = None
     origin: str = "the names of folders"
     problems: Problems = field(default_factory=Problems)
 
@@ -57,7 +67,7 @@ def find(tree: DataTree) -> Reading | str:
         entries.names = _names(tree, next(listed, None))
     labelled = sum(image in entries.label_of for image in entries.subset_of)
     return Reading(
-        reason=f"{labelled} of {len(entries.subset_of)} images have a .txt of boxes; subsets from {entries.origin}",
+        reason=f"{labelled} of {len(entries.subset_of)} images have a .txt of objects; subsets from {entries.origin}",
         images=frozenset(entries.subset_of),
         problems=entries.problems,
         read=lambda problems: _read(tree, entries, problems),
@@ -131,6 +141,8 @@ def _read_yaml(tree: DataTree, entries: Entries) -> bool:
         names = config["names"]
         pairs = names.items() if isinstance(names, dict) else enumerate(names)
         entries.names = {int(number): str(name).strip() for number, name in pairs}
+        if "kpt_shape" in config:
+            entries.keypoints = declared_keypoints(config["kpt_shape"], config.get("flip_idx"), path)
         for key, value in config.items():
             subset = subset_name(str(key))
             if subset and value:
@@ -171,7 +183,7 @@ def _assign_by_folder(tree: DataTree, entries: Entries) -> None:
 
 
 def _read(tree: DataTree, entries: Entries, problems: Problems) -> list[Part]:
-    """Read the boxes of the images that belong to a subset; those without a label file have no objects."""
+    """Read the objects of the images that belong to a subset; those without a label file have no objects."""
     label_of = entries.label_of
     labels = _labels(tree, entries, problems)
     twice = sorted({name for name in labels if labels.count(name) > 1})
@@ -188,9 +200,17 @@ def _read(tree: DataTree, entries: Entries, problems: Problems) -> list[Part]:
             problems.add(BROKEN_IMAGE, label_of[image], str(error), bad=True)
             continue
         with reading_annotation(problems, label_of[image]):
-            boxes = [_box(line, size, len(labels)) for _, line in tree.lines(label_of[image])]
-            items.append(image_item(tree, image, boxes))
-    return by_subset(items, entries.subset_of, labels)
+            objects = [
+                one
+                for group, (_, line) in enumerate(tree.lines(label_of[image]), start=1)
+                for one in objects_of(line, group, size, len(labels), entries.keypoints)
+            ]
+            items.append(image_item(tree, image, objects))
+    categories: dm.CategoriesInfo = {}
+    if entries.keypoints:
+        names = list(entries.keypoints.names)
+        categories[AnnotationType.points] = PointsCategories.from_iterable((id_, names) for id_ in range(len(labels)))
+    return by_subset(items, entries.subset_of, labels, categories)
 
 
 def _labels(tree: DataTree, entries: Entries, problems: Problems) -> list[str]:
@@ -202,14 +222,3 @@ def _labels(tree: DataTree, entries: Entries, problems: Problems) -> list[str]:
         highest = max((int(word) for word in words if word.isdecimal()), default=-1)
         problems.add("class names are missing", "data.yaml", f"classes are called class_0 to class_{highest}")
     return [entries.names.get(number, f"class_{number}") for number in range(highest + 1)]
-
-
-def _box(line: str, size: tuple[int, int], classes: int) -> Bbox:
-    number, *place = line.split()
-    if len(place) != 4 or not number.isdecimal() or int(number) >= classes:
-        msg = f"expected 'class x y w h' with one of {classes} classes, found {line[:60]!r}"
-        raise ValueError(msg)
-    x, y, width, height = map(float, place)
-    rows, columns = size
-    left, top = (x - width / 2) * columns, (y - height / 2) * rows
-    return Bbox(left, top, width * columns, height * rows, label=int(number))

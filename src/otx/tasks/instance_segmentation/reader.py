@@ -122,7 +122,7 @@ def _outline(part: Any, size: tuple[int, int], report: Callable[[str], None]) ->
         return None
     # Datumaro keeps run lengths as COCO's files have them.
     given = part.rle if hasattr(part, "rle") else from_pixels(part.image)
-    rle: Rle = given if isinstance(given["counts"], bytes) else from_runs(given["counts"], tuple(given["size"]))
+    rle = from_runs(given["counts"], given["size"])
     if tuple(rle["size"]) == size:
         return rle
     report(f"mask of another size than its image dropped: {rle['size'][1]}x{rle['size'][0]}")

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from otx.core.errors import UserError
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
-from otx.core.masks import IGNORED, cropped, decode_rle, encode_rle, fill_polygons, from_json, to_json
+from otx.core.masks import IGNORED, cropped, decode_rle, fill_polygons, from_json, from_pixels, from_runs, to_json
 from otx.core.tiles import Window
 from otx.data.reader import label_names
 
@@ -200,7 +200,8 @@ def _shapes(entries: Sequence[Any], size: tuple[int, int], report: Callable[[str
         if kind == "polygon":
             outlines.setdefault(one.group or -1 - position, []).append(one)
         elif kind == "mask":
-            rle = dict(one.rle) if hasattr(one, "rle") else encode_rle(one.image)
+            given = one.rle if hasattr(one, "rle") else from_pixels(one.image)
+            rle = to_json(from_runs(given["counts"], given["size"]))
             if list(rle["size"]) == list(size):
                 shapes.append(Shape(one.label, float(decode_rle(rle).sum()), rle=rle))
             else:
