@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from otx.data.dataset import Fetched
-from otx.data.excerpt import Excerpt, stratified
+from otx.data.excerpt import stratified
 from otx.data.images import BrokenImageError
+from otx.data.loader import BatchLoader
 
 
 def test_classes_are_taken_in_turn() -> None:
@@ -40,9 +41,13 @@ class Dataset:
 
 
 def test_broken_images_stop_or_are_left_out() -> None:
-    batches = SimpleNamespace(collate=list)
-    excerpt = Excerpt(Dataset(), [[0]] * 6, batches, most=6, seed=0, batch_size=2, skip_broken=True)
-    assert [list(excerpt), list(excerpt)] == [[[0, 1], [3, 4], [5]]] * 2
+    def loader(on_bad_data):
+        keys = [(0, index) for index in stratified([[0]] * 6, 6, seed=0)]
+        batches = SimpleNamespace(collate=list)
+        return BatchLoader(Dataset(), keys, batches, batch_size=2, on_bad_data=on_bad_data, known_broken={})
+
+    excerpt = loader("skip")
+    assert [list(excerpt), list(excerpt)] == [[[0, 1], [3], [4, 5]]] * 2
     assert len(excerpt) == 3
     with pytest.raises(BrokenImageError):
-        list(Excerpt(Dataset(), [[0]] * 6, batches, most=6, seed=0))
+        list(loader("error"))

@@ -42,8 +42,5 @@ environment:
 
 def overview() -> str:
     """What `otx --help` prints."""
-    return OVERVIEW.format(verbs="\n".join(f"  {name:<9} {_first_clause(text)}" for name, text in VERBS.items()))
-
-
-def _first_clause(text: str) -> str:
-    return re.split("[:;]", text, maxsplit=1)[0].rstrip(".")
+    clauses = {name: re.split("[:;]", text, maxsplit=1)[0].rstrip(".") for name, text in VERBS.items()}
+    return OVERVIEW.format(verbs="\n".join(f"  {name:<9} {clause}" for name, clause in clauses.items()))

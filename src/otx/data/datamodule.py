@@ -10,7 +10,7 @@ from lightning.pytorch import LightningDataModule
 
 from otx.core.errors import UserError, nearest
 from otx.data.dataset import OTXDataset, Read
-from otx.data.excerpt import Excerpt
+from otx.data.excerpt import stratified
 from otx.data.images import read_image
 from otx.data.index import DataIndex
 from otx.data.item import Item
@@ -122,21 +122,21 @@ class OTXDataModule(LightningDataModule):
             merger=TileMerger(dataset.items, self._images(subset), self.tiling) if self.tiling and not train else None,
         )
 
-    def excerpt(self, subset: str, most: int, *, batch_size: int = 1) -> Excerpt:
+    def excerpt(self, subset: str, most: int, *, batch_size: int = 1) -> BatchLoader:
         """At most so many images of a subset (tiles, where images are cut), as they are evaluated, every class alike.
 
         Raises:
             UserError: There is no such subset, or it is empty.
         """
         dataset = self.dataset(subset, train=False)
-        return Excerpt(
+        label_ids = [self.reader.label_ids(item.annotation) for item in dataset.items]
+        return BatchLoader(
             dataset,
-            [self.reader.label_ids(item.annotation) for item in dataset.items],
+            [(0, index) for index in stratified(label_ids, most, self.seed)],
             self.batch_type,
-            most=most,
-            seed=self.seed,
             batch_size=batch_size,
-            skip_broken=self.on_bad_data == "skip",
+            on_bad_data=self.on_bad_data,
+            known_broken=self.broken,
         )
 
     def train_dataloader(self) -> BatchLoader:

@@ -2,68 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass
-from functools import cached_property
-from itertools import islice
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-
-from otx.core.entity import OTXBatchDataEntity
-from otx.data.dataset import OTXDataset
-
-
-@dataclass(frozen=True)
-class Excerpt:
-    """Some samples of a data set in batches; may be gone through as often as needed.
-
-    Attributes:
-        dataset: The samples of a subset.
-        label_ids: Class indices of each of its items.
-        batch_type: Of the task; collates samples.
-        most: Number of samples; all if there are no more.
-        seed: Decides which.
-        batch_size: Number of samples in a batch.
-        skip_broken: Leave out an image that turns out broken when it is decoded; otherwise it stops.
-    """
-
-    dataset: OTXDataset[Any]
-    label_ids: Sequence[Sequence[int]]
-    batch_type: type[OTXBatchDataEntity[Any]]
-    _: KW_ONLY
-    most: int
-    seed: int
-    batch_size: int = 1
-    skip_broken: bool = False
-
-    @cached_property
-    def positions(self) -> list[int]:
-        """Which samples they are."""
-        return stratified(self.label_ids, self.most, self.seed)
-
-    def __len__(self) -> int:
-        """Number of batches."""
-        return math.ceil(len(self.positions) / self.batch_size)
-
-    def __iter__(self) -> Iterator[OTXBatchDataEntity[Any]]:
-        """Batch by batch, decoded anew.
-
-        Raises:
-            BrokenImageError: An image cannot be read, and broken ones are not left out.
-        """
-        samples = self._samples()
-        while some := list(islice(samples, self.batch_size)):
-            yield self.batch_type.collate(some)
-
-    def _samples(self) -> Iterator[Any]:
-        for position in self.positions:
-            fetched = self.dataset.fetch((0, position))
-            if fetched.sample is not None:
-                yield fetched.sample
-            elif not self.skip_broken:
-                raise fetched.broken[0]
 
 
 def stratified(label_ids: Sequence[Sequence[int]], most: int, seed: int) -> list[int]:

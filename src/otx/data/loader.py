@@ -56,7 +56,7 @@ class BatchLoader(DataLoader[Any]):
 
     Args:
         dataset: One subset.
-        sampler: Its order.
+        sampler: Its order, epoch and index of each image.
         batch_type: Collates samples.
         batch_size: Images per batch.
         drop_last: Leave out a last batch that is not full.
@@ -71,14 +71,14 @@ class BatchLoader(DataLoader[Any]):
     def __init__(
         self,
         dataset: OTXDataset[Any],
-        sampler: EpochSampler,
+        sampler: EpochSampler | Sequence[tuple[int, int]],
         batch_type: type[Batch],
         *,
         batch_size: int,
-        drop_last: bool,
-        workers: int,
-        prefetch: int,
-        pin_memory: bool,
+        drop_last: bool = False,
+        workers: int = 0,
+        prefetch: int = 2,
+        pin_memory: bool = False,
         on_bad_data: Literal["error", "skip"],
         known_broken: dict[str, None],
         merger: TileMerger | None = None,

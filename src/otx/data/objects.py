@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
+
+import numpy.typing as npt
 
 from otx.core.entity import OTXDataEntity
 from otx.core.input_spec import InputSpec
@@ -15,9 +17,6 @@ from otx.data.index import DataIndex
 from otx.data.item import Item
 from otx.data.reader import TaskReader
 from otx.transforms.geometry import Move, move_sample
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 SampleT = TypeVar("SampleT", bound=OTXDataEntity)
 Region = tuple[int, int, int, int]

@@ -65,12 +65,9 @@ def _advice(tree: DataTree, below: Mapping[str, str]) -> str:
     if not tree.images:
         return f"There are no images below it. Name the folder that holds images and annotations, not {root}"
     if tree.with_suffix(".json"):
-        return f"Nearest: coco. Ask the tool that wrote the .json for COCO; what it holds: head -c 300 {_first(tree)}"
+        first = shlex.quote(str(tree.files[tree.with_suffix(".json")[0]]))
+        return f"Nearest: coco. Ask the tool that wrote the .json for COCO; what it holds: head -c 300 {first}"
     return (
         "Nearest: yolo. Put a .txt per image, with lines 'class x_centre y_centre width height' relative to the image, "
         f"in folders called labels beside those called images, and the class names in {root}/data.yaml"
     )
-
-
-def _first(tree: DataTree) -> str:
-    return shlex.quote(str(tree.files[tree.with_suffix(".json")[0]]))

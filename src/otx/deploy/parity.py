@@ -97,7 +97,8 @@ def compare(
     reasons: list[str] = []
     times: dict[str, list[float]] = {"reference": [], "exported": []}
     with _evaluating(model), torch.no_grad():
-        reference_graph, device = _raw_function(model), _device(model)
+        reference_graph: RawFunction = model.model if isinstance(model, ExportedModel) else model.export_graph()
+        device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
         for batch in batches:
             if not images and (reasons := _fixed_batch(exported.model, batch.graph_inputs(), tolerance)):
                 break
@@ -180,14 +181,6 @@ def _fixed_batch(graph: nn.Module, inputs: dict[str, Tensor], tolerance: Toleran
         return []
     first = {name: output[:1] for name, output in together.items()}
     return [f"alone and in a batch, {breach}" for breach in difference(alone, first, tolerance).breaches(tolerance)]
-
-
-def _raw_function(model: OTXModel[Any, Any]) -> RawFunction:
-    return model.model if isinstance(model, ExportedModel) else model.export_graph()
-
-
-def _device(model: nn.Module) -> torch.device:
-    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
 
 
 @contextmanager

@@ -17,14 +17,14 @@ import torch
 
 from otx.core.entity import OTXBatchDataEntity
 from otx.core.errors import OTXError
-from otx.data.excerpt import Excerpt
+from otx.data.loader import BatchLoader
 from otx.deploy.graph import INPUT_NAME
 from otx.runtime.compiled import read_graph
 from otx.runtime.exported import load_exported
 from otx.runtime.metadata import SECTION
 
 Feed = dict[str, npt.NDArray[Any]]
-Images = Excerpt | Sequence[OTXBatchDataEntity[Any]]
+Images = BatchLoader | Sequence[OTXBatchDataEntity[Any]]
 """Batches of one, to be gone through more than once."""
 
 NOISY_SHARE = 0.1

@@ -19,7 +19,7 @@ import torch
 from safetensors.numpy import save_file
 
 from otx.core.errors import OTXError
-from otx.data.excerpt import Excerpt
+from otx.data.loader import BatchLoader
 from otx.deploy.export import export
 from otx.deploy.settings import INT8_IMAGES, ExportPrecision
 from otx.engine.given import Given
@@ -126,7 +126,7 @@ def _forms(opened: OpenedModel, given: Given, workspace: Workspace, folder: Path
         yield Form("ONNX Runtime", "onnxruntime", partial(write, "model.onnx", "fp32"), "CPU", load_onnx)
 
 
-def _measure(form: Form, feeds: Path, seconds: float, opened: OpenedModel, images: Excerpt) -> dict[str, Any]:
+def _measure(form: Form, feeds: Path, seconds: float, opened: OpenedModel, images: BatchLoader) -> dict[str, Any]:
     row: dict[str, Any] = {"name": form.name, "device": form.device, "note": ""}
     metric = opened.spec.load("metric")(opened.model.label_info)
     device = form.device if form.runtime == "torch" else "cpu"
@@ -157,7 +157,7 @@ def _relate(rows: list[dict[str, Any]], mode: str) -> None:
             row["speed_up"] = row["images_per_second"] / plain["images_per_second"]
 
 
-def _write_feeds(images: Excerpt, path: Path) -> Path:
+def _write_feeds(images: BatchLoader, path: Path) -> Path:
     inputs = [batch.graph_inputs() for batch, _ in zip(images, range(FEEDS), strict=False)]
     shapes = [{name: value.shape[1:] for name, value in batch.items()} for batch in inputs]
     batches = [batch for batch, shape in zip(inputs, shapes, strict=True) if shape == shapes[0]]  # prompts may be fewer

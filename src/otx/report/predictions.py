@@ -7,19 +7,16 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 from PIL import Image
 
 from otx.core.atomic import replacing
+from otx.core.label_info import LabelInfo
 from otx.data.frames import Frame, VideoWriter
 from otx.data.media import media_picture
-from otx.report.pictures import FileNames, save
-
-if TYPE_CHECKING:
-    from otx.core.label_info import LabelInfo
-    from otx.report.pictures import Draw
+from otx.report.pictures import Draw, FileNames, save
 
 
 @contextmanager
