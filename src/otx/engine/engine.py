@@ -75,7 +75,7 @@ class Engine:
         values = {
             "data_root": str(Path(data_root).absolute()) if data_root is not None else None,
             "data_format": data_format,
-            "task": task,
+            "task": str(task) if task is not None else None,  # a member of OTXTaskType is a str, too
             "seed": seed,
             "device": device,
             "devices": devices,
