@@ -8,15 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import openvino as ov
 import pytest
 from tests.generated import pictures, write_image_folders
 
 from otx.cli.main import main
 from otx.core.errors import UserError
+from otx.deploy.quantize import LADDER
 from otx.engine import Engine
+from otx.engine.opening import open_model
 from otx.engine.optimize import _require_quantizable
+from otx.engine.qat import require_trainable
 from otx.engine.speed import run_apart
 from otx.frameworks import catalog
+from otx.recipes.plan import Plan
 from otx.tasks import task_spec
 
 MODEL = """
@@ -67,10 +72,40 @@ def test_an_ir_is_its_own_reference(run: Path) -> None:
     assert result.work_dir == run
 
 
+def test_a_checkpoint_is_trained_on_with_quantisers(run: Path) -> None:
+    result = Engine(work_dir=run).optimize(method="qat", max_drop=1.0)
+    assert result.rung == "INT8 model (quantisation-aware training)"
+    assert [one["name"] for one in result.parity["comparisons"]] == ["FP32 model", result.rung]
+    assert "of 3 at a learning rate of 1.0e-04" in result.parity["detail"]
+    kinds = {node.get_type_name() for node in ov.Core().read_model(result.model).get_ops()}
+    assert "FakeQuantize" in kinds
+    plan = Plan.read(run / "optimize/qat/plan.yaml")
+    for key, value in (("training.optimizer.lr", 1e-4), ("training.max_epochs", 3), ("training.precision", "32")):
+        choice = plan.choices[key]
+        assert (choice.value, choice.origin, choice.reason[:4]) == (pytest.approx(value), "auto", "QAT:")
+    assert not (run / "optimize/qat/checkpoints").exists()
+    assert Engine(work_dir=run).test(result.model, split="val").metrics
+
+
+def test_what_the_user_says_about_training_on_stands(run: Path) -> None:
+    given = {"training.max_epochs": 1, "training.optimizer.lr": 5e-4}
+    result = Engine(work_dir=run, settings=given).optimize(method="qat", max_drop=1.0)
+    assert result.parity["detail"] == "epoch 1 of 1 at a learning rate of 5.0e-04"
+
+
+def test_only_what_learns_can_be_trained_on(run: Path) -> None:
+    with pytest.raises(UserError, match=r"export/model\.xml is an exported model.*Name the checkpoint"):
+        Engine(work_dir=run).optimize(run / "export/model.xml", method="qat")
+    opened = open_model(run / "checkpoints/best.safetensors", None)
+    opened.model.requires_grad_(False)
+    with pytest.raises(UserError, match="is fitted without training"):
+        require_trainable(opened)
+
+
 def test_a_drop_beyond_what_is_allowed_exits_with_1(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("otx.engine.optimize.RUNGS", {"ptq": ("weights only",)})
+    monkeypatch.setattr("otx.engine.optimize.RUNGS", {"ptq": {"weights only": LADDER["weights only"]}})
     monkeypatch.setattr(logging.getLogger("otx"), "handlers", [])  # the command's own must not outlive this test
     with pytest.raises(SystemExit) as stop:
         main(["optimize", "--checkpoint", str(run / "export/model.xml"), "--max_drop", "-2"])

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
   otx optimize
   otx optimize --max_drop 0.02
+  otx optimize --method qat
   otx optimize --checkpoint otx-workspace/latest/export/model.xml --method accuracy"""
 
 
@@ -27,10 +28,10 @@ def run(
         Option("Checkpoint (.safetensors) or IR (.xml) (default: the best checkpoint of the run).", "FILE", "model"),
     ] = None,
     method: Annotated[
-        Literal["ptq", "accuracy"],
+        Literal["ptq", "accuracy", "qat"],
         Option(
             "ptq: the quickest of several ways that keeps the metric; accuracy: begin with the slow one that turns "
-            "layers back (default: ptq).",
+            "layers back; qat: train the checkpoint on for a few epochs with its quantisers in (default: ptq).",
             group="written model",
         ),
     ] = "ptq",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from otx.core.model import OTXModel
 from otx.deploy.export import export
 from otx.deploy.openvino_file import save
 from otx.deploy.parity import Parity, compare
-from otx.deploy.quantize import LADDER, Images, Quantizer
+from otx.deploy.quantize import LADDER, Images, Quantizer, Rung
 from otx.deploy.settings import MAX_DROP, PARITY_FILE, TOLERANCES, ExportPrecision
 from otx.runtime.exported import load_exported
 
@@ -90,7 +90,7 @@ def quantize_proven(
     calibration: Images,
     path: Path,
     *,
-    rungs: Sequence[str] = tuple(LADDER),
+    rungs: Mapping[str, Rung] = LADDER,
     max_drop: float = MAX_DROP,
     earlier: Parity | None = None,
 ) -> Parity:
@@ -103,7 +103,7 @@ def quantize_proven(
         batches: Validation images with truth, in batches of one.
         calibration: Training images, likewise.
         path: The `.xml` to write.
-        rungs: Names of those to try, in their order.
+        rungs: Those to try by name, in their order.
         max_drop: Share of the metric that may be lost.
         earlier: The comparison of `base` with the checkpoint on the same images; the drop is then the checkpoint's.
 
@@ -114,9 +114,9 @@ def quantize_proven(
     quantizer = Quantizer(base, calibration, batches, max_drop)
     tried = [earlier] if earlier is not None else []
     best: Parity | None = None
-    for rung in rungs:
+    for name, rung in rungs.items():
         began = time.perf_counter()
-        parity = _try(rung, quantizer, _renamed(path, UNPROVEN), earlier)
+        parity = _try(name, rung, quantizer, _renamed(path, UNPROVEN), earlier)
         logger.info("%s: %s (%.0f s)", parity.name, "; ".join(parity.reasons) or "passed", time.perf_counter() - began)
         tried.append(parity)
         if parity.images and (best is None or parity.passed or parity.drop < best.drop):
@@ -135,11 +135,11 @@ def quantize_proven(
     return best
 
 
-def _try(rung: str, quantizer: Quantizer, candidate: Path, earlier: Parity | None) -> Parity:
+def _try(name: str, rung: Rung, quantizer: Quantizer, candidate: Path, earlier: Parity | None) -> Parity:
     """Make a rung's file and judge it; what NNCF cannot do fails."""
-    name = f"INT8 model ({rung})"
+    name = f"INT8 model ({name})"
     try:
-        save(LADDER[rung](quantizer), candidate, "fp32")
+        save(rung(quantizer), candidate, "fp32")
     except OTXError as error:
         return Parity(name=name, max_drop=quantizer.max_drop, reasons=(str(error),))
     parity = compare(

@@ -67,7 +67,7 @@ class Quantizer:
 
     def mixed(self, **settings: Any) -> Any:  # noqa: ANN401
         """Asymmetric activations, the patterns of transformers, outliers smoothed into the weights."""
-        nncf = _nncf()
+        nncf = nncf_library()
         return self._quantize(preset=nncf.QuantizationPreset.MIXED, model_type=nncf.ModelType.TRANSFORMER, **settings)
 
     def full_bias_correction(self, **settings: Any) -> Any:  # noqa: ANN401
@@ -83,7 +83,7 @@ class Quantizer:
 
     def accuracy_aware(self) -> Any:  # noqa: ANN401
         """Layers are turned back to floating point, those first that cost most, until the metric is within the drop."""
-        nncf = _nncf()
+        nncf = nncf_library()
         restorer = nncf.quantization.advanced_parameters.AdvancedAccuracyRestorerParameters
         return self._run(
             nncf.quantize_with_accuracy_control,
@@ -101,28 +101,36 @@ class Quantizer:
 
     def weights_only(self) -> Any:  # noqa: ANN401
         """Weights in 8 bits, arithmetic in floating point: a quarter of the size, little speed."""
-        nncf = _nncf()
+        nncf = nncf_library()
         return self._run(nncf.compress_weights, mode=nncf.CompressWeightsMode.INT8_ASYM, ignored_scope=self._floating())
+
+    def trained(self, *, path: Path, detail: str) -> Any:  # noqa: ANN401
+        """The graph of a model that was trained with its quantisers, no rung of the ladder.
+
+        Args:
+            path: Its export.
+            detail: What there is to say about its training.
+        """
+        self.detail = detail
+        return _of_one_image(path)
 
     def _floating(self, layers: Sequence[str] = ()) -> Any:  # noqa: ANN401
         """What stays in floating point: the model's own parts, and these layers."""
         parts = [rf".*{re.escape(part)}[./].*" for part in self.base.info.float_parts]
-        return _nncf().IgnoredScope(names=list(layers), patterns=parts, validate=False)
+        return nncf_library().IgnoredScope(names=list(layers), patterns=parts, validate=False)
 
     def _quantize(self, **settings: Any) -> Any:  # noqa: ANN401
         settings = {"ignored_scope": self._floating(), "subset_size": len(self.calibration), **settings}
-        graph = self._run(_nncf().quantize, self._dataset(self.calibration), **settings)
+        graph = self._run(nncf_library().quantize, self._dataset(self.calibration), **settings)
         if not _quantizers(graph):
             msg = "no layer was quantised"
             raise OTXError(msg)
         return graph
 
     def _run(self, method: Callable[..., Any], *args: Any, **settings: Any) -> Any:  # noqa: ANN401
-        nncf = _nncf()
+        nncf = nncf_library()
         self.detail = ""
-        graph = read_graph(self.path)
-        graph.reshape({port.any_name: [1, *list(port.partial_shape)[1:]] for port in graph.inputs})
-        graph.set_rt_info("1", [SECTION, "batch"])
+        graph = _of_one_image(self.path)
         try:
             with redirect_stdout(sys.stderr):  # its progress
                 return method(graph, *args, **settings)
@@ -131,7 +139,7 @@ class Quantizer:
             raise OTXError(msg) from error
 
     def _dataset(self, images: Images) -> Any:  # noqa: ANN401
-        return _nncf().Dataset(images, lambda batch: _feeds(batch)[0])
+        return nncf_library().Dataset(images, lambda batch: _feeds(batch)[0])
 
     def _measure(self, compiled: Any, batches: Iterable[OTXBatchDataEntity[Any]]) -> tuple[float, None]:  # noqa: ANN401
         """The metric of a compiled graph, higher is better, as NNCF wants it."""
@@ -146,7 +154,9 @@ class Quantizer:
         return (value if spec.monitor_mode == "max" else -value), None
 
 
-LADDER: dict[str, Callable[[Quantizer], Any]] = {
+Rung = Callable[[Quantizer], Any]
+"""Gives an INT8 graph."""
+LADDER: dict[str, Rung] = {
     "default preset": Quantizer.default,
     "mixed preset": Quantizer.mixed,
     "full bias correction": Quantizer.full_bias_correction,
@@ -185,6 +195,13 @@ def noisiest_layers(graph: Any, feeds: Iterator[Feed], share: float) -> list[str
     return sorted(set().union(*(layers[index] for index in order[: max(1, round(share * len(order)))])))
 
 
+def _of_one_image(path: Path) -> Any:  # noqa: ANN401
+    graph = read_graph(path)
+    graph.reshape({port.any_name: [1, *list(port.partial_shape)[1:]] for port in graph.inputs})
+    graph.set_rt_info("1", [SECTION, "batch"])
+    return graph
+
+
 def _port_key(port: Any) -> tuple[str, int]:  # noqa: ANN401
     return port.get_node().get_friendly_name(), port.get_index()
 
@@ -214,7 +231,7 @@ def _feeds(batch: OTXBatchDataEntity[Any]) -> list[Feed]:
     return [{INPUT_NAME: images[i : i + 1], **{k: v[i : i + 1] for k, v in inputs.items()}} for i in range(len(images))]
 
 
-def _nncf() -> Any:  # noqa: ANN401 - untyped
+def nncf_library() -> Any:  # noqa: ANN401 - untyped
     """The library, imported when it is needed: it takes seconds, and is an extra."""
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it misses CUDA on every CPU machine
     import nncf

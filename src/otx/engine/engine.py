@@ -263,7 +263,7 @@ class Engine:
         self,
         checkpoint: str | Path | None = None,
         *,
-        method: Literal["ptq", "accuracy"] = "ptq",
+        method: Literal["ptq", "accuracy", "qat"] = "ptq",
         max_drop: float = 0.01,
     ) -> OptimizeResult:
         """Quantise a checkpoint or an OpenVINO IR to INT8 and prove on validation images that it keeps the metric.
@@ -271,12 +271,13 @@ class Engine:
         Args:
             checkpoint: `.safetensors` of a training, or an exported `.xml`; None takes the best checkpoint.
             method: `ptq` takes the first of several ways that keeps the metric, the quickest first; `accuracy` begins
-                with the one that turns layers back to floating point one by one.
+                with the one that turns layers back to floating point one by one; `qat` trains a checkpoint on for a
+                few epochs with its quantisers in.
             max_drop: Largest relative drop of the task's metric that passes.
 
         Raises:
             OTXError: No way keeps the metric; the best file is kept apart under a name that says so.
-            UserError: The model cannot be quantised, or there are too few images to calibrate on.
+            UserError: The model cannot be quantised or not be trained on, or there are too few images to calibrate on.
         """
         from otx.engine.optimize import optimize
 

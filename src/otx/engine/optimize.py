@@ -10,30 +10,31 @@ from typing import Literal
 
 from otx.core.errors import MissingExtraError, UserError
 from otx.deploy.gate import export_proven, quantize_proven
-from otx.deploy.quantize import LADDER
+from otx.deploy.quantize import LADDER, Rung
 from otx.deploy.settings import CALIBRATION_IMAGES, FEWEST_CALIBRATION_IMAGES, INT8_IMAGES, PARITY_FILE
 from otx.engine.given import Given
 from otx.engine.opening import OpenedModel, locate, open_model
+from otx.engine.qat import NAME, require_trainable, train_quantized
 from otx.engine.results import OptimizeResult
 from otx.engine.test import data_for
 from otx.frameworks import catalog
 
-RUNGS = {"ptq": tuple(LADDER), "accuracy": tuple(LADDER)[-2:]}
+RUNGS: dict[str, dict[str, Rung]] = {"ptq": LADDER, "accuracy": dict(list(LADDER.items())[-2:])}
 
 
 def optimize(
-    given: Given, checkpoint: Path | None, method: Literal["ptq", "accuracy"], max_drop: float
+    given: Given, checkpoint: Path | None, method: Literal["ptq", "accuracy", "qat"], max_drop: float
 ) -> OptimizeResult:
     """Write `optimize/model.xml` and `optimize/parity.json`; of a checkpoint `optimize/fp32.xml` too.
 
     Args:
         given: Knows the work dir and the data root.
         checkpoint: The checkpoint or IR; None takes the best of the work dir.
-        method: `ptq` climbs the whole ladder, `accuracy` begins with accuracy-aware quantisation.
+        method: `ptq` climbs the whole ladder, `accuracy` begins with accuracy-aware quantisation, `qat` trains on.
         max_drop: Largest relative drop of the task's metric that passes.
 
     Raises:
-        ParityError: No rung of the ladder keeps the metric.
+        ParityError: No rung of the ladder, or not the training, keeps the metric.
         UserError: The model cannot be quantised, or there are too few images.
     """
     if importlib.util.find_spec("nncf") is None:
@@ -41,6 +42,8 @@ def optimize(
     workspace, path = locate(given.work_dir, checkpoint)
     opened = open_model(path, given.model)
     _require_quantizable(opened)
+    if method == "qat":
+        require_trainable(opened)
     _, datamodule = data_for(given, workspace, opened)
     calibration = datamodule.excerpt("train", CALIBRATION_IMAGES)
     if len(calibration) < FEWEST_CALIBRATION_IMAGES:
@@ -57,10 +60,9 @@ def optimize(
         base = folder / "fp32.xml"
         earlier = export_proven(opened.model, validation, base, model_name=opened.name, max_drop=max_drop)
         earlier = replace(earlier, name="FP32 model")
+    rungs = RUNGS.get(method) or {NAME: train_quantized(given, workspace, opened, datamodule, calibration)}
     target = folder / "model.xml"
-    parity = quantize_proven(
-        base, validation, calibration, target, rungs=RUNGS[method], max_drop=max_drop, earlier=earlier
-    )
+    parity = quantize_proven(base, validation, calibration, target, rungs=rungs, max_drop=max_drop, earlier=earlier)
     return OptimizeResult(
         work_dir=workspace.root,
         model=target,
