@@ -68,7 +68,7 @@ def train_quantized(
     plan.write(folder / "plan.yaml")
     settings = plan.settings()
     result = fit(
-        model,
+        model.train(),  # Lightning leaves each part in the mode that it finds
         datamodule,
         opened.spec.load("metric")(model.label_info),
         settings.training,
