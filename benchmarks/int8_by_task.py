@@ -1,6 +1,6 @@
 """INT8 of a trained model per task: what it costs of the metric, and how much faster it is.
 
-    python benchmarks/int8_by_task.py WORK_DIR [--data DIR] [--only NAME ...] [--speed] [--page docs/int8.md]
+    python benchmarks/int8_by_task.py [WORK_DIR] [--data DIR] [--only NAME ...] [--speed] [--page docs/int8.md]
 
 Trains each case from random weights, tests, quantises (`Engine.optimize` exports and proves an FP32 IR first), tests
 both files, and times them one after the other by `Engine.benchmark`. What is done stands in WORK_DIR/rows.json and is
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from otx.engine import Engine
 from otx.engine.demo import write_demo_data
 from otx.tasks import task_spec, task_specs
 
+Case = dict[str, Any]
 REAL = {
     "cls_cifar10": ("MULTI_CLASS_CLS", "cls_cifar10", 30),
     "det_bccd": ("DETECTION", "det_bccd/coco", 30),
@@ -28,14 +28,14 @@ REAL = {
     "sseg_camvid": ("SEMANTIC_SEGMENTATION", "sseg_camvid/voc", 24),
 }
 """Name -> task, folder and epochs; all tasks beside them learn the set and the recipe of `otx demo`."""
-
 PAGE = """\
 # INT8, task by task
 
 <!-- Written by benchmarks/int8_by_task.py from the runs that it makes; do not edit. -->
 
-`python benchmarks/int8_by_task.py WORK_DIR --page docs/int8.md` trains a model per task from random weights, and one on
-each of four real sets, quantises it by `otx optimize` ([optimize.md](optimize.md)), and writes these tables.
+`python benchmarks/int8_by_task.py WORK_DIR --page docs/int8.md` trains a model per task from random weights, with
+`--data DIR` one on each of four real sets too, quantises it by `otx optimize` ([optimize.md](optimize.md)), and writes
+these tables.
 
 ## The gate
 
@@ -57,99 +57,82 @@ is not INT8; in brackets the ratio of the CPU time of an image, which other work
 """
 
 
-def learn(engine: Engine, case: dict[str, Any]) -> None:
-    """Train, or go on with it, and test."""
-    trained = engine.train(max_epochs=case["epochs"], resume=True)
-    metrics = engine.test().metrics
-    case |= {"model": trained.model, "metric": trained.monitor, "epochs": trained.epochs}
-    case["test"] = {"torch": metrics[trained.monitor]}
+def work(engine: Engine, case: Case, folder: Path, *, speed: bool) -> None:
+    """Do what a case lacks: `test`, `gate`, `speed`."""
+    if "test" not in case:
+        trained = engine.train(max_epochs=case["epochs"], resume=True)
+        case |= {"model": trained.model, "metric": trained.monitor, "epochs": trained.epochs}
+        case["test"] = {"torch": engine.test().metrics[trained.monitor]}
+    if "gate" not in case:
+        try:
+            case["file"] = engine.optimize().model.name
+        except ParityError:
+            case["file"] = "model.failed-parity.xml"
+        for form, file in (("fp32", "fp32.xml"), ("int8", case["file"])):
+            case["test"][form] = engine.test(folder / file).metrics[case["metric"]]
+        case["gate"] = json.loads((folder / "parity.json").read_text())["comparisons"]
+    if "speed" not in case or speed:
+        fp32, int8 = (engine.benchmark(folder / file) for file in ("fp32.xml", case["file"]))
+        case["speed"] = {"fp32": fp32.rows[0], "int8": int8.rows[0], "load": fp32.load, "cores": fp32.cores}
 
 
-def quantise(engine: Engine, case: dict[str, Any], folder: Path) -> None:
-    """Optimise and test both files; a ladder that fails leaves its best file under a name that says so."""
-    try:
-        model = engine.optimize().model
-    except ParityError:
-        model = folder / "model.failed-parity.xml"
-    case["gate"] = json.loads((folder / "parity.json").read_text())["comparisons"]
-    case["file"] = model.name
-    for form, file in (("fp32", "fp32.xml"), ("int8", model.name)):
-        case["test"][form] = engine.test(folder / file).metrics[case["metric"]]
-
-
-def race(engine: Engine, case: dict[str, Any], folder: Path, seconds: float) -> None:
-    """Time both files, one straight after the other."""
-    results = [engine.benchmark(folder / file, seconds=seconds) for file in ("fp32.xml", case["file"])]
-    rows = [{key: result.rows[0][key] for key in ("images_per_second", "cpu_ms", "latency_ms")} for result in results]
-    case["speed"] = {"fp32": rows[0], "int8": rows[1], "load": results[0].load, "cores": results[0].cores}
-
-
-def gate_line(case: dict[str, Any]) -> str:
+def gate_cells(case: Case) -> list[str]:
     """A row of the first table."""
     fp32, *rungs = case["gate"]
     best = next((one for one in rungs if one["passed"]), min(rungs, key=lambda one: one["drop_relative"] or 1.0))
     values = [f"{value:.4f}" for value in (fp32["reference"], fp32["exported"], best["exported"])]
     drops = [f"{fp32['reference'] - fp32['exported']:.4f}", f"{best['drop_relative']:.2%}"]
-    names = [(one["name"].removeprefix("INT8 model (").rstrip(")"), one["passed"]) for one in rungs]
-    tried = ", ".join(name if passed else f"~~{name}~~" for name, passed in names)
-    return _line(case["task"], case["data"], case["model"], case["metric"], *values, *drops, tried)
+    names = {one["name"].removeprefix("INT8 model (").rstrip(")"): one["passed"] for one in rungs}
+    tried = ", ".join(name if passed else f"~~{name}~~" for name, passed in names.items())
+    return [case["task"], case["data"], case["model"], case["metric"], *values, *drops, tried]
 
 
-def speed_line(case: dict[str, Any]) -> str:
+def speed_cells(case: Case) -> list[str]:
     """A row of the second table."""
     values = [f"{case['test'][form]:.4f}" for form in ("torch", "fp32", "int8")]
-    fp32, int8, load = (case["speed"][key] for key in ("fp32", "int8", "load"))
+    fp32, int8, load, cores = (case["speed"][key] for key in ("fp32", "int8", "load", "cores"))
     rates = [f"{form['images_per_second']:.1f}" for form in (fp32, int8)]
-    ratio = int8["images_per_second"] / fp32["images_per_second"]
-    busy = f"{load:.1f}, other work" if load > case["speed"]["cores"] + 0.5 else f"{load:.1f}"
-    return _line(
-        case["task"], case["data"], *values, *rates, f"{ratio:.1f} ({fp32['cpu_ms'] / int8['cpu_ms']:.1f})", busy
-    )
+    ratio = f"{int8['images_per_second'] / fp32['images_per_second']:.1f} ({fp32['cpu_ms'] / int8['cpu_ms']:.1f})"
+    busy = ", other work" if load > cores + 0.5 else ""
+    return [case["task"], case["data"], *values, *rates, ratio, f"{load:.1f}{busy}"]
 
 
-def _line(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
+def page(rows: dict[str, Case]) -> str:
+    """Both tables, of what is done."""
+    tables = {"gate": gate_cells, "speed": speed_cells}
+    lines = {key: [cells(row) for row in rows.values() if key in row] for key, cells in tables.items()}
+    return PAGE.format(**{key: "\n".join(f"| {' | '.join(row)} |" for row in found) for key, found in lines.items()})
 
 
 def main() -> None:
     """Do what is not done yet, case by case."""
     parser = argparse.ArgumentParser(description="INT8 of a trained model per task.")
-    parser.add_argument(
-        "work_dir", type=Path, nargs="?", default=Path("int8"), help="runs and rows.json (default: int8)"
-    )
+    parser.add_argument("work_dir", type=Path, nargs="?", default=Path("int8"), help="for all runs (default: int8)")
     parser.add_argument("--data", type=Path, help="folder of the real sets (default: only those of otx demo)")
     parser.add_argument("--only", nargs="+", help="names of cases (default: all)")
     parser.add_argument("--speed", action="store_true", help="time again what is done")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each timing (default: 3)")
     parser.add_argument("--page", type=Path, help="where to write the tables (default: WORK_DIR/int8.md)")
     options = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING)
     stored = options.work_dir / "rows.json"
-    rows: dict[str, dict[str, Any]] = json.loads(stored.read_text()) if stored.is_file() else {}
-    demos = {task.lower(): (str(task), "", None) for task in task_specs()}
-    cases = demos | (REAL if options.data else {})
+    rows: dict[str, Case] = json.loads(stored.read_text()) if stored.is_file() else {}
+    cases = {task.lower(): (str(task), "", None) for task in task_specs()} | (REAL if options.data else {})
     for name in options.only or cases:
         task, folder, epochs = cases[name]
         case = rows.setdefault(name, {"task": task, "data": folder or "otx demo", "epochs": epochs})
-        data = options.data / folder if folder else options.work_dir / name / "data"
+        run, data = (
+            options.work_dir / name / "run",
+            options.data / folder if folder else options.work_dir / name / "data",
+        )
         if not data.exists():
             write_demo_data(task, data)
-        run, recipe = options.work_dir / name / "run", None if folder else f"demo/{task_spec(task).recipe}"
-        engine = Engine(data, task=task, work_dir=run, config=recipe, pretrained=False, device="cpu")
+        config = None if folder else f"demo/{task_spec(task).recipe}"
+        engine = Engine(data, task=task, work_dir=run, config=config, pretrained=False, device="cpu")
         try:
-            if "test" not in case:
-                learn(engine, case)
-            if "gate" not in case:
-                quantise(engine, case, run / "optimize")
-            if "speed" not in case or options.speed:
-                race(engine, case, run / "optimize", options.seconds)
+            work(engine, case, run / "optimize", speed=options.speed)
         except OTXError as error:
             print(f"{name}: {error}")
         stored.write_text(json.dumps(rows, indent=2) + "\n")
-        gate = "\n".join(gate_line(row) for row in rows.values() if "gate" in row)
-        speed = "\n".join(speed_line(row) for row in rows.values() if "speed" in row)
-        (options.page or options.work_dir / "int8.md").write_text(PAGE.format(gate=gate, speed=speed))
-        print(f"{name}: done", flush=True)
+        (options.page or options.work_dir / "int8.md").write_text(page(rows))
 
 
 if __name__ == "__main__":
