@@ -45,7 +45,7 @@ def require_trainable(opened: OpenedModel) -> None:
 def train_quantized(
     given: Given, workspace: Workspace, opened: OpenedModel, datamodule: OTXDataModule, calibration: Images
 ) -> Rung:
-    """Train in `optimize/qat/`, where `plan.yaml` says how, and write `optimize/qat/model.xml`.
+    """Train in `optimize/qat/`, where `plan.yaml` says how, and write `optimize/qat/model.unproven.xml`.
 
     Args:
         given: What the user said.
@@ -80,7 +80,7 @@ def train_quantized(
         device=resolve_device(settings.device),
     )
     shutil.rmtree(folder / "checkpoints")  # nothing else could read them: their networks have quantisers in
-    path = export(model, folder / "model.xml", model_name=opened.name)
+    path = export(model, folder / "model.unproven.xml", model_name=opened.name)
     lr = settings.training.optimizer.lr
     detail = f"epoch {result.best_epoch} of {result.epochs_done} at a learning rate of {lr:.1e}"
     return partial(Quantizer.trained, path=path, detail=detail)
