@@ -23,6 +23,7 @@ class OTXActionClsModel(OTXMultiClassClsModel):
     """An action classifier of any framework."""
 
     task = OTXTaskType.ACTION_CLASSIFICATION
+    soft_labels = False
 
     def losses(self, outputs: Any, batch: MultiClassClsBatchDataEntity) -> dict[str, Tensor]:  # noqa: ANN401
         """Cross-entropy of each clip, whose label is that of its video."""
