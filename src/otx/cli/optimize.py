@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from otx.engine.results import OptimizeResult
 
 EXAMPLES = """\
-  otx optimize
   otx optimize --max_drop 0.02
   otx optimize --method qat
   otx optimize --checkpoint otx-workspace/latest/export/model.xml --method accuracy"""
