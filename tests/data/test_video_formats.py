@@ -88,7 +88,7 @@ def test_videos_that_are_missing_or_have_no_label_are_bad(tmp_path: Path) -> Non
     assert problems == [
         ("missing video", "train.csv:4"),
         ("unreadable annotation", "val.csv:5"),
-        ("missing video", "val.csv:6"),
+        ("path outside the data root", "val.csv:6"),
     ]
 
 

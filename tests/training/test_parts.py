@@ -138,6 +138,7 @@ def test_a_step_has_its_random_numbers_whatever_was_drawn_before() -> None:
 def machine(monkeypatch: pytest.MonkeyPatch, *there: str) -> None:
     for name in ("cuda", "xpu"):
         monkeypatch.setattr(f"torch.{name}.is_available", lambda name=name: name in there)
+        monkeypatch.setattr(f"torch.{name}.device_count", lambda name=name: int(name in there))
 
 
 def test_auto_takes_the_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
