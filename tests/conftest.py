@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,19 @@ WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // WORKERS)))
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["MPLBACKEND"] = "Agg"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell pytest the project's own marker."""
+    config.addinivalue_line("markers", "framework(name, ...): trains or asks for a model of these; skipped without them")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A framework is a folder that may be deleted: what stands on its models is skipped, all else goes on."""
+    for marker in item.iter_markers("framework"):
+        for name in marker.args:
+            if find_spec(f"otx.frameworks.{name}") is None:
+                pytest.skip(f"there is no otx.frameworks.{name}")
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from tests.generated import (
     SORTED_LABELS,
     paint,
@@ -51,9 +52,19 @@ def test_images_with_numbers_are_not_taken_for_frames(tmp_path: Path) -> None:
     (written.images["clip1"] / "frame_0004.jpg").unlink()
     source = open_source(tmp_path / "gap")
     assert source.format == "imagenet"
-    assert any("no folders of numbered frames only" in line for line in source.why)
+    assert any("no folders of numbered frames of one size only" in line for line in source.why)
     write_frames(tmp_path / "frames", renamed)
     assert any(line.startswith("imagenet: possible too") for line in open_source(tmp_path / "frames").why)
+
+
+def test_numbered_photographs_in_a_tree_of_classes_are_not_taken_for_frames(tmp_path: Path) -> None:
+    for label in ("fruit/apple", "fruit/pear", "vegetable/onion"):
+        (tmp_path / label).mkdir(parents=True)
+        for number in range(6):
+            Image.new("RGB", (60 + number, 40)).save(tmp_path / label / f"{number}.jpg")
+    source = open_source(tmp_path)
+    assert source.format == "imagenet"
+    assert source.evidence.items == 18
 
 
 def test_pictures_beside_videos_are_passed_over(tmp_path: Path) -> None:

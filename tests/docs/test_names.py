@@ -9,13 +9,18 @@ from pathlib import Path
 import pytest
 from tests.docs.blocks import DOCS, ROOT
 
-PAGES = [*sorted(DOCS.glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+FRAMEWORKS = {"augmentation.md": ("mmdet", "mmpretrain", "mmseg"), "map.md": ("timm",)}
+"""Page -> those that it takes names from."""
+PAGES = [
+    pytest.param(page, id=page.name, marks=pytest.mark.framework(*FRAMEWORKS.get(page.name, ())))
+    for page in (*sorted(DOCS.glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md")
+]
 REFERENCE = re.compile(r"`(otx(?:\.\w+)*):([\w.]+)`")
 PLACE = re.compile(r"`((?:src|tests|docs|scripts|benchmarks)/[\w./-]*)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES)
 def test_names_and_places_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     missing = [f"{module}:{name}" for module, name in REFERENCE.findall(text) if not exists(module, name)]

@@ -9,6 +9,9 @@ from importlib.metadata import entry_points
 
 from otx.core.catalog import Catalog
 
+DEFAULT_AUGMENTATION = ("torchvision", "otx.transforms.pipeline:build_transform")
+"""Belongs to no folder: models of every framework are trained with it."""
+
 
 @cache
 def catalog() -> Catalog:
@@ -24,6 +27,7 @@ def catalog() -> Catalog:
     ]
     modules += [(entry.name, entry.load()) for entry in entry_points(group="otx.frameworks")]
     full = Catalog()
+    full.register_augmentation(*DEFAULT_AUGMENTATION)
     for framework, module in modules:
         for row in module.ROWS:
             full.register(row)

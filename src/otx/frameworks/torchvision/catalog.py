@@ -19,7 +19,6 @@ CLASSIFICATIONS: dict[str, tuple[str, bool]] = {
 """What the same networks serve: the adapter, and whether it has to see the whole image."""
 HALF = (0.5, 0.5, 0.5)
 BSD = "BSD-3-Clause"
-AUGMENTATION = "otx.transforms.pipeline:build_transform"
 
 
 def _detector(
