@@ -18,11 +18,6 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["MPLBACKEND"] = "Agg"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Tell pytest the project's own marker."""
-    config.addinivalue_line("markers", "framework(name, ...): trains or asks for a model of these; skipped without them")
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A framework is a folder that may be deleted: what stands on its models is skipped, all else goes on."""
     for marker in item.iter_markers("framework"):

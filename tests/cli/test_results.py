@@ -253,6 +253,7 @@ def test_the_other_verbs_hand_over_theirs(otx: Run, calls: dict[str, Any]) -> No
     assert (calls["args"], calls["named"]) == ((Path("m.xml"),), {"method": "accuracy", "max_drop": 0.02})
 
 
+@pytest.mark.framework("transformers")
 def test_find_lists_the_catalog(otx: Run, capfd: pytest.CaptureFixture[str]) -> None:
     assert otx("find", "--task", "detection", "--pattern", "DFINE", "--json") == 0
     rows = json.loads(capfd.readouterr().out)

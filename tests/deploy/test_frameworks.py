@@ -19,7 +19,10 @@ from otx.tasks import task_spec
 LABELS = LabelInfo(("cat", "sea lion", "dog"))
 QUICK = ["timm/mobilenetv4_conv_small", "torchvision/ssdlite320_mobilenet_v3_large"]
 SLOW = ["timm/vit_tiny_patch16_224", "torchvision/fcos_resnet18_slim", "transformers/dfine_nano"]
-NAMES = [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
+NAMES = [
+    pytest.param(name, marks=[pytest.mark.framework(name.split("/")[0]), *([pytest.mark.slow] if name in SLOW else [])])
+    for name in (*QUICK, *SLOW)
+]
 
 
 def random_batch(task, size, count=3):

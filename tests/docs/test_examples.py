@@ -26,6 +26,7 @@ def test_own_model_as_an_object_and_by_name(desk, otx):
     assert (desk / "by-name" / "checkpoints" / "best.safetensors").is_file()
 
 
+@pytest.mark.framework("torchvision")
 def test_own_data(desk):
     run("own_data.py")["main"](desk / "run", images=16, epochs=1)
     metrics = json.loads((desk / "run" / "test" / "metrics.json").read_text())
@@ -34,6 +35,7 @@ def test_own_data(desk):
 
 
 @pytest.mark.slow
+@pytest.mark.framework("torchvision")
 def test_own_data_is_learned(desk):
     run("own_data.py")["main"](desk / "run")
     assert json.loads((desk / "run" / "test" / "metrics.json").read_text())["metrics"]["map_50"] > 0.5

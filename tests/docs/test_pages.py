@@ -48,6 +48,7 @@ def test_the_added_model_keeps_the_contract(desk: Path, install: Callable[[], No
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.framework("mmdet", "torchvision")
 def test_augmentation(desk: Path, otx: Otx) -> None:
     pytest.importorskip("mmdet", reason="pip install 'otx[mmdet]'")
     write_files(DOCS / "augmentation.md", desk)

@@ -21,6 +21,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 @pytest.mark.timeout(600)  # twenty seconds of computing, but on a machine that is shared
+@pytest.mark.framework("torchvision")
 def test_the_python_example_runs(desk: Path) -> None:
     (block,) = (block for block in blocks(README) if block.language == "python")
     shutil.copytree(desk / "my_data" / "images" / "test", desk / "pictures")

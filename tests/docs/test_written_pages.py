@@ -21,6 +21,7 @@ def build_docs() -> ModuleType:
     return module
 
 
+@pytest.mark.framework("anomalib", "mmdet", "mmpretrain", "mmseg", "smp", "timm", "torchvision", "transformers")
 @pytest.mark.parametrize("name", ["models.md", "tasks.md"])
 def test_the_page_is_up_to_date(build_docs: ModuleType, name: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == build_docs.pages()[name], f"docs/{name} is stale: make docs"

@@ -11,6 +11,7 @@ from otx.core.errors import OTXError
 from otx.engine import Engine
 
 
+@pytest.mark.framework("transformers")
 def test_overlays_lie_over_the_recipe_of_the_task(tmp_path: Path) -> None:
     write_coco(tmp_path)
     plan = Engine(tmp_path, model="transformers/dfine_nano", pretrained=True).configure()
@@ -19,6 +20,7 @@ def test_overlays_lie_over_the_recipe_of_the_task(tmp_path: Path) -> None:
     assert plan.choices["data.batch_size"].reason == "detection"
 
 
+@pytest.mark.framework("torchvision")
 def test_only_what_must_be_measured_stays_open(tmp_path: Path) -> None:
     write_coco(tmp_path)
     plan = Engine(tmp_path, pretrained=False).configure(max_epochs=3)

@@ -155,6 +155,7 @@ def test_what_cannot_be_frozen_is_refused(place: Path) -> None:
     assert run(place, "frozen").configure().choices["training.freeze_backbone"].value is False
 
 
+@pytest.mark.framework("torchvision")
 def test_a_detector_keeps_its_backbone() -> None:
     from otx.core.input_spec import InputSpec
     from otx.core.label_info import LabelInfo

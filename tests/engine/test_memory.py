@@ -58,6 +58,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
     return limit
 
 
+@pytest.mark.framework("timm")
 def test_batches_are_halved_until_they_fit_and_make_the_same_step(
     engine: Engine, fits: Callable[..., list[int]], tmp_path: Path
 ) -> None:
@@ -71,6 +72,7 @@ def test_batches_are_halved_until_they_fit_and_make_the_same_step(
     assert "ran out of memory" in plan.choices["training.accumulate"].reason
 
 
+@pytest.mark.framework("timm")
 def test_out_of_memory_after_a_state_was_kept_loses_nothing(
     engine: Engine, fits: Callable[..., list[int]], tmp_path: Path
 ) -> None:
@@ -81,6 +83,7 @@ def test_out_of_memory_after_a_state_was_kept_loses_nothing(
     assert (tmp_path / "run" / "checkpoints" / "last.safetensors").is_file()
 
 
+@pytest.mark.framework("timm")
 def test_one_image_that_does_not_fit_is_an_error(engine: Engine, fits: Callable[..., list[int]]) -> None:
     fits(0)
     with pytest.raises(OTXError, match="one image at a time"):

@@ -55,6 +55,7 @@ def test_labels_are_counted_in_whatever_form_the_task_has_them(sample, counts) -
     assert own_index(data([sample]), type(sample)).class_counts["train"] == counts
 
 
+@pytest.mark.framework("timm")
 def test_the_engine_plans_for_it() -> None:
     plan = Engine(data=data([cls(0), cls(1)] * 8), pretrained=False).configure()
     assert (plan["task"], plan["data_format"], plan["data.tile"]) == ("MULTI_CLASS_CLS", "own", False)

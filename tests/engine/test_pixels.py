@@ -16,6 +16,8 @@ from PIL import Image
 from otx.core.errors import UserError
 from otx.engine import Engine
 
+pytestmark = pytest.mark.framework("timm", "torchvision")
+
 SIDE = 64
 SMALL = {"data.workers": 0, "training.tensorboard": False}
 

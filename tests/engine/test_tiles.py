@@ -134,6 +134,7 @@ def test_auto_says_why(tmp_path, model) -> None:
     assert Engine(tmp_path / "small", model=model).configure(tile=True)["data.tile_size"] == 48
 
 
+@pytest.mark.framework("timm")
 def test_asking_for_tiles_where_there_can_be_none_is_an_error(tmp_path) -> None:
     write_image_folders(tmp_path, pictures())
     with pytest.raises(UserError, match=r"data.tile: predictions of the task MULTI_CLASS_CLS .* cannot be merged"):

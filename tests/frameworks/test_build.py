@@ -16,6 +16,7 @@ from otx.core.task import OTXTaskType
 from otx.frameworks import catalog
 from otx.frameworks.build import build_model, find_row
 
+pytest.importorskip("otx.frameworks.timm", reason="the models of these tests are of timm")
 CLS, DET = OTXTaskType.MULTI_CLASS_CLS, OTXTaskType.DETECTION
 LABELS = LabelInfo(("a", "b", "c"))
 ROW = catalog().get("timm/mobilenetv4_conv_small", CLS)
@@ -128,6 +129,7 @@ def test_a_missing_or_failing_file(tmp_path: Path) -> None:
         find_row(f"{tmp_path / 'broken_model.py'}:Mine", CLS)
 
 
+@pytest.mark.framework("transformers")
 def test_unknown_names() -> None:
     with pytest.raises(UserError, match="Did you mean 'timm/resnet18'"):
         find_row("tim/resnet18", CLS)

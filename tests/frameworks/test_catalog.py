@@ -53,6 +53,7 @@ def test_parameters_are_counted(row: ModelRow) -> None:
     assert sum(parameter.numel() for parameter in model.parameters()) == row.parameters
 
 
+@pytest.mark.framework("anomalib", "smp", "timm", "torchvision", "transformers")
 def test_defaults_of_the_tasks_are_rows() -> None:
     for spec in task_specs().values():
         names = {row.name for row in ROWS if row.task == spec.task}
@@ -69,6 +70,7 @@ def test_a_name_that_serves_several_tasks_is_one_network() -> None:
     assert sum(len(members) for members in by_tasks(ROWS).values()) == len(by_name)
 
 
+@pytest.mark.framework("timm")
 def test_labels_at_the_border_of_an_image_are_seen() -> None:
     specs = {row.task: row.input_spec for row in ROWS if row.name == "timm/resnet18"}
     assert specs[OTXTaskType.MULTI_CLASS_CLS].resize is ResizeMode.CENTER_CROP

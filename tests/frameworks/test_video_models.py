@@ -26,7 +26,13 @@ def built(name: str, frames: int = 4) -> Any:
     return build_model(row, LABELS, replace(row.input_spec.with_size(32, 32), frames=frames), pretrained=False)[0]
 
 
-@pytest.mark.parametrize("name", ["torchvision/mc3_10_slim", "transformers/videomae_small"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.framework(name.split("/")[0]))
+        for name in ("torchvision/mc3_10_slim", "transformers/videomae_small")
+    ],
+)
 def test_the_order_of_frames_matters(name: str) -> None:
     model = built(name).eval()
     forward = torch.randint(0, 256, (1, 4, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))

@@ -41,13 +41,19 @@ def test_contracts_hold(tree: Path) -> None:
         ("rooms", "training/__init__.py", "import otx.deploy"),
         ("rooms", "helpers/__init__.py", ""),
         ("knots", "core/errors.py", "import otx.core.catalog"),
-        ("frameworks", "frameworks/timm/__init__.py", "import otx.frameworks.torchvision"),
+        pytest.param(
+            *("frameworks", "frameworks/timm/__init__.py", "import otx.frameworks.torchvision"),
+            marks=pytest.mark.framework("timm", "torchvision"),
+        ),
         ("tasks", "tasks/detection/__init__.py", "import otx.tasks.multi_class_classification"),
         ("torch-free", "cli/__init__.py", "def late():\n    import torch"),
         ("runtime", "runtime/__init__.py", "import lightning"),
         ("runtime", "core/errors.py", "import datumaro"),
         ("libraries", "data/__init__.py", "import timm"),
-        ("libraries", "frameworks/timm/planted.py", "import transformers"),
+        pytest.param(
+            *("libraries", "frameworks/timm/planted.py", "import transformers"),
+            marks=pytest.mark.framework("timm", "transformers"),
+        ),
     ],
 )
 def test_a_planted_breach_is_caught(tree: Path, contract: str, file: str, line: str) -> None:

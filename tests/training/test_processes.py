@@ -72,6 +72,7 @@ def test_several_seeds_are_for_one_process(tmp_path, started):
 
 
 @pytest.mark.slow
+@pytest.mark.framework("timm")
 def test_the_command_by_itself_and_under_torchrun(tmp_path):
     data = write_image_folders(tmp_path / "data").root
     size = ["--set", "model.input_size=[64,64]", "--set", "data.batch_size=4", "--model", "timm/resnet10t"]

@@ -91,6 +91,7 @@ def begun(root: Path, name: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.framework("timm")
 def test_both_do_their_share_and_nothing_is_done_twice(worker, tmp_path):
     workers = [worker(together=2), worker(together=2)]
     results = [json.loads(process.communicate()[0]) for process in workers]
@@ -108,6 +109,7 @@ def test_both_do_their_share_and_nothing_is_done_twice(worker, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.framework("timm")
 def test_one_that_is_killed_does_not_stop_the_other_which_does_its_trial_again(worker, tmp_path):
     killed = worker(together=9)
     root = tmp_path / tmp_path.name

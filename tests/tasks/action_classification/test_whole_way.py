@@ -13,6 +13,8 @@ from otx.core.errors import UserError
 from otx.engine import Engine
 from otx.tasks.action_classification.demo import write_demo
 
+pytestmark = pytest.mark.framework("torchvision")
+
 MADE = [
     Picture(f"{subset}{number}", subset, 32, 48, label="cat" if number % 2 else "dog")
     for subset, count in (("train", 4), ("val", 2), ("test", 2))

@@ -15,6 +15,7 @@ from otx.engine.demo import demo
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("task", ["ANOMALY_CLASSIFICATION", "ANOMALY_SEGMENTATION", "ANOMALY_DETECTION"])
+@pytest.mark.framework("anomalib")
 def test_the_demonstration_learns_and_the_exported_model_agrees(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str
 ) -> None:

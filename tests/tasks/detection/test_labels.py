@@ -10,6 +10,8 @@ from tests.generated import Picture, write_coco
 
 from otx.engine import Engine
 
+pytestmark = pytest.mark.framework("torchvision")
+
 SETTINGS = {
     "data.workers": 0,
     "training.tensorboard": False,

@@ -55,6 +55,7 @@ def test_paths_are_drawn_one_label_below_the_other() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
+@pytest.mark.framework("timm")
 def test_the_demo_learns_and_its_ir_agrees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     result = demo("H_LABEL_CLS")

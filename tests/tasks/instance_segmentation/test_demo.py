@@ -26,6 +26,7 @@ def test_outlines_fill_their_boxes(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
+@pytest.mark.framework("torchvision")
 def test_a_model_learns_and_the_exported_one_is_the_same(tmp_path: Path) -> None:
     write_demo(tmp_path / "data")
     engine = Engine(

@@ -8,6 +8,8 @@ import pytest
 
 from otx.engine.demo import demo
 
+pytestmark = pytest.mark.framework("torchvision")
+
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)

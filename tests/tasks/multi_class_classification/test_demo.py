@@ -28,6 +28,7 @@ def test_folders_hold_digits_and_the_same_seed_gives_the_same_set(tmp_path: Path
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
+@pytest.mark.framework("timm")
 def test_the_demo_learns_and_its_ir_agrees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     result = demo("MULTI_CLASS_CLS")

@@ -50,6 +50,7 @@ def test_labels_are_drawn_and_counted_where_there_are_many() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
+@pytest.mark.framework("timm")
 def test_the_demo_learns_and_its_ir_agrees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     result = demo("MULTI_LABEL_CLS")

@@ -13,6 +13,8 @@ from otx.core.masks import decode_rle
 from otx.engine import Engine
 from otx.engine.demo import demo
 
+pytestmark = pytest.mark.framework("smp")
+
 SETTINGS = {"data.workers": 0, "model.input_size": [64, 64], "training.precision": "32", "training.channels_last": True}
 
 

@@ -11,6 +11,7 @@ from otx.engine.demo import demo
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
+@pytest.mark.framework("transformers")
 def test_the_demonstration_learns_and_the_exported_model_agrees(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
