@@ -19,10 +19,7 @@ from otx.tasks import task_spec
 LABELS = LabelInfo(("cat", "sea lion", "dog"))
 QUICK = ["timm/mobilenetv4_conv_small", "torchvision/ssdlite320_mobilenet_v3_large"]
 SLOW = ["timm/vit_tiny_patch16_224", "torchvision/fcos_resnet18_slim", "transformers/dfine_nano"]
-NAMES = [
-    pytest.param(name, marks=[pytest.mark.framework(name.split("/")[0]), *([pytest.mark.slow] if name in SLOW else [])])
-    for name in (*QUICK, *SLOW)
-]
+NAMES = [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 
 
 def random_batch(task, size, count=3):
@@ -40,6 +37,7 @@ def random_batch(task, size, count=3):
 def built(name):
     """The model at a small size, after a pass or two in which its batch norms have seen pictures."""
     tasks = {OTXTaskType.DETECTION, OTXTaskType.MULTI_CLASS_CLS}
+    pytest.importorskip(f"otx.frameworks.{name.split('/')[0]}")
     row = next(row for row in catalog() if row.name == name and row.task in tasks)
     spec = row.input_spec if not row.input_spec.multiple_of else row.input_spec.with_size(256, 320)
     torch.manual_seed(0)

@@ -21,7 +21,8 @@ SEARCH = {"training.optimizer.lr": {"factor": 30}}
 
 
 @pytest.fixture
-def engine(tmp_path):
+def engine(tmp_path, monkeypatch):
+    monkeypatch.setattr(tune_module, "measure_epoch", lambda *_: 0.01)
     write_image_folders(tmp_path / "data")
     return Engine(tmp_path / "data", pretrained=False, work_dir=tmp_path / "search", settings={"tuning.search": SEARCH})
 
@@ -29,7 +30,7 @@ def engine(tmp_path):
 @pytest.fixture
 def trainings(monkeypatch):
     """Trainings whose metric depends on the learning rate alone, and tests whose metric depends on `held_out`."""
-    asked = {"held_out": lambda value: value, "seeds": []}
+    asked = {"held_out": lambda value: value, "seeds": [], "epochs": set()}
 
     def run_verb(arguments, folder, name, *, go_on=lambda: True):
         recipe = yaml.safe_load((folder / "recipe.yaml").read_text())
@@ -37,6 +38,7 @@ def trainings(monkeypatch):
         if arguments[0] == "test":
             return {"metrics": {"accuracy": asked["held_out"](value)}}
         asked["seeds"].append(recipe.get("seed", 0))
+        asked["epochs"].add(recipe["training"]["max_epochs"])
         return {"metrics": {"accuracy": value}}
 
     monkeypatch.setattr(search_module, "run_verb", run_verb)
@@ -77,6 +79,24 @@ def test_the_same_work_dir_goes_on(engine, trainings):
     engine.tune(60, max_trials=3)
     assert len(engine.tune(60, max_trials=7).trials) == 7
     assert len(engine.tune(60, max_trials=7).trials) == 7
+
+
+def test_trainings_are_as_long_as_the_budget_can_hold_several_of(engine, trainings, monkeypatch, caplog):
+    caplog.set_level("INFO", "otx")
+    monkeypatch.setattr(tune_module, "measure_epoch", lambda *_: 0.5)
+    engine.tune(80, max_trials=3)
+    assert trainings["epochs"] == {20}
+    assert "20 epochs a training instead of " in caplog.text
+    monkeypatch.setattr(tune_module, "measure_epoch", lambda *_: 5.0)
+    engine.tune(80, max_trials=5)
+    assert trainings["epochs"] == {20}, "what was begun goes on alike"
+
+
+def test_epochs_that_the_user_names_stand(engine, trainings, monkeypatch):
+    monkeypatch.setattr(tune_module, "measure_epoch", lambda *_: pytest.fail("not asked for"))
+    engine.given.settings["training.max_epochs"] = 70
+    engine.tune(80, max_trials=2)
+    assert trainings["epochs"] == {70}
 
 
 def test_a_budget_too_short_for_the_recipe_itself(engine, monkeypatch):

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+FASTEST = "the fastest that this machine has"
+
 
 def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResult:
     """Read the data, fill the gaps of the plan, train, and draw what came out.
@@ -77,7 +79,7 @@ def _train_here(given: Given, plan: Plan, workspace: Workspace | None, began: fl
     row, input_spec = configure(plan, data, given.model)
     if workspace is None:
         _check_time(plan)
-    plan.choose("device", resolve_device("auto").type, "the fastest that this machine has")
+    plan.choose("device", resolve_device("auto").type, FASTEST)
     run = _Run(given, plan, data, row, input_spec, workspace, began, resume)
     while True:
         try:
@@ -286,6 +288,33 @@ def _choose_speed(plan: Plan, datamodule: OTXDataModule, model: OTXModel[Any, An
     plan.choose("training.channels_last", choice.channels_last, choice.reason)
 
 
+def _epoch_seconds(plan: Plan, datamodule: OTXDataModule, model: OTXModel[Any, Any]) -> float:
+    return seconds_per_epoch(
+        model,
+        (datamodule.loader("train", train=True), datamodule.loader("val", train=False)),
+        resolve_device(plan["device"]),
+        precision=plan["training.precision"],
+        channels_last=plan["training.channels_last"],
+    )
+
+
+def measure_epoch(given: Given, plan: Plan, data: ReadData, row: ModelRow | None, input_spec: InputSpec) -> float:
+    """Seconds that an epoch of a planned training would take here, with its validation.
+
+    Args:
+        given: Has the model where the user made one.
+        plan: Configured; gets the device and the speed that are chosen on the way.
+        data: To train on.
+        row: Of the catalog; None where the user made the model.
+        input_spec: Of the model.
+    """
+    plan.choose("device", resolve_device("auto").type, FASTEST)
+    model, name = _make_model(given, plan, data, row, input_spec)
+    datamodule = make_datamodule(plan, data, input_spec)
+    _choose_speed(plan, datamodule, model, name)
+    return _epoch_seconds(plan, datamodule, model)
+
+
 def _check_time(plan: Plan) -> None:
     chosen = plan.choices["training.max_epochs"]
     if plan["training.time"] and not plan.is_open("training.max_epochs"):
@@ -316,13 +345,7 @@ def _plan_time(run: _Run, datamodule: OTXDataModule, model: OTXModel[Any, Any]) 
     """
     plan, began = run.plan, run.began
     budget = float(plan["training.time"])
-    epoch = seconds_per_epoch(
-        model,
-        (datamodule.loader("train", train=True), datamodule.loader("val", train=False)),
-        resolve_device(plan["device"]),
-        precision=plan["training.precision"],
-        channels_last=plan["training.channels_last"],
-    )
+    epoch = _epoch_seconds(plan, datamodule, model)
     left = budget * (1 - RESERVE) - (time.monotonic() - began)
     epochs = int(left / epoch)
     short = epochs < FEWEST_EPOCHS and can_remember(plan, model)

@@ -22,21 +22,27 @@ from otx.engine.configure import configure
 from otx.engine.given import Given
 from otx.engine.reading import ReadData, read_data
 from otx.engine.results import TuneResult
+from otx.engine.train import measure_epoch
 from otx.engine.workspace import Workspace, new_study
 from otx.recipes.settings import check_key, nested
 from otx.tuning.search import Search, train
 from otx.tuning.space import Axis, read_space
-from otx.tuning.study import FOLDER, open_study, share, trial_is_left
+from otx.tuning.study import EPOCHS, FOLDER, open_study, share, trial_is_left
 from otx.tuning.trial import run_verb
 
 if TYPE_CHECKING:
     import optuna
 
+    from otx.core.catalog import ModelRow
+    from otx.core.input_spec import InputSpec
+    from otx.recipes.plan import Plan
 
 logger = logging.getLogger(__name__)
 
 CONFIRM_RUNS = 2
 """Trainings with another seed at the end: the recipe and the winner."""
+TRAININGS = 8
+"""Full trainings that the budget has to hold: the recipe, the two at the end, and the search, most of it cut short."""
 LEAST_FOR_IMPORTANCE = 4
 """Completed trials from which the influence of a setting can be told at all."""
 
@@ -64,22 +70,24 @@ def tune(
     plan = given.plan(extra)
     said = {key: choice.value for key, choice in plan.choices.items() if choice.origin == "user"}
     data = read_data(plan)
-    configure(plan, data, None)
+    row, input_spec = configure(plan, data, None)
     for key in plan["tuning.search"]:
         check_key(key, "tuning.search")
     axes = read_space(plan["tuning.search"], {key: choice.value for key, choice in plan.choices.items()})
     workspace = new_study(given.work_dir, f"tune-{data.spec.task}")
     with _alone(workspace, storage):
+        fitting = _fitting_epochs(given, plan, data, (row, input_spec), budget)
         begin = partial(
             open_study,
             storage=storage,
             root=workspace.root,
             mode=data.spec.monitor_mode,
             seed=plan["seed"],
-            epochs=int(plan["training.max_epochs"]),
+            epochs=fitting,
         )
         study = begin(f"otx-{workspace.root.name}", axes=axes)
         said = {key: value for key, value in said.items() if not key.startswith("tuning.")}
+        said["training.max_epochs"] = study.user_attrs[EPOCHS]
         search = Search(axes, partial(as_recipe, said), workspace.root, data.spec.monitor, most_trials)
         logger.info("tuning by %s of validation: %s", search.monitor, ", ".join(axis.key for axis in axes))
         while trial_is_left(study, most_trials, deadline := began + budget - _reserve(study)):
@@ -94,6 +102,23 @@ def tune(
             )
             confirmed = {name: found[one.number] for name, one in trials.items()}
     return _finish(search, study, trials["default"], confirmed, began)
+
+
+def _fitting_epochs(
+    given: Given, plan: Plan, data: ReadData, made: tuple[ModelRow | None, InputSpec], budget: float
+) -> int:
+    """Epochs of a full training: those of the plan, or fewer where the user gave none and the budget is too short."""
+    planned = int(plan["training.max_epochs"])
+    if plan.choices["training.max_epochs"].origin == "user" or planned == 1:
+        return planned
+    epoch = measure_epoch(given, plan, data, *made)
+    fitting = min(planned, max(1, int(budget / TRAININGS / epoch)))
+    if fitting < planned:
+        logger.info(
+            "%d epochs a training instead of %d: an epoch takes %.1f s, and the budget has to hold %d trainings",
+            *(fitting, planned, epoch, TRAININGS),
+        )
+    return fitting
 
 
 def as_recipe(said: dict[str, Any], values: dict[str, Any]) -> str:

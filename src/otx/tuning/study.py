@@ -26,6 +26,8 @@ POLL_SECONDS = 0.5
 """How often a worker that has nothing to do looks at what the others do."""
 FIRST_SECONDS = 10.0
 """The worker that begins a study has this long to put the first trials in the queue."""
+EPOCHS = "epochs"
+"""Attribute of a study: epochs of a full training, the same for all workers and after a kill."""
 FOLDER = "folder"
 """Attribute of a trial: where it is written, so that it can go on there after a kill."""
 PIECE = "piece"
@@ -45,7 +47,7 @@ def open_study(
             is left empty.
         mode: `max` or `min`.
         seed: Of the sampler.
-        epochs: Of a full training, for the pruner.
+        epochs: Of a full training, if the study has no number yet; it is kept as its attribute `EPOCHS`.
 
     Raises:
         MissingExtraError: Optuna or the driver of the database is not installed.
@@ -60,16 +62,18 @@ def open_study(
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)  # heartbeats, since 2.8
     kept = _storage(storage, root)
     sampler = optuna.samplers.TPESampler(seed=seed if storage is None else None, n_startup_trials=WARM_TRIALS + 1)
-    pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=max(1, epochs // 9), reduction_factor=3)
     direction: Literal["maximize", "minimize"] = "maximize" if mode == "max" else "minimize"
     try:
-        study = optuna.create_study(storage=kept, sampler=sampler, pruner=pruner, study_name=name, direction=direction)
+        study = optuna.create_study(storage=kept, sampler=sampler, study_name=name, direction=direction)
+        study.set_user_attr(EPOCHS, epochs)
     except optuna.exceptions.DuplicatedStudyError:
-        study = optuna.load_study(study_name=name, storage=kept, sampler=sampler, pruner=pruner)
+        study = optuna.load_study(study_name=name, storage=kept, sampler=sampler)
         if storage is None:
             _take_up(study)
         else:
             _wait_for_first(study, len(axes) and WARM_TRIALS + 1)
+    least = max(1, study.user_attrs.get(EPOCHS, epochs) // 9)
+    study.pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=least, reduction_factor=3)
     if axes:
         generator = random.Random(seed)  # noqa: S311 - no secrets
         study.enqueue_trial({axis.key: axis.start for axis in axes}, skip_if_exists=True)
@@ -110,12 +114,20 @@ def _storage(url: str | None, root: Path) -> BaseStorage:
 
 
 def _take_up(study: optuna.Study) -> None:
-    """Put what a killed process was at first in the queue; nobody else works on an embedded file."""
+    """Put what was cut off at the head of the queue, the recipe itself above all; nobody else works on such a file."""
     from optuna.trial import TrialState
 
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    if not running and not any(FOLDER in trial.user_attrs for trial in waiting):
+        return
+    for trial in running:
         study.tell(trial.number, state=TrialState.FAIL)
-        study.enqueue_trial(trial.params, user_attrs=dict(trial.user_attrs))
+    for _ in waiting:
+        study.tell(study.ask(), state=TrialState.FAIL)
+    for trial in sorted([*running, *waiting], key=lambda trial: FOLDER not in trial.user_attrs):
+        values = trial.params or trial.system_attrs["fixed_params"]
+        study.enqueue_trial(values, user_attrs=dict(trial.user_attrs))
 
 
 def begun(study: optuna.Study, below: int | None = None) -> int:
