@@ -8,6 +8,8 @@ import json
 import numpy as np
 import openvino as ov
 import pytest
+import torch
+from openvino import opset13 as opset
 from tests.deploy.conftest import COLOURS, SPEC, ColourClassifier, cls_batch, det_batch
 from tests.deploy.test_parity import dropped_class, swapped_channels, wrong_mean
 
@@ -15,7 +17,7 @@ from otx.core.errors import OTXError
 from otx.deploy.export import export
 from otx.deploy.gate import ParityError, export_proven, quantize_proven
 from otx.deploy.parity import Parity
-from otx.deploy.quantize import LADDER, Quantizer, noisiest_layers
+from otx.deploy.quantize import LADDER, Quantizer, _layers_behind, noisiest_layers
 from otx.runtime.compiled import read_graph
 from otx.runtime.exported import load_exported
 
@@ -161,6 +163,37 @@ def test_the_noisiest_layers_are_found(base, images):
     kinds = {node.get_friendly_name(): node.get_type_name() for node in read_graph(base).get_ops()}
     assert {kinds[name] for name in every} == {"Convolution", "MatMul"}
     assert len(one) == 1
+
+
+def test_paths_that_part_and_meet_again_are_walked_once():
+    image = opset.parameter([1, 3], name="image")
+    sums = quantizer = opset.fake_quantize(image, *([0.0], [1.0]) * 2, levels=256)
+    for _ in range(60):
+        sums = opset.add(sums, sums)
+    layer = opset.matmul(sums, opset.constant(np.eye(3, dtype=np.float32)), transpose_a=False, transpose_b=False)
+    ov.Model([layer], [image])
+    assert _layers_behind(quantizer) == {layer.get_friendly_name()}
+
+
+@torch.jit.script
+def _mirror_dark(x: torch.Tensor) -> torch.Tensor:
+    if bool(x.mean() < 0):
+        x = x.flip(-1)
+    return x
+
+
+def test_where_a_graph_branches_the_rung_that_needs_one_path_says_so(tmp_path, images):
+    class Branching(ColourClassifier):
+        def customize_inputs(self, batch):
+            return {"x": _mirror_dark(self.normalize(batch.images))}
+
+    path = export(Branching(COLOURS, SPEC), tmp_path / "base.xml")
+    assert "If" in kinds(path)
+    rungs = {rung: LADDER[rung] for rung in ("full bias correction", "ignored scopes")}
+    parity = quantize_proven(path, images, images, tmp_path / "model.xml", rungs=rungs)
+    assert parity.name == "INT8 model (ignored scopes)"
+    tried = json.loads((tmp_path / "parity.json").read_text())["comparisons"]
+    assert "not supported for OpenVINO models with If" in tried[0]["reasons"][0]
 
 
 def test_layers_are_turned_back_until_the_metric_is_kept(base, images, monkeypatch):

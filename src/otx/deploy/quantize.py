@@ -77,7 +77,10 @@ class Quantizer:
     def ignored_scopes(self) -> Any:  # noqa: ANN401
         """The same, with the layers left in floating point whose inputs lose most."""
         noisy = noisiest_layers(self.mixed(), (_feeds(batch)[0] for batch in self.calibration), NOISY_SHARE)
-        graph = self.full_bias_correction(ignored_scope=self._floating(noisy))
+        # NNCF corrects biases fully in no graph that branches, such as Keypoint R-CNN's.
+        branches = any(node.get_type_name() == "If" for node in read_graph(self.path).get_ops())
+        rung = self.mixed if branches else self.full_bias_correction
+        graph = rung(ignored_scope=self._floating(noisy))
         self.detail = f"in floating point: {', '.join(noisy)}"
         return graph
 
@@ -213,13 +216,15 @@ def _quantizers(graph: Any) -> list[Any]:  # noqa: ANN401
 def _layers_behind(quantizer: Any) -> set[str]:  # noqa: ANN401
     """Names of the layers that compute with what a quantiser gives."""
     found: set[str] = set()
+    seen: set[str] = set()  # paths that part and meet again are without number in two-stage detectors
     waiting = [quantizer]
     while waiting:
         for target in (target for port in waiting.pop().outputs() for target in port.get_target_inputs()):
             node = target.get_node()
             if node.get_type_name() in LAYERS:
                 found.add(node.get_friendly_name())
-            elif node.get_type_name() != "FakeQuantize":
+            elif node.get_type_name() != "FakeQuantize" and node.get_name() not in seen:
+                seen.add(node.get_name())
                 waiting.append(node)
     return found
 
