@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
   otx predict --input pictures/ --checkpoint otx-workspace/latest/export/model.xml
-  otx predict --input 'pictures/*.png' --threshold 0.4 --json
-  otx predict --input clip.mp4"""
+  otx predict --input clip.mp4 --threshold 0.4 --json
+  otx predict --input 'my_data/images/*.jpg' --coco my_data/annotations/test.json --threshold 0"""
 SKIPPED_SHOWN = 5
 
 
@@ -37,12 +37,16 @@ def run(
         float | None,
         Option("Leave out objects with a lower score (default: the best one of the validation).", "X", "model"),
     ] = None,
+    coco: Annotated[
+        Path | None,
+        Option("COCO annotations of the input: write coco_results.json too, with their ids.", "FILE", "data"),
+    ] = None,
     work_dir: WorkDir = None,
 ) -> Outcome:
     """Run `otx predict`; its `--help` says what the options mean."""
     from otx.engine import Engine
 
-    result = Engine(work_dir=work_dir).predict(input, checkpoint, threshold=threshold)
+    result = Engine(work_dir=work_dir).predict(input, checkpoint, threshold=threshold, coco=coco)
     return Outcome(document=result.to_json(), show=lambda console: _show(result, console, work_dir))
 
 
@@ -57,5 +61,7 @@ def _show(result: PredictResult, console: Console, work_dir: Path | None) -> Non
         console.print(f"\n{result.note}", markup=False)
     console.print(f"\npredictions  {shown(result.predictions)}  (scores from {result.threshold:.3g})")
     console.print(f"pictures     {shown(result.pictures)}")
+    if result.coco:
+        console.print(f"COCO         {shown(result.coco)}")
     if result.checkpoint.suffix == ".safetensors":
         console.print(f"next         otx export{run_options(work_dir)}")

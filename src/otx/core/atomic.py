@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from otx.core.errors import OTXError
 
@@ -49,6 +52,30 @@ def write_atomic(path: Path, text: str) -> None:
     """Write a text file by `replacing`."""
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def replacing_list(path: Path, *, indent: int | None = 2) -> Iterator[Callable[[Any], None]]:
+    """The like for a list as JSON that is written entry by entry, so that it never is in memory as a whole.
+
+    Args:
+        path: The file.
+        indent: Of the lines of an entry; None writes a line for each.
+
+    Yields:
+        Takes the entries.
+    """
+    with replacing(path) as partial, partial.open("w", encoding="utf-8") as file:
+        count = 0
+
+        def write(entry: Any) -> None:  # noqa: ANN401 - JSON
+            nonlocal count
+            text = textwrap.indent(json.dumps(entry, indent=indent, ensure_ascii=False), "  ")
+            file.write((",\n" if count else "[\n") + text)
+            count += 1
+
+        yield write
+        file.write("\n]\n" if count else "[]\n")
 
 
 def remove_partial(folder: Path) -> list[str]:

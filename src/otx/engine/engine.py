@@ -216,6 +216,7 @@ class Engine:
         checkpoint: str | Path | None = None,
         *,
         threshold: float | None = None,
+        coco: str | Path | None = None,
     ) -> PredictResult:
         """Predict on image or video files, write `predictions.json` and pictures.
 
@@ -224,13 +225,16 @@ class Engine:
                 (`camera:0`) or a stream (`rtsp://`, `http(s)://`).
             checkpoint: As in `test`.
             threshold: Score in [0, 1] below which objects are left out; None takes the one found in validation.
+            coco: Annotations of the images in COCO's format: `coco_results.json` is written too, with their image and
+                category ids.
 
         Raises:
-            UserError: Nothing is found, or one cannot be read.
+            UserError: Nothing is found, or one cannot be read, or the annotations are not about these images and
+                classes.
         """
         from otx.engine.predict import predict
 
-        return predict(self.given, str(input), _path(checkpoint), threshold)
+        return predict(self.given, str(input), _path(checkpoint), threshold, _path(coco))
 
     def export(
         self,

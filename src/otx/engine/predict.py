@@ -5,12 +5,15 @@ from __future__ import annotations
 import glob
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from otx.core.atomic import replacing_list
 from otx.core.entity import OTXBatchPredEntity
 from otx.core.errors import UserError
 from otx.core.image_info import ImageInfo
@@ -21,6 +24,7 @@ from otx.data.videos import BrokenVideoError, is_video
 from otx.engine.given import Given
 from otx.engine.opening import OpenedModel, locate, open_model
 from otx.engine.results import PredictResult
+from otx.report.coco import CocoIds, read_coco_ids
 from otx.report.predictions import write_predictions
 from otx.runtime.exported import ExportedModel
 from otx.runtime.stream import TOGETHER, predict_files
@@ -34,7 +38,9 @@ OnBroken = Callable[[Medium, UserError], None]
 ONE_OBJECT = "this model was trained on single objects: each picture was taken for one object that fills it"
 
 
-def predict(given: Given, source: str, checkpoint: Path | None, threshold: float | None) -> PredictResult:
+def predict(
+    given: Given, source: str, checkpoint: Path | None, threshold: float | None, coco: Path | None = None
+) -> PredictResult:
     """Write `predict/predictions.json` and the pictures.
 
     Args:
@@ -42,9 +48,10 @@ def predict(given: Given, source: str, checkpoint: Path | None, threshold: float
         source: An image or video file, a folder, a glob pattern, a camera or a stream.
         checkpoint: The model file; None takes the best checkpoint of the work dir.
         threshold: Score below which objects are left out; None takes the model's own.
+        coco: Annotations whose ids `predict/coco_results.json` gets; None writes none.
 
     Raises:
-        UserError: No image is found, or one cannot be read.
+        UserError: No image is found, or one cannot be read, or the annotations are not about these images and classes.
     """
     began = time.perf_counter()
     workspace, path = locate(given.work_dir, checkpoint)
@@ -56,12 +63,21 @@ def predict(given: Given, source: str, checkpoint: Path | None, threshold: float
     on_broken = (lambda file, _: skipped.append(str(file))) if skip else None
     notes = [ONE_OBJECT] if opened.model.input_spec.object_margin else []
     media = _media(sources, opened.model.input_spec, on_broken, notes)
+    ids = _coco_ids(coco, opened, sources, limit, notes) if coco else None
     folder, labels = workspace.folder("predict"), opened.model.label_info
-    with write_predictions(folder, opened.spec.load("draw"), labels) as writer:
+    results = folder / "coco_results.json"
+    results.unlink(missing_ok=True)  # of other predictions
+    with (
+        write_predictions(folder, opened.spec.load("draw"), labels) as writer,
+        replacing_list(results, indent=None) if ids else nullcontext() as write_result,
+    ):
         try:
             for medium, prediction in _predictions(opened, media, given, on_broken):
                 for record in prediction.records(labels, limit):
                     writer.add(medium, record)
+                    if ids and write_result:
+                        for result in ids.results(record):
+                            write_result(result)
         except KeyboardInterrupt:
             if not writer.count:
                 raise
@@ -70,6 +86,7 @@ def predict(given: Given, source: str, checkpoint: Path | None, threshold: float
         work_dir=workspace.root,
         predictions=folder / "predictions.json",
         pictures=folder,
+        coco=results if ids else None,
         checkpoint=path,
         threshold=limit,
         images=writer.count,
@@ -114,6 +131,31 @@ def _sources(source: str, spec: InputSpec) -> list[Path] | list[str]:
         msg = "--input: expected video files, because the model takes whole clips; found a camera or stream"
         raise UserError(msg)
     return [source]
+
+
+def _coco_ids(
+    file: Path, opened: OpenedModel, sources: list[Path] | list[str], threshold: float, notes: list[str]
+) -> CocoIds:
+    """What the results of these sources are called in an annotation file; all that does not fit is refused here."""
+    if not {"bboxes", "scores"} <= {field.name for field in fields(opened.spec.load("prediction"))}:
+        msg = (
+            f"--coco: COCO's results are objects with boxes and scores, found a model of {opened.spec.title.lower()}; "
+            "what it predicts is in predictions.json"
+        )
+        raise UserError(msg)
+    ids = read_coco_ids(file, opened.model.label_info)
+    left_out = len(set(ids.images.values()) - ids.of_inputs(sources))
+    if left_out:
+        notes.append(
+            f"{left_out} images of {file} are not among the input: whoever evaluates the results on all of its images "
+            "counts their objects as missed"
+        )
+    if threshold > 0:
+        notes.append(
+            f"objects with a score below {threshold:.3g} are not in the COCO results: for average precision as "
+            "otx test measures it, predict with --threshold 0"
+        )
+    return ids
 
 
 def _media(

@@ -157,6 +157,7 @@ class PredictResult(VerbResult):
     Attributes:
         predictions: The `predictions.json` that was written.
         pictures: Folder with the drawn predictions.
+        coco: The `coco_results.json` that was written; None where none was asked for.
         checkpoint: What predicted.
         threshold: Score below which objects were left out.
         images: Number of images.
@@ -167,6 +168,7 @@ class PredictResult(VerbResult):
 
     predictions: Path
     pictures: Path
+    coco: Path | None = None
     checkpoint: Path
     threshold: float
     images: int

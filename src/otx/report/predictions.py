@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from otx.core.atomic import replacing
+from otx.core.atomic import replacing_list
 from otx.core.label_info import LabelInfo
 from otx.data.frames import Frame, VideoWriter
 from otx.data.media import media_picture
@@ -33,13 +31,12 @@ def write_predictions(folder: Path, draw: Draw, labels: LabelInfo) -> Iterator[P
         Takes the records. Nothing of `predictions.json` is there before the end.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / "predictions.json") as partial, partial.open("w", encoding="utf-8") as file:
-        writer = PredictionWriter(folder, draw, labels, file)
+    with replacing_list(folder / "predictions.json") as write:
+        writer = PredictionWriter(folder, draw, labels, write)
         try:
             yield writer
         finally:
             writer.end_video()
-        file.write("\n]\n" if writer.count else "[]\n")
 
 
 class PredictionWriter:
@@ -49,9 +46,9 @@ class PredictionWriter:
         count: Records so far.
     """
 
-    def __init__(self, folder: Path, draw: Draw, labels: LabelInfo, file: TextIO) -> None:
+    def __init__(self, folder: Path, draw: Draw, labels: LabelInfo, write: Callable[[Any], None]) -> None:
         self.count = 0
-        self._folder, self._draw, self._labels, self._file = folder, draw, labels, file
+        self._folder, self._draw, self._labels, self._write = folder, draw, labels, write
         self._names = FileNames()
         self._source, self._name = "", ""
         self._video: VideoWriter | None = None
@@ -73,8 +70,7 @@ class PredictionWriter:
             self._video.add(drawn)
         else:
             save(drawn, self._folder / f"{name}.jpg")
-        text = textwrap.indent(json.dumps(record, indent=2, ensure_ascii=False), "  ")
-        self._file.write((",\n" if self.count else "[\n") + text)
+        self._write(record)
         self.count += 1
 
     def end_video(self) -> None:
