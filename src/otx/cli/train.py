@@ -25,6 +25,9 @@ EXAMPLES = """\
 def run(
     *,
     data_root: options.TrainingData = None,
+    unlabeled_data_root: Annotated[
+        Path | None, Option("Folder of images without labels, to learn from too.", "DIR", "data")
+    ] = None,
     task: options.TaskName = None,
     data_format: options.DataFormat = None,
     on_bad_data: options.OnBadData = None,
@@ -90,6 +93,7 @@ def run(
         device=device,
         devices=devices,
         on_bad_data=on_bad_data,
+        unlabeled_data_root=unlabeled_data_root,
         settings=parse_assignments(set) | ({"training.freeze_backbone": True} if freeze_backbone else {}),
     )
     if print_config:

@@ -49,6 +49,8 @@ class TaskSpec:
         plain: The like with numpy and OpenCV alone, for deployment bundles: function from the outputs of one image and
             what the file says (see `otx.deploy.runner`) to its entry of `predictions.json`, in a module that imports
             nothing else, and of OTX only such modules; empty where there is none, and then there are no bundles.
+        pseudo_labels: Function from a prediction and a threshold to a batch of the images of which it is sure, with
+            their labels; empty where there is none, and then nothing is learned from images without labels.
         merge: Function from the predictions on the tiles of an image to one on the image, `merge(predictions, windows,
             info)`; empty where images cannot be cut into tiles, and then the reader needs no `cut`.
         draw: Function that draws a record of `predictions.json` on an image.
@@ -83,6 +85,7 @@ class TaskSpec:
     metric: str
     decode: str
     plain: str = ""
+    pseudo_labels: str = ""
     merge: str = ""
     draw: str
     saliency: str = ""

@@ -25,8 +25,6 @@ from otx.data.videos import BrokenVideoError
 if TYPE_CHECKING:
     import datumaro as dm
 
-_NAMED = 5
-
 
 @dataclass(frozen=True)
 class DataIndex:
@@ -109,7 +107,7 @@ def build_index(
                 found.setdefault(subset, []).append(one)
     pixels = _same_pixels(found, problems)
     if on_bad_data == "error" and problems.bad():
-        raise UserError(_refusal(source, problems))
+        raise UserError(problems.refusal(source.root))
     subsets, origin, split = _subsets(found, problems, seed, split_file, source.split_from)
     ordered = {name: sorted(subsets.get(name, []), key=lambda one: one.name) for name in SUBSETS}
     return DataIndex(
@@ -169,15 +167,6 @@ def _reporter(where: str, problems: Problems) -> Callable[[str], None]:
         problems.add(kind, where, details)
 
     return report
-
-
-def _refusal(source: DataSource, problems: Problems) -> str:
-    bad = problems.bad()
-    lines = [f"{len(bad)} images or annotations in {source.root} cannot be used:"]
-    lines += [f"  {one.where}: {one.kind}{f' ({one.message})' if one.message else ''}" for one in bad[:_NAMED]]
-    lines += [f"  ... and {len(bad) - _NAMED} more"] if len(bad) > _NAMED else []
-    lines += ["Mend or remove them, or leave them out with --on_bad_data skip. `otx check` lists them by kind."]
-    return "\n".join(lines)
 
 
 def _summary(problems: Problems) -> str:

@@ -11,13 +11,12 @@ from typing import Any, Literal
 
 import cv2
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from otx.core.entity import OTXBatchDataEntity
 from otx.core.errors import OTXError, UserError
 from otx.data.dataset import Fetched, OTXDataset
 from otx.data.images import BrokenImageError
-from otx.data.sampler import EpochSampler
 from otx.data.tiling import TileMerger
 
 logger = logging.getLogger(__name__)
@@ -71,7 +70,7 @@ class BatchLoader(DataLoader[Any]):
     def __init__(
         self,
         dataset: OTXDataset[Any],
-        sampler: EpochSampler | Sequence[tuple[int, int]],
+        sampler: Sampler[tuple[int, int]] | Sequence[tuple[int, int]],
         batch_type: type[Batch],
         *,
         batch_size: int,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 BROKEN_IMAGE = "broken image"
@@ -12,6 +13,7 @@ MISSING_IMAGE = "missing image"
 MISSING_VIDEO = "missing video"
 OUTSIDE = "path outside the data root"
 BAD_ANNOTATION = "unreadable annotation"
+_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,15 @@ class Problems(list[Problem]):
     def bad(self) -> list[Problem]:
         """Those for which `on_bad_data` decides."""
         return [problem for problem in self if problem.bad]
+
+    def refusal(self, root: Path) -> str:
+        """Message for the user about the bad ones below a data root."""
+        bad = self.bad()
+        lines = [f"{len(bad)} images or annotations in {root} cannot be used:"]
+        lines += [f"  {one.where}: {one.kind}{f' ({one.message})' if one.message else ''}" for one in bad[:_NAMED]]
+        lines += [f"  ... and {len(bad) - _NAMED} more"] if len(bad) > _NAMED else []
+        lines += ["Mend or remove them, or leave them out with --on_bad_data skip. `otx check` lists them by kind."]
+        return "\n".join(lines)
 
     def counts(self) -> dict[str, int]:
         """Number of problems by kind, the most frequent first."""

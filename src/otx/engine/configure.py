@@ -23,6 +23,8 @@ from otx.engine.autoconfig import (
 from otx.engine.pixels import choose_pixels, require_pixels
 from otx.engine.reading import ReadData
 from otx.engine.tiles import choose_tiles
+from otx.engine.unlabeled import RECIPE as UNLABELED
+from otx.engine.unlabeled import check_unlabeled
 from otx.frameworks.build import find_row
 from otx.recipes.plan import Plan
 
@@ -69,6 +71,8 @@ def configure(plan: Plan, data: ReadData, own: OTXModel[Any, Any] | None) -> tup
             plan.add_recipe(row.recipe)
         default = choose_pixels(plan, row, data.index)
         default = choose_tiles(plan, data, row, default)
+    if plan["unlabeled_data_root"] and not plan["training.ema_decay"]:
+        plan.add_recipe(UNLABELED)
     items: Sequence[Item] = data.index.subsets["train"]
     if default.tile:
         items = cut_items(items, data.reader, default, train=True)
@@ -79,6 +83,7 @@ def configure(plan: Plan, data: ReadData, own: OTXModel[Any, Any] | None) -> tup
     choose_freezing(plan, own is not None)
     choose_epochs(plan, len(sizes))
     choose_workers(plan)
+    check_unlabeled(plan, data, input_spec)
     return row, input_spec
 
 

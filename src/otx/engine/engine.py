@@ -47,6 +47,8 @@ class Engine:
             that asks for several needs `if __name__ == "__main__":`, as `multiprocessing` does.
         on_bad_data: What to do with images that cannot be read.
         data: Datasets of your own in place of `data_root`.
+        unlabeled_data_root: Folder of images without labels to learn from, too; for classification with one label and
+            for detection.
         settings: Any other setting by its dotted key, as `--set` takes them.
 
     Examples:
@@ -70,10 +72,12 @@ class Engine:
         devices: int | None = None,
         on_bad_data: Literal["error", "skip"] | None = None,
         data: OwnData | None = None,
+        unlabeled_data_root: str | Path | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
         values = {
-            "data_root": str(Path(data_root).absolute()) if data_root is not None else None,
+            "data_root": _absolute(data_root),
+            "unlabeled_data_root": _absolute(unlabeled_data_root),
             "data_format": data_format,
             "task": str(task) if task is not None else None,  # a member of OTXTaskType is a str, too
             "seed": seed,
@@ -370,6 +374,10 @@ def _training(
         "data.tile": tile,
         "training.time": time,
     }
+
+
+def _absolute(path: str | Path | None) -> str | None:
+    return str(Path(path).absolute()) if path is not None else None
 
 
 def _path(value: str | Path | None) -> Path | None:

@@ -26,6 +26,7 @@ from otx.engine.memory import halve_batch, is_out_of_memory
 from otx.engine.pictures import draw_batch, draw_pairs
 from otx.engine.reading import ReadData, make_datamodule, read_data
 from otx.engine.results import TrainResult
+from otx.engine.unlabeled import make_unlabeled, read_unlabeled
 from otx.engine.workspace import Workspace, existing_workspace, new_workspace
 from otx.frameworks.build import build_model
 from otx.recipes.plan import Plan
@@ -38,6 +39,7 @@ from otx.training.speed import choose_speed
 if TYPE_CHECKING:
     from otx.core.model import OTXModel
     from otx.data.datamodule import OTXDataModule
+    from otx.data.unlabeled import UnlabeledImages
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +82,7 @@ def _train_here(given: Given, plan: Plan, workspace: Workspace | None, began: fl
     if workspace is None:
         _check_time(plan)
     plan.choose("device", resolve_device("auto").type, FASTEST)
-    run = _Run(given, plan, data, row, input_spec, workspace, began, resume)
+    run = _Run(given, plan, data, row, input_spec, workspace, began, resume, read_unlabeled(plan, data))
     while True:
         try:
             return _train(run)
@@ -102,6 +104,7 @@ class _Run:
     workspace: Workspace | None
     began: float
     resume: bool
+    unlabeled: UnlabeledImages | None = None
 
 
 def _make_room(run: _Run, error: Exception) -> None:
@@ -138,9 +141,9 @@ def _train(run: _Run) -> TrainResult:
         run.workspace = new_workspace(run.given.work_dir, str(data.spec.task), name)
         if data.index.split is not None:
             write_split(run.workspace.split, data.index.split, plan["seed"])
-        run.workspace.write_json(
-            "data/report.json", check_data(data.source, data.index, data.spec.task, plan["on_bad_data"])
-        )
+        report = check_data(data.source, data.index, data.spec.task, plan["on_bad_data"])
+        more = {"unlabelled": run.unlabeled.to_json()} if run.unlabeled else {}
+        run.workspace.write_json("data/report.json", report | more)
         run.workspace.write_environment()
     workspace = run.workspace
     plan.write(workspace.plan)  # last: a work dir with a plan can be resumed
@@ -173,6 +176,7 @@ def _fit(run: _Run, workspace: Workspace, datamodule: OTXDataModule, model: OTXM
         began=run.began,
         device=resolve_device(settings.device),
         resume=run.resume,
+        unlabeled=make_unlabeled(run.unlabeled, run.data, datamodule, run.input_spec),
     )
 
 

@@ -54,6 +54,8 @@ class Settings:
 
     data_root: str = ""
     """Folder of the data set."""
+    unlabeled_data_root: str = ""
+    """Folder of images without labels, at any depth, that are learned from too; empty: none."""
     data_format: str = AUTO
     """Format of the data set, or auto: found from its content."""
     on_bad_data: Literal["error", "skip"] = "error"

@@ -25,6 +25,7 @@ from otx.training.lightning_trainer import StopWitness, interruptible, make_trai
 from otx.training.module import TrainingModule, is_trained, lay_channels_last
 from otx.training.processes import place
 from otx.training.progress import ProgressReport, TrainLog
+from otx.training.pseudo_labels import Unlabeled
 from otx.training.report import Listener
 from otx.training.resume import find_state, run_facts
 from otx.training.settings import TrainingSettings
@@ -91,6 +92,7 @@ def fit(
     show: bool = True,
     listeners: Sequence[Listener] = (),
     callbacks: Sequence[Callback] = (),
+    unlabeled: Unlabeled | None = None,
 ) -> FitResult:
     """Train and validate, and keep the best and the last weights in `work_dir/checkpoints`.
 
@@ -113,6 +115,7 @@ def fit(
         show: Write progress to standard error; `train.log` has it in any case.
         listeners: Called after each epoch.
         callbacks: More callbacks for Lightning.
+        unlabeled: Images without labels to learn from, too.
 
     Raises:
         UserError: The work dir holds a run already and `resume` is false, or the run in it is not this one.
@@ -120,6 +123,8 @@ def fit(
         DivergedError: The loss is not a number any more.
     """
     _check_chosen(settings, model)
+    if unlabeled:
+        _check_teacher(settings, model)
     state_path = find_state(work_dir / "checkpoints" / RESUME, resume=resume)
     first = place().rank == 0
     log = TrainLog(
@@ -127,11 +132,12 @@ def fit(
     )
     loaders = (data.loader("train", train=True), data.loader("val", train=False))
     run = run_facts(model, model_name, settings, seed, len(loaders[0]))
+    run |= {"unlabelled images": unlabeled.images} if unlabeled else {}
     # Before the average copies the weights: it lives beside them.
     model.to(device)
     if settings.channels_last is True:
         lay_channels_last(model)
-    module = TrainingModule(model, metric, settings, loaders, seed=seed, run=run, note=log.line)
+    module = TrainingModule(model, metric, settings, loaders, seed=seed, run=run, note=log.line, unlabeled=unlabeled)
     progress, witness = ProgressReport(log, monitor), StopWitness()
     keeper = Keeper(
         work_dir,
@@ -175,6 +181,18 @@ def _check_chosen(settings: TrainingSettings, model: OTXModel[Any, Any]) -> None
         raise UserError(msg)
     if settings.ema_decay and not is_trained(model):
         msg = "training.ema_decay: expected 0, because this model is fitted in one pass and has no weights to average"
+        raise UserError(msg)
+
+
+def _check_teacher(settings: TrainingSettings, model: OTXModel[Any, Any]) -> None:
+    if not is_trained(model):
+        msg = "unlabeled_data_root: expected none, because this model is fitted in one pass and learns from no labels"
+        raise UserError(msg)
+    if not settings.ema_decay:
+        msg = (
+            "unlabeled_data_root: expected training.ema_decay above 0, got 0: the averaged weights label the images; "
+            "leave the setting out, or take 0.99"
+        )
         raise UserError(msg)
 
 

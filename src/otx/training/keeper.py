@@ -163,6 +163,7 @@ class Keeper(Checkpoint):
             train_seconds=tally.train_seconds,
             seconds=time.perf_counter() - tally.started,
             is_best=is_best,
+            pseudo_labelled=tally.accepted / tally.batches if module.teacher else None,
         )
 
     def _is_best(self, metrics: dict[str, float]) -> bool:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from otx.core.model import OTXModel
 from otx.training.average import WeightAverage
 from otx.training.mixing import make_mixing
 from otx.training.optimizer import build_optimizer, set_lr
+from otx.training.pseudo_labels import LOSS, Teacher, Unlabeled
 from otx.training.randomness import mix, seed_step
 from otx.training.resume import check_same_run
 from otx.training.schedule import Schedule
@@ -39,6 +41,7 @@ class EpochTally:
         gradients: Sum of the lengths of the gradients, where they are measured.
         batches: Number of batches.
         images: Number of images.
+        accepted: Sum over the batches of the share of unlabelled images that got a label.
         started: Clock at the start.
         train_seconds: Time of the training part, once it is over.
     """
@@ -47,6 +50,7 @@ class EpochTally:
     gradients: Tensor | float = 0.0
     batches: int = 0
     images: int = 0
+    accepted: float = 0.0
     started: float = field(default_factory=time.perf_counter)
     train_seconds: float = 0.0
 
@@ -98,6 +102,7 @@ class TrainingModule(LightningModule):
         seed: Makes each step's random numbers, together with its position.
         run: Facts of the run that must be the same when it is resumed.
         note: Takes lines for the log.
+        unlabeled: Images without labels to learn from, too.
 
     Attributes:
         tally: Of the running epoch.
@@ -115,6 +120,7 @@ class TrainingModule(LightningModule):
         seed: int,
         run: dict[str, Any],
         note: Callable[[str], None],
+        unlabeled: Unlabeled | None = None,
     ) -> None:
         super().__init__()
         self.model = model
@@ -127,6 +133,7 @@ class TrainingModule(LightningModule):
         self.max_epochs = int(settings.max_epochs)
         self.schedule = self._schedule()
         self.average = WeightAverage(model, settings.ema_decay) if settings.ema_decay else None
+        self.teacher = self._teacher(unlabeled) if unlabeled else None
         self.mix = make_mixing(settings, model)
         self.merger = getattr(loaders[1], "merger", None)
         self.tally = EpochTally()
@@ -137,6 +144,11 @@ class TrainingModule(LightningModule):
         # The batches left over at the end of an epoch make a step too.
         steps_per_epoch = math.ceil(len(self.loaders[0]) / int(self.settings.accumulate))
         return Schedule.plan(self.settings.schedule, steps_per_epoch * self.max_epochs)
+
+    def _teacher(self, unlabeled: Unlabeled) -> Teacher:
+        assert self.average is not None
+        here = partial(self.transfer_batch_to_device, dataloader_idx=0)
+        return Teacher(unlabeled, self.settings.unlabeled, self.model, self.average, lambda one: here(one, self.device))
 
     def replan(self, max_epochs: int) -> None:
         """Train more or fewer epochs than was planned; the schedule ends with the last one."""
@@ -223,6 +235,10 @@ class TrainingModule(LightningModule):
             self.mean_losses()  # weights that are no numbers let models fail in many ways
             raise
         assert isinstance(losses, OTXBatchLossEntity), "a model in training mode returns losses"
+        if self.teacher:
+            progress = self.steps_done / self.schedule.total_steps
+            losses.losses[LOSS], accepted = self.teacher.loss(self.trainer.fit_loop.total_batch_idx, progress)
+            self.tally.accepted += accepted
         self.tally.add(losses.losses, batch.batch_size * self.trainer.world_size)
         return losses.total if losses.losses else None
 

@@ -21,6 +21,7 @@ class EpochReport:
         train_seconds: Time of the training part.
         seconds: Time of the epoch with its validation.
         is_best: Whether no epoch before was better.
+        pseudo_labelled: Share of the images without labels that the averaged weights were sure of; None without such.
     """
 
     epoch: int
@@ -32,6 +33,7 @@ class EpochReport:
     train_seconds: float
     seconds: float
     is_best: bool
+    pseudo_labelled: float | None = None
 
     @property
     def loss(self) -> float:
@@ -47,6 +49,8 @@ class EpochReport:
         """One row of `metrics.csv`."""
         parts = {f"loss_{name}": value for name, value in self.losses.items()} if len(self.losses) > 1 else {}
         speed = {"seconds": round(self.seconds, 3), "images_per_second": round(self.images_per_second, 2)}
+        if self.pseudo_labelled is not None:
+            parts["pseudo_labelled"] = round(self.pseudo_labelled, 4)
         return {"epoch": self.epoch, "train_loss": self.loss, **parts, **self.metrics, "lr": self.lr, **speed}
 
     def line(self, monitor: str, shown: int = 3) -> str:

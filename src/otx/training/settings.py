@@ -35,6 +35,18 @@ class ScheduleSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UnlabeledSettings:
+    """How images without labels are learned from, where `unlabeled_data_root` names some."""
+
+    threshold: float = 0.8
+    """Confidence from which on the averaged weights' prediction counts as a label. Lower: more labels, more wrong."""
+    weight: float = 1.0
+    """Of the loss on them, relative to that on the labelled images."""
+    ramp: float = 0.25
+    """Share of the run during which the weight grows from 0, while the predictions are worth little."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
     """How a model is trained."""
 
@@ -64,5 +76,6 @@ class TrainingSettings:
     """Train the head alone, a classifier's on features that are computed once; auto: where the time is too short."""
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    unlabeled: UnlabeledSettings = field(default_factory=UnlabeledSettings)
     tensorboard: bool = True
     """Write the curves for TensorBoard too."""

@@ -32,6 +32,7 @@ SPECS = (
         metric=f"{_HERE}.metric:DetectionMetric",
         decode=f"{_HERE}.decode:decode",
         plain=f"{_HERE}.plain:decode",
+        pseudo_labels=f"{_HERE}.pseudo_labels:pseudo_labels",
         merge=f"{_HERE}.merge:merge",
         draw=f"{_HERE}.draw:draw",
         saliency="otx.core.saliency:ObjectSaliency",

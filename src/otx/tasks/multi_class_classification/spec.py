@@ -30,6 +30,7 @@ SPECS = (
         metric=f"{_HERE}.metric:MultiClassClsMetric",
         decode=f"{_HERE}.decode:decode",
         plain=f"{_HERE}.plain:decode",
+        pseudo_labels=f"{_HERE}.pseudo_labels:pseudo_labels",
         draw=f"{_HERE}.draw:draw",
         saliency="otx.core.saliency:LabelSaliency",
         claim=claim,
