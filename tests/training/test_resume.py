@@ -108,6 +108,16 @@ def test_workers_and_another_kill_change_nothing(run: Run, unbroken: Path, tmp_p
     assert kept(tmp_path) == kept(unbroken)
 
 
+def test_pseudo_labels_are_the_same_after_a_kill(run: Run, unbroken: Path, tmp_path: Path) -> None:
+    assert run(tmp_path / "whole", unlabeled=True) == 0
+    assert run(tmp_path / "killed", unlabeled=True, kill_at="training_step:12", save_seconds=0) == -9
+    assert run(tmp_path / "killed", unlabeled=True, kill_at="validation_step:2", resume=True) == -9
+    assert run(tmp_path / "killed", unlabeled=True, resume=True) == 0
+    assert kept(tmp_path / "killed") == kept(tmp_path / "whole")
+    assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
+    assert kept(tmp_path / "whole") != kept(unbroken)
+
+
 def test_resuming_a_finished_run_changes_nothing(run: Run, unbroken: Path, tmp_path: Path) -> None:
     assert run(tmp_path) == 0
     assert run(tmp_path, resume=True) == 0

@@ -12,6 +12,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,17 @@ from otx.core.image_info import ImageInfo
 from otx.core.input_spec import InputSpec
 from otx.core.label_info import LabelInfo
 from otx.core.metric import MetricResult
+from otx.data.unlabeled import UnlabeledBatchDataEntity
 from otx.tasks.multi_class_classification.entity import (
     MultiClassClsBatchDataEntity,
     MultiClassClsBatchPredEntity,
     MultiClassClsDataEntity,
 )
 from otx.tasks.multi_class_classification.model import OTXMultiClassClsModel
+from otx.tasks.multi_class_classification.pseudo_labels import pseudo_labels
+from otx.training.pseudo_labels import Unlabeled
 from otx.training.randomness import mix
-from otx.training.settings import OptimizerSettings, ScheduleSettings, TrainingSettings
+from otx.training.settings import OptimizerSettings, ScheduleSettings, TrainingSettings, UnlabeledSettings
 
 LABELS = LabelInfo(("red", "green", "blue"))
 SPEC = InputSpec(height=16, width=16)
@@ -149,6 +153,19 @@ def tiny_model() -> TinyClassifier:
     return TinyClassifier()
 
 
+def tiny_unlabeled() -> Unlabeled:
+    """Squares without their labels; the other view of one is darker."""
+    squares = Squares(22, seed=3)
+
+    def batches(step: int) -> Iterator[UnlabeledBatchDataEntity]:
+        for number in count(step):
+            samples = [squares[number, (4 * number + place) % len(squares)] for place in range(4)]
+            batch = MultiClassClsBatchDataEntity.collate(samples)
+            yield UnlabeledBatchDataEntity(batch.images, batch.imgs_info, strong=batch.images // 2)
+
+    return Unlabeled(len(squares), batches, pseudo_labels)
+
+
 def tiny_settings(**changes: Any) -> TrainingSettings:
     defaults: dict[str, Any] = {
         "max_epochs": 3,
@@ -159,6 +176,7 @@ def tiny_settings(**changes: Any) -> TrainingSettings:
         "ema_decay": 0.9,
         "optimizer": OptimizerSettings(lr=0.01, clip_norm=1.0, lr_scales={"model.stem": 0.5}),
         "schedule": ScheduleSettings(warmup_steps=2),
+        "unlabeled": UnlabeledSettings(threshold=0.36),
         "tensorboard": False,
     }
     return TrainingSettings(**(defaults | changes))
@@ -198,6 +216,7 @@ def train(
     kill_at: str = "",
     kill_after: float = 0.0,
     save_seconds: float | None = None,
+    unlabeled: bool = False,
 ) -> None:
     from otx.training import keeper
     from otx.training.fit import fit
@@ -211,6 +230,7 @@ def train(
     fit(
         tiny_model(), TinyData(workers=workers), Accuracy(), tiny_settings(), folder,
         model_name="tiny/classifier", monitor="confidence", seed=5, resume=resume, show=False,
+        unlabeled=tiny_unlabeled() if unlabeled else None,
     )  # fmt: skip
 
 
