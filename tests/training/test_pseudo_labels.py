@@ -57,7 +57,7 @@ def test_the_weight_ramps_up_and_few_labels_weigh_little() -> None:
     model.model.dropout.p = 0.0
     full, _ = teacher(NO_BOUND, model).loss(0, 0.5)
     half, _ = teacher(NO_BOUND, model).loss(0, 0.25)
-    assert float(half) == pytest.approx(float(full) / 2)
+    assert half.item() == pytest.approx(full.item() / 2)
     two = teacher(NO_BOUND, model)
     label = two.unlabeled.label
     two.unlabeled = replace(two.unlabeled, label=lambda prediction, bound: label(prediction, bound).pick([0, 1]))
@@ -85,10 +85,22 @@ def test_metrics_have_the_loss_and_the_share(tmp_path: Path) -> None:
     assert "pseudo_labelled" not in (tmp_path / "without/metrics.csv").read_text()
 
 
-def test_bf16_remembers_no_weights_of_the_average() -> None:
+def test_in_bf16_the_average_labels_and_not_the_network() -> None:
     model = tiny_model().train()
+    one = teacher(NO_BOUND, model)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    weak = next(iter(one.unlabeled.batches(0)))
+    with one.average.applied(), torch.autocast("cpu", torch.bfloat16):
+        expected = model.eval()(weak).scores
+    seen: list[torch.Tensor] = []
+    label = one.unlabeled.label
+    one.unlabeled = replace(one.unlabeled, label=lambda said, bound: seen.append(said.scores) or label(said, bound))
     with torch.autocast("cpu", torch.bfloat16):
-        loss, _ = teacher(NO_BOUND, model).loss(0, 1.0)
+        model.train()(next(iter(TinyData().loader("train", train=True))))  # autocast now knows the network's weights
+        loss, _ = one.loss(0, 1.0)
+    assert torch.equal(seen[0], expected)
     loss.backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
 

@@ -38,7 +38,7 @@ def plot_training(metrics_csv: Path, folder: Path) -> list[Path]:
         return []
     names = [name for name in rows[0] if name]
     losses = [name for name in names if name.startswith(("train_loss", "loss_"))]
-    metrics = [name for name in names if name not in NOT_METRICS and name not in losses]
+    metrics = [name for name in names if name not in NOT_METRICS and name not in [*losses, "pseudo_labelled"]]
     panels = [("loss", losses), ("validation", metrics), ("learning rate", [name for name in names if name == "lr"])]
     panels = [(title, columns) for title, columns in panels if columns]
     figure = _figure(8, 2.6 * len(panels))
