@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.runtime.conftest import write_classifier
 
 from otx.core.errors import UserError
+from otx.engine import Engine
 from otx.engine.workspace import existing_workspace, new_workspace
 
 
@@ -40,3 +43,28 @@ def test_environment_names_the_versions() -> None:
     workspace = new_workspace(Path("mine"), "DETECTION", "x/y")
     workspace.write_environment()
     assert '"torch"' in (workspace.root / "env.json").read_text()
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda engine, model: engine.predict("missing", model),
+        lambda engine, model: engine.explain("missing", model),
+        lambda engine, model: engine.test(model),
+        lambda engine, model: engine.benchmark(model),
+        lambda engine, model: engine.optimize(model),
+    ],
+    ids=["predict", "explain", "test", "benchmark", "optimize"],
+)
+def test_a_verb_that_is_refused_makes_no_work_dir(verb: Callable[[Engine, Path], object]) -> None:
+    model = write_classifier(Path("model.xml").absolute())
+    with pytest.raises(UserError):
+        verb(Engine(), model)
+    assert {path.name for path in Path().iterdir()} == {"model.xml", "model.bin"}
+
+
+def test_serving_makes_no_work_dir(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("otx.engine.serve.run_server", lambda service, host, port, started: started("http://here/"))
+    result = Engine().serve(write_classifier(Path("model.xml").absolute()))
+    assert result.url == "http://here/"
+    assert {path.name for path in Path().iterdir()} == {"model.xml", "model.bin"}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -204,9 +206,39 @@ def test_who_finds_too_many_before_is_told_to_come_back(
         assert first.result(30).json() == {"label": "late"}
 
 
-def test_models_of_clips_are_not_served(detector: Path) -> None:
-    from dataclasses import replace
+def test_an_onnx_file_is_served_like_an_ir(client: Any, pixels: np.ndarray, tmp_path: Path) -> None:
+    path = export(MODELS["boxes"]().eval(), tmp_path / "model.onnx")
+    expected = client.post("/predict", content=encoded(pixels)).json()
+    with client_of(service_of(path)) as served:
+        found = served.post("/predict", content=encoded(pixels)).json()
+    assert [one["label"] for one in found["objects"]] == [one["label"] for one in expected["objects"]] != []
+    for one, other in zip(found["objects"], expected["objects"], strict=True):
+        assert [*one["bbox"], one["score"]] == pytest.approx([*other["bbox"], other["score"]], abs=0.02)
 
+
+def test_a_body_that_does_not_arrive_is_given_up(detector: Path) -> None:
+    from otx.serve.app import create_app
+
+    app = create_app(service_of(detector, limits=replace(LIMITS, upload_seconds=0.05)))
+    parts = iter([{"type": "http.request", "body": b"\x89PNG", "more_body": True}])
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return next(parts, None) or await asyncio.Future()
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": "/predict", "raw_path": b"/predict", "query_string": b"",
+        "headers": [], "http_version": "1.1", "scheme": "http", "server": ("test", 80), "client": ("test", 1),
+    }  # fmt: skip
+    asyncio.run(asyncio.wait_for(app(scope, receive, send), 60))
+    assert sent[0]["status"] == 408
+    assert json.loads(sent[1]["body"]) == {"error": "the request did not arrive in 0.05 s"}
+
+
+def test_models_of_clips_are_not_served(detector: Path) -> None:
     spec = replace(load_exported(detector).input_spec, frames=8)
     with pytest.raises(UserError, match="net looks at clips of 8 frames"):
         service_of(detector, spec=spec)

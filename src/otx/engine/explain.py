@@ -47,10 +47,10 @@ def explain(given: Given, source: str, checkpoint: Path | None) -> ExplainResult
     if not opened.exported:
         model = model.to(resolve_device(plan["device"]))
     explainer = Explainer(model, opened.spec, seed=plan["seed"])
+    files = find_media(source, model.input_spec)
     folder, names = workspace.folder("explain"), FileNames()
     records: list[dict[str, Any]] = []
     skipped: list[str] = []
-    files = find_media(source, model.input_spec)
     for file in track(files, "explain", console=Console(stderr=True), transient=True):
         try:
             fitted = _read(file, model.input_spec)

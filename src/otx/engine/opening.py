@@ -38,10 +38,10 @@ class OpenedModel:
 
 
 def locate(work_dir: Path | None, checkpoint: Path | None) -> tuple[Workspace, Path]:
-    """The work dir to write to, and the model file to take.
+    """The work dir to write to, and the model file to take; a work dir that is not there is made by what writes to it.
 
     Args:
-        work_dir: Named by the user; None takes the one that the checkpoint lies in, else makes one.
+        work_dir: Named by the user; None takes the one that the checkpoint lies in, else a new one.
         checkpoint: Named by the user; None takes the best of the work dir.
 
     Raises:
@@ -57,7 +57,6 @@ def locate(work_dir: Path | None, checkpoint: Path | None) -> tuple[Workspace, P
     if work_dir is None and (around / "plan.yaml").is_file():
         return Workspace(around), checkpoint
     root = work_dir or HOME / f"{time.strftime('%Y%m%d_%H%M%S')}-{checkpoint.stem}"
-    root.mkdir(parents=True, exist_ok=True)
     return Workspace(root.absolute()), checkpoint
 
 
