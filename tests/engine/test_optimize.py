@@ -151,6 +151,20 @@ def test_the_benchmark_has_every_form_in_one_table(run: Path) -> None:
     assert json.loads((run / "benchmark/benchmark.json").read_text()) == result.to_json()
 
 
+def test_batches_where_a_form_takes_them(run: Path) -> None:
+    engine = Engine(work_dir=run)
+    (row,) = engine.benchmark(run / "export/model.xml", seconds=0.02, batch_size=3).rows
+    assert (row["batch_size"], row["note"]) == (3, "")
+    fixed = ov.Core().read_model(run / "export/model.xml")
+    fixed.reshape([1, 32, 32, 3])
+    (run / "fixed").mkdir()
+    ov.save_model(fixed, run / "fixed/model.xml")
+    (row,) = engine.benchmark(run / "fixed/model.xml", seconds=0.02, batch_size=3).rows
+    assert (row["batch_size"], row["note"]) == (1, "takes one image at a time, no batch of 3")
+    with pytest.raises(UserError, match="--batch_size: expected a number of images from 1 on, found 0"):
+        engine.benchmark(batch_size=0)
+
+
 def test_a_form_that_fails_leaves_the_others(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "otx.engine.benchmark.run_apart", lambda job, seconds: run_apart(replace(job, device="NONE"), seconds)

@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ import openvino as ov
 import torch
 from safetensors.numpy import save_file
 
-from otx.core.errors import OTXError
+from otx.core.errors import OTXError, UserError
 from otx.data.loader import BatchLoader
 from otx.deploy.export import export
 from otx.deploy.settings import INT8_IMAGES, ExportPrecision
@@ -63,17 +63,21 @@ class Form:
     bf16: bool = False
 
 
-def benchmark(given: Given, checkpoint: Path | None, seconds: float) -> BenchmarkResult:
+def benchmark(given: Given, checkpoint: Path | None, seconds: float, batch_size: int | None = None) -> BenchmarkResult:
     """Write `benchmark/benchmark.json`.
 
     Args:
         given: Knows the work dir and the data root.
         checkpoint: The checkpoint, whose exports are made for the purpose, or one exported model; None takes the best.
         seconds: How long each timing takes.
+        batch_size: See `Job`.
 
     Raises:
         UserError: There is no such model or no data for it.
     """
+    if batch_size is not None and batch_size < 1:
+        msg = f"--batch_size: expected a number of images from 1 on, found {batch_size}"
+        raise UserError(msg)
     workspace, path = locate(given.work_dir, checkpoint)
     opened = open_model(path, given.model)
     data, datamodule = data_for(given, workspace, opened)
@@ -84,7 +88,8 @@ def benchmark(given: Given, checkpoint: Path | None, seconds: float) -> Benchmar
     with tempfile.TemporaryDirectory() as folder:
         feeds = _write_feeds(images, Path(folder) / "feeds.safetensors")
         for form in _forms(opened, given, workspace, Path(folder)):
-            rows.append(_measure(form, feeds, seconds, opened, images))
+            job = Job(runtime=form.runtime, device=form.device, bf16=form.bf16, feeds=str(feeds), batch_size=batch_size)
+            rows.append(_measure(form, job, seconds, opened, images))
             logger.info("%s on %s: %s", form.name, form.device, rows[-1]["note"] or "measured")
     _relate(rows, opened.spec.monitor_mode)
     result = BenchmarkResult(
@@ -126,7 +131,7 @@ def _forms(opened: OpenedModel, given: Given, workspace: Workspace, folder: Path
         yield Form("ONNX Runtime", "onnxruntime", partial(write, "model.onnx", "fp32"), "CPU", load_onnx)
 
 
-def _measure(form: Form, feeds: Path, seconds: float, opened: OpenedModel, images: BatchLoader) -> dict[str, Any]:
+def _measure(form: Form, job: Job, seconds: float, opened: OpenedModel, images: BatchLoader) -> dict[str, Any]:
     row: dict[str, Any] = {"name": form.name, "device": form.device, "note": ""}
     metric = opened.spec.load("metric")(opened.model.label_info)
     device = form.device if form.runtime == "torch" else "cpu"
@@ -137,8 +142,9 @@ def _measure(form: Form, feeds: Path, seconds: float, opened: OpenedModel, image
         row["size_mb"] = sum(file.stat().st_size for file in files) / 2**20
         with precision:
             row["metric"] = evaluate(form.load(path), images, metric, device).values[opened.spec.monitor]
-        job = Job(runtime=form.runtime, path=str(path), device=form.device, bf16=form.bf16, feeds=str(feeds))
-        row |= run_apart(job, seconds)
+        row |= run_apart(replace(job, path=str(path)), seconds)
+        if job.batch_size and row["batch_size"] != job.batch_size:
+            row["note"] = f"takes one image at a time, no batch of {job.batch_size}"
     except (OTXError, RuntimeError) as error:  # of one form; the others are still worth knowing
         row["note"] = (str(error).strip() or type(error).__name__).splitlines()[0]
     return row

@@ -349,20 +349,24 @@ class Engine:
 
         return serve(self.given, _path(checkpoint), host, port)
 
-    def benchmark(self, checkpoint: str | Path | None = None, *, seconds: float = 3.0) -> BenchmarkResult:
+    def benchmark(
+        self, checkpoint: str | Path | None = None, *, seconds: float = 3.0, batch_size: int | None = None
+    ) -> BenchmarkResult:
         """Time and measure the forms of a model: torch, OpenVINO in FP32, FP16 and INT8, ONNX Runtime.
 
         Args:
             checkpoint: `.safetensors` of a training, whose exports are made for the purpose (INT8 is what `optimize`
                 left in the work dir), or one exported file; None takes the best checkpoint.
             seconds: How long each timing takes.
+            batch_size: Images at a time for the throughput, of the forms that take more than one; None: one in
+                OpenVINO, eight elsewhere.
 
         Raises:
             UserError: There is no such model or no data for it.
         """
         from otx.engine.benchmark import benchmark
 
-        return benchmark(self.given, _path(checkpoint), seconds)
+        return benchmark(self.given, _path(checkpoint), seconds, batch_size)
 
 
 def _training(

@@ -269,7 +269,8 @@ class BenchmarkResult(VerbResult):
         load: Of the machine before it began: work that others had for it.
         cores: That the process may use.
         rows: A form each: `name`, `device`, `latency_ms`, `images_per_second`, `cpu_ms`, `speed_up` against FP32 in
-            OpenVINO, `memory_mb`, `size_mb`, `metric`, `drop_relative` against the first, and a `note` where it failed.
+            OpenVINO, `batch_size`, `memory_mb`, `size_mb`, `metric`, `drop_relative` against the first, and a `note`
+            where it failed, or takes one image at a time and more were asked for.
     """
 
     checkpoint: Path

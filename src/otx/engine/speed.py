@@ -36,13 +36,16 @@ class Job:
         device: As the runtime calls it.
         bf16: Let torch compute in BF16.
         feeds: `.safetensors` with images as a graph takes them, and what else it takes, by name.
+        batch_size: Images at a time for the throughput, where the graph takes more than one; None: one in OpenVINO,
+            whose requests keep a machine busy, and `BATCH` elsewhere.
     """
 
     runtime: str
-    path: str
+    path: str = ""
     device: str
     bf16: bool = False
     feeds: str
+    batch_size: int | None = None
 
 
 def run_apart(job: Job, seconds: float) -> dict[str, float]:
@@ -50,7 +53,7 @@ def run_apart(job: Job, seconds: float) -> dict[str, float]:
 
     Returns:
         `latency_ms` of one image at a time, the median; `images_per_second`, and `cpu_ms` that one of them costs on all
-        cores together; `memory_mb`, the peak of the process.
+        cores together, `batch_size` at a time; `memory_mb`, the peak of the process.
 
     Raises:
         OTXError: It failed; the message has its last line.
@@ -70,15 +73,17 @@ def _openvino(job: Job, feeds: list[Feed], seconds: float) -> dict[str, float]:
 
     core = ov.Core()
     graph = core.read_model(job.path)
-    graph.reshape({port.any_name: [1, *list(port.partial_shape)[1:]] for port in graph.inputs})
+    one_by_one = graph.inputs[0].partial_shape[0].is_static
+    size = 1 if one_by_one else job.batch_size or 1
 
-    def compiled(hint: str) -> Any:  # noqa: ANN401 - openvino is untyped
+    def compiled(hint: str, size: int) -> Any:  # noqa: ANN401 - openvino is untyped
+        graph.reshape({port.any_name: [size, *list(port.partial_shape)[1:]] for port in graph.inputs})
         settings = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": "f32"}
         return core.compile_model(graph, job.device, settings)
 
-    latency = _latency(compiled("LATENCY").create_infer_request().infer, feeds, seconds)
-    queue = ov.AsyncInferQueue(compiled("THROUGHPUT"))
-    return latency | _rate(queue.start_async, feeds, seconds, finish=queue.wait_all)
+    latency = _latency(compiled("LATENCY", 1).create_infer_request().infer, feeds, seconds)
+    queue = ov.AsyncInferQueue(compiled("THROUGHPUT", size))
+    return latency | _rate(queue.start_async, _batches(feeds, size), seconds, finish=queue.wait_all)
 
 
 def _onnxruntime(job: Job, feeds: list[Feed], seconds: float) -> dict[str, float]:
@@ -86,7 +91,8 @@ def _onnxruntime(job: Job, feeds: list[Feed], seconds: float) -> dict[str, float
 
     session = onnxruntime.InferenceSession(job.path, providers=["CPUExecutionProvider"])
     one_by_one = session.get_inputs()[0].shape[0] == 1
-    return _alone_and_together(lambda feed: session.run(None, feed), feeds, seconds, together=not one_by_one)
+    size = 1 if one_by_one else job.batch_size or BATCH
+    return _alone_and_together(lambda feed: session.run(None, feed), feeds, seconds, size)
 
 
 def _torch(job: Job, feeds: list[Feed], seconds: float) -> dict[str, float]:
@@ -103,7 +109,7 @@ def _torch(job: Job, feeds: list[Feed], seconds: float) -> dict[str, float]:
         with torch.inference_mode(), torch.autocast(torch.device(job.device).type, torch.bfloat16, enabled=job.bf16):
             next(iter(graph(images=images, **inputs).values())).cpu()
 
-    return _alone_and_together(run, feeds, seconds, together=not model.exports_batch_of_one)
+    return _alone_and_together(run, feeds, seconds, 1 if model.exports_batch_of_one else job.batch_size or BATCH)
 
 
 RUNTIMES: dict[str, Callable[[Job, list[Feed], float], dict[str, float]]] = {
@@ -113,16 +119,17 @@ RUNTIMES: dict[str, Callable[[Job, list[Feed], float], dict[str, float]]] = {
 }
 
 
-def _alone_and_together(
-    run: Callable[[Feed], Any], feeds: list[Feed], seconds: float, *, together: bool
-) -> dict[str, float]:
-    """An image alone, then batches where the graph takes them."""
-    latency = _latency(run, feeds, seconds)
-    if not together:
-        return latency | _rate(run, feeds, seconds)
-    some = (feeds * BATCH)[:BATCH]
-    batch = {name: np.concatenate([feed[name] for feed in some]) for name in some[0]}
-    return latency | _rate(run, [batch], seconds)
+def _alone_and_together(run: Callable[[Feed], Any], feeds: list[Feed], seconds: float, size: int) -> dict[str, float]:
+    """An image alone, then so many at a time."""
+    return _latency(run, feeds, seconds) | _rate(run, _batches(feeds, size), seconds)
+
+
+def _batches(feeds: list[Feed], size: int) -> list[Feed]:
+    """Images of one feed each as they are, or a batch of so many."""
+    if size == 1:
+        return feeds
+    some = [feeds[i % len(feeds)] for i in range(size)]
+    return [{name: np.concatenate([feed[name] for feed in some]) for name in some[0]}]
 
 
 def _latency(run: Callable[[Feed], Any], feeds: list[Feed], seconds: float) -> dict[str, float]:
@@ -147,7 +154,8 @@ def _rate(
         images += len(feed["image"])
     finish()
     took, busy = time.perf_counter() - began, time.process_time() - busy
-    return {"images_per_second": images / took, "cpu_ms": busy / images * 1e3}
+    together = len(feeds[0]["image"])
+    return {"images_per_second": images / took, "cpu_ms": busy / images * 1e3, "batch_size": together}
 
 
 def main(words: list[str]) -> None:

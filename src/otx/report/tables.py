@@ -7,7 +7,9 @@ from typing import Any
 
 from rich.table import Table
 
-BENCHMARK_DIGITS = {"latency_ms": 2, "images_per_second": 1, "cpu_ms": 2, "speed_up": 2, "memory_mb": 0, "size_mb": 2}
+BENCHMARK_DIGITS = {
+    "latency_ms": 2, "batch_size": 0, "images_per_second": 1, "cpu_ms": 2, "speed_up": 2, "memory_mb": 0, "size_mb": 2,
+}  # fmt: skip
 MOST_CLASSES = 30
 """More rows help nobody on a terminal; the result file has them all."""
 
@@ -85,7 +87,7 @@ def tuning_table(default: Mapping[str, Any], best: Mapping[str, Any]) -> Table:
 
 def benchmark_table(rows: Sequence[Mapping[str, Any]], metric: str) -> Table:
     """The forms of a model line by line, as `benchmark.json` has them."""
-    figures = ("latency ms", "images/s", "CPU ms", "x FP32 IR", "memory MB", "size MB")
+    figures = ("latency ms", "batch", "images/s", "CPU ms", "x FP32 IR", "memory MB", "size MB")
     table = plain_table("", "device", *figures, metric, "drop")
     for row in rows:
         cells = [number(row.get(key), digits) for key, digits in BENCHMARK_DIGITS.items()]
