@@ -90,6 +90,7 @@ def test_trainings_are_as_long_as_the_budget_can_hold_several_of(engine, trainin
     monkeypatch.setattr(tune_module, "measure_epoch", lambda *_: 5.0)
     engine.tune(80, max_trials=5)
     assert trainings["epochs"] == {20}, "what was begun goes on alike"
+    assert " 2 epochs a training" not in caplog.text
 
 
 def test_epochs_that_the_user_names_stand(engine, trainings, monkeypatch):

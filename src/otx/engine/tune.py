@@ -87,7 +87,10 @@ def tune(
         )
         study = begin(f"otx-{workspace.root.name}", axes=axes)
         said = {key: value for key, value in said.items() if not key.startswith("tuning.")}
-        said["training.max_epochs"] = study.user_attrs[EPOCHS]
+        said["training.max_epochs"] = epochs = study.user_attrs[EPOCHS]
+        if epochs < plan["training.max_epochs"]:
+            wanted = plan["training.max_epochs"]
+            logger.info("%d epochs a training instead of %d: the budget has to hold %d", epochs, wanted, TRAININGS)
         search = Search(axes, partial(as_recipe, said), workspace.root, data.spec.monitor, most_trials)
         logger.info("tuning by %s of validation: %s", search.monitor, ", ".join(axis.key for axis in axes))
         while trial_is_left(study, most_trials, deadline := began + budget - _reserve(study)):
@@ -111,14 +114,7 @@ def _fitting_epochs(
     planned = int(plan["training.max_epochs"])
     if plan.choices["training.max_epochs"].origin == "user" or planned == 1:
         return planned
-    epoch = measure_epoch(given, plan, data, *made)
-    fitting = min(planned, max(1, int(budget / TRAININGS / epoch)))
-    if fitting < planned:
-        logger.info(
-            "%d epochs a training instead of %d: an epoch takes %.1f s, and the budget has to hold %d trainings",
-            *(fitting, planned, epoch, TRAININGS),
-        )
-    return fitting
+    return min(planned, max(1, int(budget / TRAININGS / measure_epoch(given, plan, data, *made))))
 
 
 def as_recipe(said: dict[str, Any], values: dict[str, Any]) -> str:
