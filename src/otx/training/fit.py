@@ -20,6 +20,7 @@ from otx.core.metric import TaskMetric
 from otx.core.model import OTXModel
 from otx.training.budget import Budget
 from otx.training.checkpoint import load_model
+from otx.training.data_wait import DataWait
 from otx.training.keeper import BEST, LAST, RESUME, Keeper
 from otx.training.lightning_trainer import StopWitness, interruptible, make_trainer, silenced
 from otx.training.module import TrainingModule, is_trained, lay_channels_last
@@ -148,7 +149,7 @@ def fit(
         tensorboard=settings.tensorboard and first,
         listeners=[progress.epoch_done, *listeners],
     )
-    watchers = [progress, *callbacks]
+    watchers = [progress, DataWait(log.line, loaders[0].num_workers), *callbacks]
     if settings.time:
         watchers.append(Budget(settings.time, time.monotonic() if began is None else began, log.line))
     with silenced(), interruptible():
