@@ -4,7 +4,8 @@
 
 Trains each case from random weights, tests, quantises (`Engine.optimize` exports and proves an FP32 IR first), tests
 both files, and times them one after the other by `Engine.benchmark`. What is done stands in WORK_DIR/rows.json and is
-not done again; `--speed` only times again, on an idle machine. The page is written anew after each case.
+not done again; `--speed` only times again, on an idle machine. The page is written anew after each case; rows on it
+whose runs are not in WORK_DIR stay.
 """
 
 from __future__ import annotations
@@ -97,11 +98,15 @@ def speed_cells(case: Case) -> list[str]:
     return [case["task"], case["data"], *values, *rates, ratio, f"{load:.1f}{busy}"]
 
 
-def page(rows: dict[str, Case]) -> str:
-    """Both tables, of what is done."""
-    tables = {"gate": gate_cells, "speed": speed_cells}
-    lines = {key: [cells(row) for row in rows.values() if key in row] for key, cells in tables.items()}
-    return PAGE.format(**{key: "\n".join(f"| {' | '.join(row)} |" for row in found) for key, found in lines.items()})
+def page(rows: dict[str, Case], before: str) -> str:
+    """Both tables, of what is done and of what the page had before."""
+    gate, _, speed = before.partition("## Test images")
+    tables = {}
+    for key, cells, old in (("gate", gate_cells, gate), ("speed", speed_cells, speed)):
+        lines = [line for line in old.splitlines() if line.startswith("| ") and not line.startswith("| task")]
+        lines += [f"| {' | '.join(cells(row))} |" for row in rows.values() if key in row]
+        tables[key] = "\n".join({tuple(line.split(" | ")[:2]): line for line in lines}.values())
+    return PAGE.format(**tables)
 
 
 def main() -> None:
@@ -132,7 +137,8 @@ def main() -> None:
         except OTXError as error:
             print(f"{name}: {error}")
         stored.write_text(json.dumps(rows, indent=2) + "\n")
-        (options.page or options.work_dir / "int8.md").write_text(page(rows))
+        target = options.page or options.work_dir / "int8.md"
+        target.write_text(page(rows, target.read_text() if target.is_file() else ""))
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ from otx.data.media import read_media
 from otx.deploy.export import export
 from otx.frameworks import catalog
 from otx.frameworks.build import build_model
-from otx.report.pictures import write_predictions
+from otx.report.predictions import write_predictions
 from otx.runtime.exported import ExportedModel, load_exported
 from otx.runtime.stream import predict_files
 from otx.transforms.fit import fit_alone, fit_image
