@@ -53,7 +53,12 @@ from otx.runtime.exported import ExportedModel, load_exported
 from otx.runtime.stream import predict_files
 from otx.transforms.fit import fit_alone, fit_image
 
-MODELS = ("timm/mobilenetv4_conv_small", "torchvision/ssdlite320_mobilenet_v3_large")
+MODELS = (
+    "timm/mobilenetv4_conv_small",
+    "torchvision/ssdlite320_mobilenet_v3_large",
+    "timm/resnet50",
+    "transformers/dfine_nano",
+)
 TARGET = 0.85
 LABELS = LabelInfo(tuple(f"class {index}" for index in range(10)))
 THREADS = len(os.sched_getaffinity(0))
@@ -136,7 +141,7 @@ def time_stages(model: ExportedModel, images: list[Path], folder: Path) -> dict[
     request = model.model.new_request()
     target = folder / "written"
     target.mkdir(exist_ok=True)
-    with torch.no_grad():
+    with torch.no_grad(), write_predictions(target, draw, model.label_info) as writer:
         for path in images:
             times = [time.process_time()]
             pixels = read_media(path, model.input_spec)
@@ -147,7 +152,8 @@ def time_stages(model: ExportedModel, images: list[Path], folder: Path) -> dict[
             times.append(time.process_time())
             prediction = model.decode(raw, batch, [info])
             times.append(time.process_time())
-            write_predictions(prediction.records(model.label_info, model.threshold), target, draw, model.label_info)
+            for record in prediction.records(model.label_info, model.threshold):
+                writer.add(path, record)
             times.append(time.process_time())
             for stage, start, end in zip(spent, times, times[1:], strict=False):
                 spent[stage] += end - start
