@@ -106,7 +106,7 @@ def test_task_folders_have_the_same_files(folder: Path) -> None:
     specs = [spec for spec in SPECS if f".{folder.name}." in spec.reader]
     own_demo = any(f".{folder.name}." in spec.demo for spec in specs)  # or one of another task, by reference
     files = FILES - (set() if own_demo else {"demo.py"})
-    for part in ("merge", "saliency", "plain"):
+    for part in ("merge", "saliency", "plain", "pseudo_labels"):
         files |= {f"{part}.py"} if any(f".{folder.name}." in getattr(spec, part) for spec in specs) else set()
     assert {path.name for path in folder.glob("*.py")} == files
     assert {path.name for path in folder.iterdir()} - files <= {"__pycache__"}
