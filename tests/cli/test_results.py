@@ -243,8 +243,8 @@ def test_the_other_verbs_hand_over_theirs(otx: Run, calls: dict[str, Any]) -> No
     assert otx("test", "--checkpoint", "m.xml", "--split", "val", "--data_root", "other") == 0
     assert (calls["args"], calls["named"]) == ((Path("m.xml"),), {"split": "val"})
     assert calls["engine"].given.plan()["data_root"] == str(Path("other").absolute())
-    assert otx("predict", "--input", "a/*.png", "--checkpoint", "m.xml", "--threshold", "0.4") == 0
-    assert (calls["args"], calls["named"]) == (("a/*.png", Path("m.xml")), {"threshold": 0.4})
+    assert otx("predict", "--input", "a", "--checkpoint", "m.xml", "--threshold", "0.4", "--coco", "t.json") == 0
+    assert (calls["args"], calls["named"]) == (("a", Path("m.xml")), {"threshold": 0.4, "coco": Path("t.json")})
     assert otx("explain", "--input", "a/*.png", "--checkpoint", "m.xml") == 0
     assert (calls["args"], calls["named"]) == (("a/*.png", Path("m.xml")), {})
     assert otx("export", "--format", "onnx", "--precision", "fp16", "--max_drop", "0.02", "--bundle") == 0
