@@ -46,7 +46,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     engine.test()
     engine.export(format="onnx")
     exported = engine.export(bundle=True)
-    engine.predict(folder / "my_data" / "images" / "val", exported.model)
+    truth = folder / "my_data" / "annotations" / "instances_val.json"
+    engine.predict(folder / "my_data" / "images" / "val", exported.model, coco=truth)
     for file in ("model.xml", "model.bin"):
         shutil.copy(folder / "run" / "export" / file, folder / file)
     shutil.copy(written.images["val_001"], folder / "photo.jpg")
