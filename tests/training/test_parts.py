@@ -255,7 +255,7 @@ def test_a_long_epoch_is_reported_on_the_way(tmp_path: Path, monkeypatch: pytest
     )  # fmt: skip
     lines = (tmp_path / "train.log").read_text().splitlines()
     assert "epoch 1/1  batch 1/7  loss " in lines[0]
-    assert len(lines) == 8
+    assert len(lines) == 9  # of seven batches, what bounds it, and of the epoch
 
 
 def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
