@@ -30,6 +30,7 @@ from otx.engine.unlabeled import make_unlabeled, read_unlabeled
 from otx.engine.workspace import Workspace, existing_workspace, new_workspace
 from otx.frameworks.build import build_model
 from otx.recipes.plan import Plan
+from otx.training.allocator import keep_freed_memory
 from otx.training.budget import RESERVE, seconds_per_epoch
 from otx.training.device import resolve_device
 from otx.training.fit import FitResult, fit
@@ -60,6 +61,7 @@ def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResul
         UserError: The data, a setting or the work dir is wrong.
     """
     began = time.monotonic()
+    keep_freed_memory()
     if place().rank:
         return _accompany(given)
     plan = given.plan(extra)
@@ -312,6 +314,7 @@ def measure_epoch(given: Given, plan: Plan, data: ReadData, row: ModelRow | None
         row: Of the catalog; None where the user made the model.
         input_spec: Of the model.
     """
+    keep_freed_memory()
     plan.choose("device", resolve_device("auto").type, FASTEST)
     model, name = _make_model(given, plan, data, row, input_spec)
     datamodule = make_datamodule(plan, data, input_spec)
