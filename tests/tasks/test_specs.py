@@ -8,22 +8,23 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import otx.tasks
 from otx.core.entity import OTXBatchDataEntity, OTXBatchPredEntity, OTXDataEntity
+from otx.core.errors import UserError
 from otx.core.evidence import Evidence
 from otx.core.label_info import LabelInfo
 from otx.core.model import OTXModel
-from otx.core.task import OTXTaskType, TaskSpec
+from otx.core.task import PARTS, OTXTaskType, TaskSpec
 from otx.recipes.files import read_recipe
 from otx.tasks import task_specs
 
 FILES = {f"{name}.py" for name in ("__init__", "spec", "entity", "reader", "model", "metric", "decode", "draw", "demo")}
 FOLDERS = sorted(path for path in Path(otx.tasks.__path__[0]).iterdir() if (path / "spec.py").exists())
 ALL_FILES = [path for folder in FOLDERS for path in folder.glob("*.py")]
-PARTS = ("sample", "batch", "prediction", "reader", "model", "metric", "decode", "draw", "demo")
 SPECS = list(task_specs().values())
 
 # For each task: content that is meant for it, and content that is not.
@@ -198,3 +199,35 @@ def test_specs_readers_drawing_and_demos_need_no_torch() -> None:
 def test_recipes_of_a_row_are_there(spec: TaskSpec) -> None:
     assert read_recipe(spec.recipe)
     assert not spec.finetune or read_recipe(spec.finetune)
+
+
+OWN: dict[str, Any] = {
+    "task": "PRESENCE",
+    "title": "Presence",
+    "claim": lambda _: None,
+    "metrics": ("map", "f1"),
+    "formats": ("coco",),
+    "model_api_type": "",
+    "default_model": "presence/small",
+    "default_model_from_scratch": "presence/small",
+}
+
+
+def test_a_row_names_what_is_not_at_its_usual_place() -> None:
+    spec = TaskSpec(**OWN, package="my.presence", stem="Presence", merge=".tiles:join", demo="other.demo:write_demo")
+    assert (spec.sample, spec.reader) == ("my.presence.entity:PresenceDataEntity", "my.presence.reader:PresenceReader")
+    assert (spec.model, spec.draw) == ("my.presence.model:OTXPresenceModel", "my.presence.draw:draw")
+    assert (spec.merge, spec.demo, spec.plain) == ("my.presence.tiles:join", "other.demo:write_demo", "")
+    assert (spec.recipe, spec.finetune, spec.monitor) == ("presence", "", "map")
+
+
+def test_a_row_may_name_everything() -> None:
+    named = {part: f"mine:{part}" for part in PARTS}
+    spec = TaskSpec(**OWN, **named, recipe="mine.yaml", monitor="f1")
+    assert {part: getattr(spec, part) for part in PARTS} == named
+    assert (spec.recipe, spec.monitor) == ("mine.yaml", "f1")
+
+
+def test_a_row_that_names_too_little_is_refused() -> None:
+    with pytest.raises(UserError, match="task PRESENCE lacks draw, recipe: name them"):
+        TaskSpec(**OWN, **{part: f"mine:{part}" for part in PARTS if part != "draw"})

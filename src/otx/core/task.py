@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from otx.core.errors import UserError
 from otx.core.evidence import Claim, Evidence
 from otx.core.label_info import LabelInfo
 from otx.core.refs import resolve
@@ -30,15 +31,33 @@ class OTXTaskType(StrEnum):
     VISUAL_PROMPTING = "VISUAL_PROMPTING"
 
 
+PARTS = {
+    "sample": ".entity:{stem}DataEntity",
+    "batch": ".entity:{stem}BatchDataEntity",
+    "prediction": ".entity:{stem}BatchPredEntity",
+    "reader": ".reader:{stem}Reader",
+    "model": ".model:OTX{stem}Model",
+    "metric": ".metric:{stem}Metric",
+    "decode": ".decode:decode",
+    "draw": ".draw:draw",
+    "demo": ".demo:write_demo",
+}
+"""What every task has, and where it is in the task's package unless the row says otherwise."""
+OPTIONAL_PARTS = ("plain", "pseudo_labels", "merge", "saliency")
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskSpec:
     """The one row that ties a task to its entities, reader, model base, metric, decoding and drawing.
 
-    Heavy parts are references (`package.module:name`, see `otx.core.refs`), so a table of tasks costs no torch.
+    Heavy parts are references (`package.module:name`, see `otx.core.refs`), so a table of tasks costs no torch. A row
+    with a `package` names only those that are not where `PARTS` has them, and may name them from there: `.merge:merge`.
 
     Attributes:
         task: An `OTXTaskType`, or a name in capitals that a package from outside gives to a task of its own.
         title: Its name in prose, for example `Object detection`.
+        package: Where its parts are; empty where the row names them all.
+        stem: What the names of its classes have in common, for example `Det` of `DetBatchDataEntity`.
         sample: `OTXDataEntity` subclass.
         batch: `OTXBatchDataEntity` subclass.
         prediction: `OTXBatchPredEntity` subclass.
@@ -57,10 +76,10 @@ class TaskSpec:
         saliency: `otx.core.saliency.Saliency` subclass: what there is to explain in a prediction; empty where there is
             nothing, and then the task's models are not `explainable`.
         claim: Says how well the content of a data set fits the task, or None if it does not.
-        recipe: Name of the base recipe, a file of `otx/recipes/`; the path of a YAML file where the task is a package
-            of its own.
+        recipe: Name of the base recipe, a file of `otx/recipes/`, as a rule that of the package; the path of a YAML
+            file where the task is a package of its own.
         finetune: The like, to be laid over `recipe` when training starts from pretrained weights; empty for none.
-        monitor: Metric that decides which checkpoint is the best.
+        monitor: Metric that decides which checkpoint is the best; as a rule the first of `metrics`.
         monitor_mode: Whether a higher or a lower value of `monitor` is better.
         metrics: Names of the reported metrics, `monitor` first.
         formats: Data formats that can carry the task.
@@ -77,22 +96,24 @@ class TaskSpec:
 
     task: str
     title: str
-    sample: str
-    batch: str
-    prediction: str
-    reader: str
-    model: str
-    metric: str
-    decode: str
+    package: str = ""
+    stem: str = ""
+    sample: str = ""
+    batch: str = ""
+    prediction: str = ""
+    reader: str = ""
+    model: str = ""
+    metric: str = ""
+    decode: str = ""
     plain: str = ""
     pseudo_labels: str = ""
     merge: str = ""
-    draw: str
+    draw: str = ""
     saliency: str = ""
     claim: Callable[[Evidence], Claim | None] = field(repr=False)
-    recipe: str
+    recipe: str = ""
     finetune: str = ""
-    monitor: str
+    monitor: str = ""
     monitor_mode: Literal["max", "min"] = "max"
     metrics: tuple[str, ...]
     formats: tuple[str, ...]
@@ -102,7 +123,20 @@ class TaskSpec:
     model_api_background: bool = False
     default_model: str
     default_model_from_scratch: str
-    demo: str
+    demo: str = ""
+
+    def __post_init__(self) -> None:
+        usual = {part: ref.format(stem=self.stem) for part, ref in PARTS.items()} if self.package else {}
+        parts = {part: getattr(self, part) or usual.get(part, "") for part in (*PARTS, *OPTIONAL_PARTS)}
+        full = {part: self.package + ref if ref.startswith(".") else ref for part, ref in parts.items()}
+        full["recipe"] = self.recipe or self.package.rpartition(".")[2]
+        full["monitor"] = self.monitor or self.metrics[0]
+        missing = [name for name in (*PARTS, "recipe") if not full[name]]
+        if missing:
+            msg = f"task {self.task} lacks {', '.join(missing)}: name them, or the package that has them"
+            raise UserError(msg)
+        for name, value in full.items():
+            object.__setattr__(self, name, value)
 
     def load(self, part: str) -> Any:  # noqa: ANN401 - the type depends on the part
         """Import one of the parts that this row names, for example `spec.load("metric")`."""

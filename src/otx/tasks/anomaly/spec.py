@@ -8,7 +8,6 @@ from dataclasses import replace
 from otx.core.evidence import Claim, Evidence
 from otx.core.task import OTXTaskType, TaskSpec
 
-_HERE = "otx.tasks.anomaly"
 _IMAGE_METRICS = ("image_auroc", "image_f1")
 _PIXEL_METRICS = ("pixel_auroc", "pixel_f1")
 _FOUND = ("image_threshold", "pixel_threshold", "score_range")
@@ -30,18 +29,12 @@ def _claim(with_masks: float, without: float) -> Callable[[Evidence], Claim | No
 _CLASSIFICATION = TaskSpec(
     task=OTXTaskType.ANOMALY_CLASSIFICATION,
     title="Anomaly classification",
-    sample=f"{_HERE}.entity:AnomalyDataEntity",
-    batch=f"{_HERE}.entity:AnomalyBatchDataEntity",
-    prediction=f"{_HERE}.entity:AnomalyBatchPredEntity",
-    reader=f"{_HERE}.reader:AnomalyReader",
-    model=f"{_HERE}.model:OTXAnomalyModel",
-    metric=f"{_HERE}.metric:AnomalyClassificationMetric",
-    decode=f"{_HERE}.decode:decode",
-    plain=f"{_HERE}.plain:decode",
-    draw=f"{_HERE}.draw:draw",
-    saliency=f"{_HERE}.saliency:AnomalySaliency",
+    package=__package__,
+    stem="Anomaly",
+    metric=".metric:AnomalyClassificationMetric",
+    plain=".plain:decode",
+    saliency=".saliency:AnomalySaliency",
     claim=_claim(with_masks=0.5, without=0.98),
-    recipe="anomaly",
     monitor="image_auroc",
     metrics=(*_IMAGE_METRICS, "image_threshold", "score_range"),
     formats=("mvtec",),
@@ -54,7 +47,6 @@ _CLASSIFICATION = TaskSpec(
     },
     default_model="anomalib/padim_resnet18",
     default_model_from_scratch="anomalib/padim_random",
-    demo=f"{_HERE}.demo:write_demo",
 )
 
 SPECS = (
@@ -63,7 +55,7 @@ SPECS = (
         _CLASSIFICATION,
         task=OTXTaskType.ANOMALY_SEGMENTATION,
         title="Anomaly segmentation",
-        metric=f"{_HERE}.metric:AnomalySegmentationMetric",
+        metric=".metric:AnomalySegmentationMetric",
         claim=_claim(with_masks=0.98, without=0.0),
         monitor="pixel_auroc",
         metrics=(*_PIXEL_METRICS, "pro", *_IMAGE_METRICS, *_FOUND),
@@ -73,11 +65,11 @@ SPECS = (
         _CLASSIFICATION,
         task=OTXTaskType.ANOMALY_DETECTION,
         title="Anomaly detection",
-        batch=f"{_HERE}.entity:AnomalyDetBatchDataEntity",
-        prediction=f"{_HERE}.entity:AnomalyDetBatchPredEntity",
-        metric=f"{_HERE}.metric:AnomalyDetectionMetric",
-        decode=f"{_HERE}.decode:decode_boxes",
-        plain=f"{_HERE}.plain:decode_boxes",
+        batch=".entity:AnomalyDetBatchDataEntity",
+        prediction=".entity:AnomalyDetBatchPredEntity",
+        metric=".metric:AnomalyDetectionMetric",
+        decode=".decode:decode_boxes",
+        plain=".plain:decode_boxes",
         claim=_claim(with_masks=0.4, without=0.0),
         monitor="pro",
         metrics=("pro", *_PIXEL_METRICS, *_IMAGE_METRICS, *_FOUND),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from otx.core.evidence import Claim, Evidence
 from otx.core.task import OTXTaskType, TaskSpec
 
-_HERE = "otx.tasks.detection"
-
 
 def claim(evidence: Evidence) -> Claim | None:
     """Data sets with boxes; outlines are better served by a task that keeps them."""
@@ -24,27 +22,21 @@ SPECS = (
     TaskSpec(
         task=OTXTaskType.DETECTION,
         title="Object detection",
-        sample=f"{_HERE}.entity:DetDataEntity",
-        batch=f"{_HERE}.entity:DetBatchDataEntity",
-        prediction=f"{_HERE}.entity:DetBatchPredEntity",
-        reader=f"{_HERE}.reader:DetectionReader",
-        model=f"{_HERE}.model:OTXDetectionModel",
-        metric=f"{_HERE}.metric:DetectionMetric",
-        decode=f"{_HERE}.decode:decode",
-        plain=f"{_HERE}.plain:decode",
-        pseudo_labels=f"{_HERE}.pseudo_labels:pseudo_labels",
-        merge=f"{_HERE}.merge:merge",
-        draw=f"{_HERE}.draw:draw",
+        package=__package__,
+        stem="Det",
+        reader=".reader:DetectionReader",
+        model=".model:OTXDetectionModel",
+        metric=".metric:DetectionMetric",
+        plain=".plain:decode",
+        pseudo_labels=".pseudo_labels:pseudo_labels",
+        merge=".merge:merge",
         saliency="otx.core.saliency:ObjectSaliency",
         claim=claim,
-        recipe="detection",
         finetune="detection/finetune",
-        monitor="map",
         metrics=("map", "map_50", "map_75", "f1", "f1_threshold"),
         formats=("coco", "voc", "yolo", "datumaro"),
         model_api_type="ssd",
         default_model="transformers/dfine_nano",
         default_model_from_scratch="torchvision/fcos_resnet18_slim",
-        demo=f"{_HERE}.demo:write_demo",
     ),
 )

@@ -9,8 +9,6 @@ from otx.core.evidence import Claim, Evidence
 from otx.core.label_info import LabelInfo
 from otx.core.task import OTXTaskType, TaskSpec
 
-_HERE = "otx.tasks.hierarchical_classification"
-
 
 def claim(evidence: Evidence) -> Claim | None:
     """Data sets that declare which label lies below which, or several groups of labels that exclude each other."""
@@ -49,20 +47,12 @@ SPECS = (
     TaskSpec(
         task=OTXTaskType.H_LABEL_CLS,
         title="Hierarchical classification",
-        sample=f"{_HERE}.entity:HLabelClsDataEntity",
-        batch=f"{_HERE}.entity:HLabelClsBatchDataEntity",
-        prediction=f"{_HERE}.entity:HLabelClsBatchPredEntity",
-        reader=f"{_HERE}.reader:HLabelClsReader",
-        model=f"{_HERE}.model:OTXHLabelClsModel",
-        metric=f"{_HERE}.metric:HLabelClsMetric",
-        decode=f"{_HERE}.decode:decode",
-        plain=f"{_HERE}.plain:decode",
-        draw=f"{_HERE}.draw:draw",
+        package=__package__,
+        stem="HLabelCls",
+        plain=".plain:decode",
         saliency="otx.core.saliency:LabelSaliency",
         claim=claim,
-        recipe="hierarchical_classification",
         finetune="hierarchical_classification/finetune",
-        monitor="accuracy",
         metrics=("accuracy", "hierarchical_f1"),
         formats=("datumaro",),
         model_api_type="Classification",
@@ -70,6 +60,5 @@ SPECS = (
         model_api_labels=model_api_labels,
         default_model="timm/mobilenetv4_conv_small",
         default_model_from_scratch="timm/resnet10t",
-        demo=f"{_HERE}.demo:write_demo",
     ),
 )

@@ -9,8 +9,6 @@ from __future__ import annotations
 from otx.core.evidence import Claim, Evidence
 from otx.core.task import OTXTaskType, TaskSpec
 
-_HERE = "otx.tasks.keypoint_detection"
-
 
 def claim(evidence: Evidence) -> Claim | None:
     """Data sets with points; who marks them wants them to be found."""
@@ -22,23 +20,14 @@ SPECS = (
     TaskSpec(
         task=OTXTaskType.KEYPOINT_DETECTION,
         title="Keypoint detection",
-        sample=f"{_HERE}.entity:KeypointDataEntity",
-        batch=f"{_HERE}.entity:KeypointBatchDataEntity",
-        prediction=f"{_HERE}.entity:KeypointBatchPredEntity",
-        reader=f"{_HERE}.reader:KeypointReader",
-        model=f"{_HERE}.model:OTXKeypointModel",
-        metric=f"{_HERE}.metric:KeypointMetric",
-        decode=f"{_HERE}.decode:decode",
-        draw=f"{_HERE}.draw:draw",
+        package=__package__,
+        stem="Keypoint",
         claim=claim,
-        recipe="keypoint_detection",
         finetune="keypoint_detection/finetune",
-        monitor="oks_map",
         metrics=("oks_map", "oks_map_50", "oks_map_75", "f1", "f1_threshold", "pck", "pck_10"),
         formats=("coco",),
         model_api_type="",
         default_model="torchvision/keypointrcnn_resnet50_fpn",
         default_model_from_scratch="torchvision/keypointrcnn_resnet18_slim",
-        demo=f"{_HERE}.demo:write_demo",
     ),
 )

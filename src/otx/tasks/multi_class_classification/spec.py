@@ -5,8 +5,6 @@ from __future__ import annotations
 from otx.core.evidence import Claim, Evidence
 from otx.core.task import OTXTaskType, TaskSpec
 
-_HERE = "otx.tasks.multi_class_classification"
-
 
 def claim(evidence: Evidence) -> Claim | None:
     """Data sets with exactly one label per image and nothing inside the images."""
@@ -22,26 +20,17 @@ SPECS = (
     TaskSpec(
         task=OTXTaskType.MULTI_CLASS_CLS,
         title="Multi-class classification",
-        sample=f"{_HERE}.entity:MultiClassClsDataEntity",
-        batch=f"{_HERE}.entity:MultiClassClsBatchDataEntity",
-        prediction=f"{_HERE}.entity:MultiClassClsBatchPredEntity",
-        reader=f"{_HERE}.reader:MultiClassClsReader",
-        model=f"{_HERE}.model:OTXMultiClassClsModel",
-        metric=f"{_HERE}.metric:MultiClassClsMetric",
-        decode=f"{_HERE}.decode:decode",
-        plain=f"{_HERE}.plain:decode",
-        pseudo_labels=f"{_HERE}.pseudo_labels:pseudo_labels",
-        draw=f"{_HERE}.draw:draw",
+        package=__package__,
+        stem="MultiClassCls",
+        plain=".plain:decode",
+        pseudo_labels=".pseudo_labels:pseudo_labels",
         saliency="otx.core.saliency:LabelSaliency",
         claim=claim,
-        recipe="multi_class_classification",
         finetune="multi_class_classification/finetune",
-        monitor="accuracy",
         metrics=("accuracy", "accuracy_top5", "f1"),
         formats=("imagenet", "datumaro"),
         model_api_type="Classification",
         default_model="timm/mobilenetv4_conv_small",
         default_model_from_scratch="timm/resnet10t",
-        demo=f"{_HERE}.demo:write_demo",
     ),
 )

@@ -5,8 +5,6 @@ from __future__ import annotations
 from otx.core.evidence import Claim, Evidence
 from otx.core.task import OTXTaskType, TaskSpec
 
-_HERE = "otx.tasks.multi_label_classification"
-
 
 def claim(evidence: Evidence) -> Claim | None:
     """Data sets whose labels do not exclude each other: images have several, or each label is a group of its own.
@@ -27,26 +25,17 @@ SPECS = (
     TaskSpec(
         task=OTXTaskType.MULTI_LABEL_CLS,
         title="Multi-label classification",
-        sample=f"{_HERE}.entity:MultiLabelClsDataEntity",
-        batch=f"{_HERE}.entity:MultiLabelClsBatchDataEntity",
-        prediction=f"{_HERE}.entity:MultiLabelClsBatchPredEntity",
-        reader=f"{_HERE}.reader:MultiLabelClsReader",
-        model=f"{_HERE}.model:OTXMultiLabelClsModel",
-        metric=f"{_HERE}.metric:MultiLabelClsMetric",
-        decode=f"{_HERE}.decode:decode",
-        plain=f"{_HERE}.plain:decode",
-        draw=f"{_HERE}.draw:draw",
+        package=__package__,
+        stem="MultiLabelCls",
+        plain=".plain:decode",
         saliency="otx.core.saliency:LabelSaliency",
         claim=claim,
-        recipe="multi_label_classification",
         finetune="multi_label_classification/finetune",
-        monitor="map",
         metrics=("map", "f1", "f1_best"),
         formats=("datumaro", "csv", "coco", "voc", "yolo"),
         model_api_type="Classification",
         model_api={"multilabel": "True"},
         default_model="timm/mobilenetv4_conv_small",
         default_model_from_scratch="timm/resnet10t",
-        demo=f"{_HERE}.demo:write_demo",
     ),
 )

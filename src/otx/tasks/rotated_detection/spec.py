@@ -5,8 +5,6 @@ from __future__ import annotations
 from otx.core.evidence import Claim, Evidence
 from otx.core.task import OTXTaskType, TaskSpec
 
-_HERE = "otx.tasks.rotated_detection"
-
 
 def claim(evidence: Evidence) -> Claim | None:
     """Data sets with rotated boxes, or whose polygons are rectangles that stand at an angle."""
@@ -24,20 +22,12 @@ SPECS = (
     TaskSpec(
         task=OTXTaskType.ROTATED_DETECTION,
         title="Rotated object detection",
-        sample=f"{_HERE}.entity:RotatedDetDataEntity",
-        batch=f"{_HERE}.entity:RotatedDetBatchDataEntity",
-        prediction=f"{_HERE}.entity:RotatedDetBatchPredEntity",
-        reader=f"{_HERE}.reader:RotatedDetReader",
-        model=f"{_HERE}.model:OTXRotatedDetModel",
-        metric=f"{_HERE}.metric:RotatedDetMetric",
-        decode=f"{_HERE}.decode:decode",
-        merge=f"{_HERE}.merge:merge",
-        draw=f"{_HERE}.draw:draw",
+        package=__package__,
+        stem="RotatedDet",
+        merge=".merge:merge",
         saliency="otx.core.saliency:ObjectSaliency",
         claim=claim,
-        recipe="rotated_detection",
         finetune="rotated_detection/finetune",
-        monitor="map",
         metrics=("map", "map_50", "map_75", "f1", "f1_threshold"),
         formats=("dota", "coco", "datumaro"),
         # That package has no type for rotated boxes; it gives the masks that they are read from.
@@ -45,6 +35,5 @@ SPECS = (
         model_api_background=True,
         default_model="torchvision/rotated_maskrcnn_resnet50_fpn_v2",
         default_model_from_scratch="torchvision/rotated_maskrcnn_resnet18_slim",
-        demo=f"{_HERE}.demo:write_demo",
     ),
 )

@@ -5,8 +5,6 @@ from __future__ import annotations
 from otx.core.evidence import Claim, Evidence
 from otx.core.task import OTXTaskType, TaskSpec
 
-_HERE = "otx.tasks.visual_prompting"
-
 
 def claim(evidence: Evidence) -> Claim | None:
     """Data sets with outlines, but last of all: who wants to be asked for each object says so (--task)."""
@@ -20,18 +18,12 @@ SPECS = (
     TaskSpec(
         task=OTXTaskType.VISUAL_PROMPTING,
         title="Visual prompting",
+        package=__package__,
+        stem="Prompt",
         sample="otx.tasks.instance_segmentation.entity:InstanceSegDataEntity",
-        batch=f"{_HERE}.entity:PromptBatchDataEntity",
-        prediction=f"{_HERE}.entity:PromptBatchPredEntity",
-        reader=f"{_HERE}.reader:PromptReader",
-        model=f"{_HERE}.model:OTXVisualPromptingModel",
-        metric=f"{_HERE}.metric:PromptMetric",
-        decode=f"{_HERE}.decode:decode",
-        draw=f"{_HERE}.draw:draw",
+        model=".model:OTXVisualPromptingModel",
         claim=claim,
-        recipe="visual_prompting",
         finetune="visual_prompting/finetune",
-        monitor="miou",
         metrics=("miou", "dice", "miou_box", "miou_point"),
         formats=("coco",),
         model_api_type="",  # openvino-model-api reads SAM as two graphs, an encoder and a decoder; this is one
