@@ -15,6 +15,7 @@ from otx.engine.memory import is_out_of_memory
 from otx.recipes.plan import Plan
 from otx.tasks import task_spec
 from otx.training.module import TrainingModule
+from otx.training.state_file import read_state
 
 
 @pytest.fixture(scope="module")
@@ -73,14 +74,18 @@ def test_batches_are_halved_until_they_fit_and_make_the_same_step(
 
 
 @pytest.mark.framework("timm")
-def test_out_of_memory_after_a_state_was_kept_loses_nothing(
+def test_out_of_memory_in_the_middle_goes_on_from_what_was_kept(
     engine: Engine, fits: Callable[..., list[int]], tmp_path: Path
 ) -> None:
-    tried = fits(4, after=8)
-    with pytest.raises(OTXError, match=r"out of memory in the middle.*--resume"):
-        engine.train(max_epochs=4)
-    assert len(tried) == 9
-    assert (tmp_path / "run" / "checkpoints" / "last.safetensors").is_file()
+    tried = fits(8, after=12)
+    assert engine.train(max_epochs=4).epochs == 4
+    plan = Plan.read(tmp_path / "run" / "plan.yaml")
+    assert (plan["data.batch_size"], plan["training.accumulate"]) == (8, 2)
+    epoch, smaller = tried[: tried.index(10) + 1], tried[tried.index(8) :]
+    assert tried == epoch * 2 + [16] + smaller
+    assert sum(smaller) == 2 * sum(epoch)
+    state = read_state(tmp_path / "run" / "checkpoints" / "resume.safetensors")
+    assert state["global_step"] == 4 * len(epoch)
 
 
 @pytest.mark.framework("timm")

@@ -20,8 +20,9 @@ from tiny_training import Accuracy, TinyData, tiny_model, tiny_settings
 
 from otx.core.errors import OTXError, UserError
 from otx.training.fit import fit
+from otx.training.module import TrainingModule
 from otx.training.settings import OptimizerSettings
-from otx.training.state_file import write_state
+from otx.training.state_file import read_state, write_state
 
 Run = Callable[..., int]
 KEPT = ("last.safetensors", "best.safetensors", "last.json", "best.json")
@@ -141,9 +142,9 @@ def test_dozens_of_kills_at_random_times(run: Run, unbroken: Path, tmp_path: Pat
 
 
 def train(folder: Path, **changes: Any) -> Any:
-    settings = tiny_settings(**changes.pop("settings", {}))
+    settings, data = tiny_settings(**changes.pop("settings", {})), changes.pop("data", TinyData())
     arguments = {"model_name": "tiny/classifier", "monitor": "confidence", "show": False} | changes
-    return fit(tiny_model(), TinyData(), Accuracy(), settings, folder, **arguments)
+    return fit(tiny_model(), data, Accuracy(), settings, folder, **arguments)
 
 
 def test_a_work_dir_that_holds_a_run_is_not_overwritten(tmp_path: Path) -> None:
@@ -216,6 +217,40 @@ def test_more_epochs_than_first_planned(tmp_path: Path) -> None:
     assert epochs(tmp_path) == ["1", "2"]
     with pytest.raises(UserError, match="2 epochs are done or begun already, more than the 1"):
         train(tmp_path, resume=True, settings={"max_epochs": 1})
+
+
+def test_smaller_batches_that_make_the_same_step_go_on_in_the_middle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("otx.training.keeper.SAVE_SECONDS", 0)
+    seen: list[tuple[int, ...]] = []
+    original = TrainingModule.training_step
+
+    def step(module: TrainingModule, batch: Any, batch_idx: int) -> Any:
+        seen.append(tuple(info.index for info in batch.imgs_info))
+        if len(seen) == 4 and batch.batch_size == 4:
+            raise MemoryError
+        return original(module, batch, batch_idx)
+
+    monkeypatch.setattr(TrainingModule, "training_step", step)
+    with pytest.raises(MemoryError):
+        train(tmp_path, settings={"accumulate": 1})
+    *done, failed = seen
+    train(tmp_path, settings={"accumulate": 2}, data=TinyData(batch_size=2), resume=True)
+    smaller = seen[len(done) + 1 :]
+    assert smaller[0] + smaller[1] == failed
+    first = [image for batch in done + smaller[: 13 - 2 * len(done)] for image in batch]
+    assert sorted(first) == list(range(26))
+    assert read_state(tmp_path / "checkpoints" / "resume.safetensors")["global_step"] == 3 * 7
+    assert epochs(tmp_path) == ["1", "2", "3"]
+
+
+def test_batches_that_make_another_step_are_not_gone_on_with(tmp_path: Path) -> None:
+    train(tmp_path, settings={"max_epochs": 1, "accumulate": 2})
+    with pytest.raises(UserError, match="batches in an epoch: was 7, is 13"):
+        train(tmp_path, settings={"max_epochs": 1, "accumulate": 2}, data=TinyData(batch_size=2), resume=True)
+    with pytest.raises(UserError, match=r"training.accumulate: was 2, is 4"):
+        train(tmp_path, settings={"max_epochs": 1, "accumulate": 4}, resume=True)
 
 
 def test_another_number_of_threads_is_noted(tmp_path: Path) -> None:

@@ -132,15 +132,16 @@ class Order(Sampler[tuple[int, int]]):
 
 
 class TinyData:
-    def __init__(self, train: int = 26, val: int = 9, workers: int = 0) -> None:
+    def __init__(self, train: int = 26, val: int = 9, workers: int = 0, batch_size: int = 4) -> None:
         self.sizes = {"train": train, "val": val}
+        self.batch_size = batch_size
         self.workers = workers
 
     def loader(self, subset: str, train: bool) -> DataLoader[Any]:
         length = self.sizes[subset]
         return DataLoader(
             Squares(length, seed=1 if subset == "train" else 2),
-            batch_size=4,
+            batch_size=self.batch_size,
             sampler=Order(length, shuffle=train),
             num_workers=self.workers,
             persistent_workers=bool(self.workers),

@@ -40,4 +40,4 @@ def halve_batch(plan: Plan) -> None:
     plan.choices["training.accumulate"] = Choice(accumulate * 2, "auto", f"{reason}: smaller ones make the same step")
     evaluated = min(int(plan["data.eval_batch_size"]), batch // 2)
     plan.choices["data.eval_batch_size"] = Choice(evaluated, "auto", reason)
-    logger.warning("%s: starting again with %d, and %d of them to a step", reason, batch // 2, accumulate * 2)
+    logger.warning("%s: going on with %d at a time, and %d batches to a step", reason, batch // 2, accumulate * 2)

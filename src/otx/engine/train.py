@@ -110,20 +110,23 @@ class _Run:
 
 
 def _make_room(run: _Run, error: Exception) -> None:
-    """Change the plan so that the next attempt needs less memory.
+    """Change the plan so that the next attempt needs less memory, and goes on from what was kept.
 
     Raises:
-        OTXError: There is no next attempt: what was trained cannot be gone on with in smaller batches.
+        OTXError: There is no next attempt: the model was given and is half trained, or other processes take part.
     """
-    kept = run.workspace is not None and run.workspace.resume_state.is_file()
-    if kept or run.given.model is not None or place().size > 1:
+    if run.given.model is not None or place().size > 1:
+        kept = run.workspace is not None and run.workspace.resume_state.is_file()
         how = "go on with --resume" if kept else "try again"
+        batch, accumulate = run.plan["data.batch_size"], run.plan["training.accumulate"]
         msg = (
-            f"out of memory in the middle of training, with {run.plan['data.batch_size']} images at a time. What was "
-            f"kept stands: end other programs and {how}, or train anew with a smaller --set data.batch_size=N."
+            f"out of memory in the middle of training, with {batch} images at a time. What was kept stands: end other "
+            f"programs and {how}, with smaller batches that make the same step: --set data.batch_size={batch // 2} "
+            f"--set training.accumulate={accumulate * 2}."
         )
         raise OTXError(msg) from error
     halve_batch(run.plan)
+    run.resume = run.resume or (run.workspace is not None and run.workspace.resume_state.is_file())
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -25,7 +25,7 @@ from otx.training.mixing import make_mixing
 from otx.training.optimizer import build_optimizer, set_lr
 from otx.training.pseudo_labels import LOSS, Teacher, Unlabeled
 from otx.training.randomness import mix, seed_step
-from otx.training.resume import check_same_run
+from otx.training.resume import check_same_run, divide_batches, parts_of_batch
 from otx.training.schedule import Schedule
 from otx.training.settings import TrainingSettings
 
@@ -62,6 +62,12 @@ class EpochTally:
     def load(cls, state: dict[str, Any]) -> EpochTally:
         """Inverse of `state`; the time between is not counted."""
         return cls(**state | {"started": time.perf_counter() - state["started"]})
+
+    def divide(self, parts: int) -> None:
+        """Count each batch so far as so many smaller ones."""
+        self.losses = {name: value * parts for name, value in self.losses.items()}
+        self.batches *= parts
+        self.accepted *= parts
 
     def add(self, losses: dict[str, Tensor], images: int) -> None:
         """Take in a batch."""
@@ -316,6 +322,9 @@ class TrainingModule(LightningModule):
             msg = f"{begun} epochs are done or begun already, more than the {self.max_epochs} asked for (--max_epochs)"
             raise UserError(msg)
         self.tally = EpochTally.load(state["tally"])
+        if (parts := parts_of_batch(state["run"], self.run)) > 1:
+            divide_batches(checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"], parts, len(self.loaders[0]))
+            self.tally.divide(parts)
         batches = f" and {self.tally.batches} batches of the next" if begun > done else ""
         self.note(f"going on after epoch {done}{batches}")
         if self.average:

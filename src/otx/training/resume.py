@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ FREE = ("max_epochs", "steps", "time", "patience", "val_interval", "tensorboard"
 """Settings that may change when a run goes on: how long it trains, and what it does beside."""
 NOTED = ("torch", "threads")
 """Facts that may change, but then the last bits of the result may too."""
+BATCHES, ACCUMULATE = "batches in an epoch", "training.accumulate"
 
 
 def run_facts(
@@ -32,7 +34,7 @@ def run_facts(
         "labels": list(model.label_info.names),
         "input size": list(model.input_spec.size),
         "seed": seed,
-        "batches in an epoch": batches,
+        BATCHES: batches,
         **{f"training.{key}": value for key, value in chosen.items()},
         "torch": str(torch.__version__),
         "threads": torch.get_num_threads(),
@@ -47,6 +49,29 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
+def parts_of_batch(before: Mapping[str, Any], now: Mapping[str, Any]) -> int:
+    """How many batches of this run make one of the interrupted run, with the same images to a step; 1: alike."""
+    parts, rest = divmod(now[ACCUMULATE], before[ACCUMULATE])
+    batches = parts * before[BATCHES]
+    return parts if not rest and batches - parts <= now[BATCHES] <= batches else 1
+
+
+def divide_batches(progress: dict[str, Any], parts: int, batches: int) -> None:
+    """Count what Lightning remembers of the batches of an epoch in smaller ones.
+
+    Args:
+        progress: State of its loop over an epoch (`batch_progress`); changed in place.
+        parts: How many of the smaller ones make one.
+        batches: Of the smaller ones in an epoch, whose last ones may be left out.
+    """
+    for name, most in (("current", batches), ("total", math.inf)):
+        counts = progress[name]
+        # A state that is saved between two batches has one that is not completed yet; Lightning counts on it.
+        open_ones = counts["processed"] - counts["completed"]
+        progress[name] = {key: min(count * parts, most) for key, count in counts.items()}
+        progress[name]["completed"] = progress[name]["processed"] - open_ones
+
+
 def check_same_run(before: Mapping[str, Any], now: Mapping[str, Any], note: Callable[[str], None]) -> None:
     """Compare the facts of the interrupted run with those of this one.
 
@@ -59,6 +84,9 @@ def check_same_run(before: Mapping[str, Any], now: Mapping[str, Any], note: Call
         UserError: Something differs that must not.
     """
     changed = [key for key in before.keys() | now.keys() if before.get(key) != now.get(key)]
+    if (parts := parts_of_batch(before, now)) > 1:
+        changed = [key for key in changed if key not in {BATCHES, ACCUMULATE}]
+        note(f"each batch is divided into {parts}, which together make the same step")
     wrong = sorted(key for key in changed if key not in NOTED)
     if wrong:
         listed = "; ".join(f"{key}: was {before.get(key)!r}, is {now.get(key)!r}" for key in wrong)
