@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from otx.core.label_info import LabelInfo
-from otx.core.metric import MetricResult, Times
+from otx.core.metric import LabelMetric, MetricResult, Times
 
 IOUS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
@@ -149,16 +149,8 @@ class AveragePrecision:
         return np.ones(self.images) if times_N is None else times_N.astype(np.float64)
 
 
-class ObjectMetric:
-    """What the metrics of tasks have in common whose predictions are objects; `update` of a task adds the overlaps.
-
-    Args:
-        label_info: Classes in output order.
-    """
-
-    def __init__(self, label_info: LabelInfo) -> None:
-        self.label_info = label_info
-        self.reset()
+class ObjectMetric(LabelMetric):
+    """What the metrics of tasks have in common whose predictions are objects; `update` of a task adds the overlaps."""
 
     def reset(self) -> None:
         """Forget all batches."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -18,9 +18,11 @@ class OTXDecodedModel(OTXModel[BatchT, PredT]):
 
     Attributes:
         batch_type: The task's batch, for images of which nothing else is known.
+        decode: The task's function from raw outputs to predictions, as a `staticmethod`.
     """
 
     batch_type: type[BatchT]
+    decode: Callable[..., PredT]
 
     @abstractmethod
     def losses(self, outputs: Any, batch: BatchT) -> dict[str, Tensor]:  # noqa: ANN401
@@ -35,9 +37,9 @@ class OTXDecodedModel(OTXModel[BatchT, PredT]):
             images: (B, C, H, W) what it was fed, for the size.
         """
 
-    @abstractmethod
     def predictions(self, raw: Mapping[str, Tensor], batch: BatchT) -> PredT:
         """Raw outputs -> predictions, by the task's `decode`."""
+        return self.decode(raw, batch.images, batch.imgs_info, **self.decode_settings())
 
     def customize_outputs(self, outputs: Any, batch: BatchT) -> PredT | OTXBatchLossEntity:  # noqa: ANN401
         """Losses in training mode, else predictions."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+from otx.core.label_info import LabelInfo
 
 BatchT_contra = TypeVar("BatchT_contra", contravariant=True)
 PredT_contra = TypeVar("PredT_contra", contravariant=True)
@@ -29,6 +32,22 @@ class MetricResult:
     values: dict[str, float]
     per_class: dict[str, dict[str, float]] = field(default_factory=dict)
     curves: dict[str, Any] = field(default_factory=dict)
+
+
+class LabelMetric(ABC):
+    """The part of a metric that is the same for all tasks.
+
+    Args:
+        label_info: Classes in output order.
+    """
+
+    def __init__(self, label_info: LabelInfo) -> None:
+        self.label_info = label_info
+        self.reset()
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Forget all batches."""
 
 
 class TaskMetric(Protocol[PredT_contra, BatchT_contra]):

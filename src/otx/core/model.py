@@ -87,6 +87,10 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
         self.normalize = Normalize(input_spec)
         self.model: nn.Module = self.create_model()
         take_channels(self.model, input_spec.channels)
+        self.complete()
+
+    def complete(self) -> None:
+        """Called once the network is there; here a base adds what a task keeps beside it, such as buffers."""
 
     @abstractmethod
     def create_model(self) -> nn.Module:

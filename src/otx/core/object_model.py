@@ -11,27 +11,18 @@ and, where rows of the head can be kept for another label set, `label_rows`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from otx.core.decoded_model import OTXDecodedModel
-from otx.core.input_spec import InputSpec
-from otx.core.label_info import LabelInfo
 from otx.core.metric import MetricResult
 from otx.core.model import BatchT, PredT
 
 
 class OTXObjectModel(OTXDecodedModel[BatchT, PredT]):
     """A model of any framework that finds objects.
-
-    Args:
-        label_info: Classes in output order.
-        input_spec: Size and normalisation of the input.
-        arch: The framework's name of the architecture.
-        options: What else is needed to build a variant of it.
 
     Attributes:
         max_detections: The most objects per image that `decode` returns.
@@ -41,10 +32,9 @@ class OTXObjectModel(OTXDecodedModel[BatchT, PredT]):
     max_detections: int = 100
     score_threshold: Tensor
 
-    def __init__(
-        self, label_info: LabelInfo, input_spec: InputSpec, arch: str = "", options: Mapping[str, Any] | None = None
-    ) -> None:
-        super().__init__(label_info, input_spec, arch, options)
+    def complete(self) -> None:
+        """Add the threshold."""
+        super().complete()
         self.register_buffer("score_threshold", torch.tensor(0.5))
 
     def decode_settings(self) -> dict[str, Any]:

@@ -6,7 +6,6 @@ An adapter writes what one of `otx.tasks.multi_class_classification.model` write
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
@@ -14,7 +13,6 @@ from torch.nn import functional as F
 
 from otx.core.task import OTXTaskType
 from otx.tasks.action_classification.decode import decode
-from otx.tasks.action_classification.entity import ActionClsBatchPredEntity
 from otx.tasks.multi_class_classification.entity import MultiClassClsBatchDataEntity
 from otx.tasks.multi_class_classification.model import OTXMultiClassClsModel
 
@@ -23,6 +21,7 @@ class OTXActionClsModel(OTXMultiClassClsModel):
     """An action classifier of any framework."""
 
     task = OTXTaskType.ACTION_CLASSIFICATION
+    decode = staticmethod(decode)
     soft_labels = False
 
     def losses(self, outputs: Any, batch: MultiClassClsBatchDataEntity) -> dict[str, Tensor]:  # noqa: ANN401
@@ -30,7 +29,3 @@ class OTXActionClsModel(OTXMultiClassClsModel):
         logits = self.raw_outputs(outputs, batch.images)["logits"]
         labels = batch.labels.repeat_interleave(len(logits) // len(batch.labels))
         return {"cross_entropy": F.cross_entropy(logits.float(), labels, label_smoothing=self.label_smoothing)}
-
-    def predictions(self, raw: Mapping[str, Tensor], batch: MultiClassClsBatchDataEntity) -> ActionClsBatchPredEntity:
-        """Probabilities of the videos."""
-        return decode(raw, batch.images, batch.imgs_info, **self.decode_settings())

@@ -14,8 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from otx.core.label_info import LabelInfo
-from otx.core.metric import MetricResult, Times
+from otx.core.metric import LabelMetric, MetricResult, Times
 from otx.tasks.anomaly.entity import AnomalyBatchDataEntity, AnomalyBatchPredEntity
 
 DROPPED_BITS = 14
@@ -70,7 +69,7 @@ class Pixels:
         return np.asarray(sum(self.defects.values(), np.zeros(BINS)))
 
 
-class AnomalyMetric:
+class AnomalyMetric(LabelMetric):
     """AUROC and best F1 over images and over pixels, the overlap per region, and figures per kind of defect.
 
     `*_auroc` is the area under the ROC curve. `*_f1` is the best over all thresholds, and `*_threshold` is where, on
@@ -80,18 +79,11 @@ class AnomalyMetric:
     the model's input; defects without a mask are left out of the figures over pixels. Where only one of the two sides
     is there, a figure is 0.
 
-    Args:
-        label_info: Normal and anomalous.
-
     Attributes:
         names: The figures, the one to watch first.
     """
 
     names: ClassVar[tuple[str, ...]]
-
-    def __init__(self, label_info: LabelInfo) -> None:
-        self.label_info = label_info
-        self.reset()
 
     def reset(self) -> None:
         """Forget all batches."""

@@ -19,8 +19,6 @@ import torch
 from torch import Tensor
 
 from otx.core.decoded_model import OTXDecodedModel
-from otx.core.input_spec import InputSpec
-from otx.core.label_info import LabelInfo
 from otx.core.metric import MetricResult
 from otx.core.task import OTXTaskType
 from otx.tasks.anomaly.decode import decode, decode_boxes
@@ -29,12 +27,6 @@ from otx.tasks.anomaly.entity import AnomalyBatchDataEntity, AnomalyBatchPredEnt
 
 class OTXAnomalyModel(OTXDecodedModel[AnomalyBatchDataEntity, AnomalyBatchPredEntity]):
     """An anomaly model of any framework.
-
-    Args:
-        label_info: Normal and anomalous.
-        input_spec: Size and normalisation of the input.
-        arch: The framework's name of the architecture.
-        options: What else is needed to build a variant of it.
 
     Attributes:
         image_threshold: Buffer: the highest value of a map at which validation had its best F1 over images.
@@ -48,10 +40,9 @@ class OTXAnomalyModel(OTXDecodedModel[AnomalyBatchDataEntity, AnomalyBatchPredEn
     pixel_threshold: Tensor
     normalization_scale: Tensor
 
-    def __init__(
-        self, label_info: LabelInfo, input_spec: InputSpec, arch: str = "", options: Mapping[str, Any] | None = None
-    ) -> None:
-        super().__init__(label_info, input_spec, arch, options)
+    def complete(self) -> None:
+        """Add what validation finds."""
+        super().complete()
         # With these, normalising changes nothing.
         self.register_buffer("image_threshold", torch.tensor(0.5))
         self.register_buffer("pixel_threshold", torch.tensor(0.5))

@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
-
-from torch import Tensor
 
 from otx.core.object_model import OTXObjectModel
 from otx.core.task import OTXTaskType
@@ -25,11 +22,8 @@ class OTXDetectionModel(OTXObjectModel[DetBatchDataEntity, DetBatchPredEntity]):
 
     task = OTXTaskType.DETECTION
     batch_type = DetBatchDataEntity
+    decode = staticmethod(decode)
     nms_iou: float | None = None
-
-    def predictions(self, raw: Mapping[str, Tensor], batch: DetBatchDataEntity) -> DetBatchPredEntity:
-        """Detections in pixels of the original images."""
-        return decode(raw, batch.images, batch.imgs_info, **self.decode_settings())
 
     def decode_settings(self) -> dict[str, Any]:
         """Overlap for NMS and the number of boxes to keep."""

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from otx.core.label_info import LabelInfo
-from otx.core.metric import MetricResult, Times
+from otx.core.metric import LabelMetric, MetricResult, Times
 from otx.tasks.hierarchical_classification.entity import HLabelClsBatchDataEntity, HLabelClsBatchPredEntity
 
 
-class HLabelClsMetric:
+class HLabelClsMetric(LabelMetric):
     """Share of right answers, and hierarchical F1 (Kiritchenko et al. 2006).
 
     A group of labels is a question that is asked of an image if its parent is true, and of an exclusive group if the
@@ -24,9 +24,8 @@ class HLabelClsMetric:
     """
 
     def __init__(self, label_info: LabelInfo) -> None:
-        self.label_info = label_info
         self.levels = max(len(label_info.path(name)) for name in label_info.names)
-        self.reset()
+        super().__init__(label_info)
 
     def reset(self) -> None:
         """Forget all batches."""

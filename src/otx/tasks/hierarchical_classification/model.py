@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -24,6 +23,7 @@ class OTXHLabelClsModel(OTXClassifier[HLabelClsBatchDataEntity, HLabelClsBatchPr
 
     task = OTXTaskType.H_LABEL_CLS
     batch_type = HLabelClsBatchDataEntity
+    decode = staticmethod(decode)
     label_smoothing: float = 0.1
 
     def losses(self, outputs: Any, batch: HLabelClsBatchDataEntity) -> dict[str, Tensor]:  # noqa: ANN401
@@ -51,10 +51,6 @@ class OTXHLabelClsModel(OTXClassifier[HLabelClsBatchDataEntity, HLabelClsBatchPr
     def raw_outputs(self, outputs: Any, images: Tensor) -> dict[str, Tensor]:  # noqa: ANN401
         """The logits in the order of `decode`."""
         return {"logits": self.logits(outputs)[:, columns(self.decode_settings()["groups"])]}
-
-    def predictions(self, raw: Mapping[str, Tensor], batch: HLabelClsBatchDataEntity) -> HLabelClsBatchPredEntity:
-        """Scores and the path through the tree."""
-        return decode(raw, batch.images, batch.imgs_info, **self.decode_settings())
 
     def decode_settings(self) -> dict[str, Any]:
         """The tree by class indices."""

@@ -5,10 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from torch import Tensor
-
 from otx.core.object_model import OTXObjectModel
 from otx.core.task import OTXTaskType
 from otx.tasks.instance_segmentation.decode import decode
@@ -20,7 +16,4 @@ class OTXInstanceSegModel(OTXObjectModel[InstanceSegBatchDataEntity, InstanceSeg
 
     task = OTXTaskType.INSTANCE_SEGMENTATION
     batch_type = InstanceSegBatchDataEntity
-
-    def predictions(self, raw: Mapping[str, Tensor], batch: InstanceSegBatchDataEntity) -> InstanceSegBatchPredEntity:
-        """Objects in pixels of the original images."""
-        return decode(raw, batch.images, batch.imgs_info, **self.decode_settings())
+    decode = staticmethod(decode)

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
-
 from otx.core.errors import UserError
 from otx.core.input_spec import InputSpec
 from otx.core.label_info import LabelInfo
@@ -28,6 +26,7 @@ class OTXKeypointModel(OTXObjectModel[KeypointBatchDataEntity, KeypointBatchPred
 
     task = OTXTaskType.KEYPOINT_DETECTION
     batch_type = KeypointBatchDataEntity
+    decode = staticmethod(decode)
 
     def __init__(
         self, label_info: LabelInfo, input_spec: InputSpec, arch: str = "", options: Mapping[str, Any] | None = None
@@ -36,7 +35,3 @@ class OTXKeypointModel(OTXObjectModel[KeypointBatchDataEntity, KeypointBatchPred
             msg = f"expected labels with keypoints, found none for {', '.join(label_info.names)}"
             raise UserError(msg)
         super().__init__(label_info, input_spec, arch, options)
-
-    def predictions(self, raw: Mapping[str, Tensor], batch: KeypointBatchDataEntity) -> KeypointBatchPredEntity:
-        """Objects with keypoints in pixels of the original images."""
-        return decode(raw, batch.images, batch.imgs_info, **self.decode_settings())

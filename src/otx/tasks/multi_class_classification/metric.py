@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from otx.core.label_info import LabelInfo
-from otx.core.metric import MetricResult, Times
+from otx.core.metric import LabelMetric, MetricResult, Times
 from otx.tasks.multi_class_classification.entity import MultiClassClsBatchDataEntity, MultiClassClsBatchPredEntity
 
 TOP = 5
@@ -20,18 +19,11 @@ TOP = 5
 Ints = npt.NDArray[np.integer[Any]]
 
 
-class MultiClassClsMetric:
+class MultiClassClsMetric(LabelMetric):
     """Top-1 and top-5 accuracy, macro F1 and figures per class.
 
     Macro F1 is the mean over classes that occur in the truth or in the predictions.
-
-    Args:
-        label_info: Classes in output order.
     """
-
-    def __init__(self, label_info: LabelInfo) -> None:
-        self.label_info = label_info
-        self.reset()
 
     def reset(self) -> None:
         """Forget all batches."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
@@ -23,6 +22,7 @@ class OTXMultiClassClsModel(OTXClassifier[MultiClassClsBatchDataEntity, MultiCla
 
     task = OTXTaskType.MULTI_CLASS_CLS
     batch_type = MultiClassClsBatchDataEntity
+    decode = staticmethod(decode)
     soft_labels = True
     label_smoothing: float = 0.1
 
@@ -30,9 +30,3 @@ class OTXMultiClassClsModel(OTXClassifier[MultiClassClsBatchDataEntity, MultiCla
         """Cross-entropy."""
         logits = self.logits(outputs).float()
         return {"cross_entropy": F.cross_entropy(logits, batch.labels, label_smoothing=self.label_smoothing)}
-
-    def predictions(
-        self, raw: Mapping[str, Tensor], batch: MultiClassClsBatchDataEntity
-    ) -> MultiClassClsBatchPredEntity:
-        """Probabilities and the best class."""
-        return decode(raw, batch.images, batch.imgs_info, **self.decode_settings())

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from otx.core.label_info import LabelInfo
-from otx.core.metric import MetricResult, Times
+from otx.core.metric import LabelMetric, MetricResult, Times
 from otx.tasks.multi_label_classification.entity import MultiLabelClsBatchDataEntity, MultiLabelClsBatchPredEntity
 
 CURVE_POINTS = 200
@@ -18,20 +17,13 @@ Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.floating[Any]]
 
 
-class MultiLabelClsMetric:
+class MultiLabelClsMetric(LabelMetric):
     """Mean average precision (`map`) and macro F1, as means over the labels that occur in the truth.
 
     `f1` is that of the predicted labels, `f1_best` that of the best threshold for each label on these very images. Per
     class there are the threshold of the latter too (`f1_threshold`, in terms of the scores), and `ap`. It lies half-way
     between two scores, so that rounding does not flip a decision.
-
-    Args:
-        label_info: Classes in output order.
     """
-
-    def __init__(self, label_info: LabelInfo) -> None:
-        self.label_info = label_info
-        self.reset()
 
     def reset(self) -> None:
         """Forget all batches."""

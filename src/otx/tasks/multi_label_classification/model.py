@@ -10,8 +10,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from otx.core.classifier import OTXClassifier
-from otx.core.input_spec import InputSpec
-from otx.core.label_info import LabelInfo
 from otx.core.metric import MetricResult
 from otx.core.task import OTXTaskType
 from otx.tasks.multi_label_classification.decode import THRESHOLD, decode
@@ -24,12 +22,6 @@ EXTREME = 0.01
 class OTXMultiLabelClsModel(OTXClassifier[MultiLabelClsBatchDataEntity, MultiLabelClsBatchPredEntity]):
     """A multi-label classifier of any framework.
 
-    Args:
-        label_info: Classes in output order.
-        input_spec: Size and normalisation of the input.
-        arch: The framework's name of the architecture.
-        options: What else is needed to build a variant of it.
-
     Attributes:
         focus: Exponent by which easy negatives weigh less.
         margin: Probability below which a negative does not count at all.
@@ -38,15 +30,15 @@ class OTXMultiLabelClsModel(OTXClassifier[MultiLabelClsBatchDataEntity, MultiLab
 
     task = OTXTaskType.MULTI_LABEL_CLS
     batch_type = MultiLabelClsBatchDataEntity
+    decode = staticmethod(decode)
     focus: float = 4.0
     margin: float = 0.05
     thresholds: Tensor
 
-    def __init__(
-        self, label_info: LabelInfo, input_spec: InputSpec, arch: str = "", options: Mapping[str, Any] | None = None
-    ) -> None:
-        super().__init__(label_info, input_spec, arch, options)
-        self.register_buffer("thresholds", torch.full((len(label_info),), 0.5))
+    def complete(self) -> None:
+        """Add the thresholds."""
+        super().complete()
+        self.register_buffer("thresholds", torch.full((len(self.label_info),), 0.5))
 
     def losses(self, outputs: Any, batch: MultiLabelClsBatchDataEntity) -> dict[str, Tensor]:  # noqa: ANN401
         """The asymmetric loss."""
@@ -56,12 +48,6 @@ class OTXMultiLabelClsModel(OTXClassifier[MultiLabelClsBatchDataEntity, MultiLab
     def raw_outputs(self, outputs: Any, images: Tensor) -> dict[str, Tensor]:  # noqa: ANN401
         """The logits, counted from the thresholds."""
         return {"logits": self.logits(outputs) - _logit(self.thresholds)}
-
-    def predictions(
-        self, raw: Mapping[str, Tensor], batch: MultiLabelClsBatchDataEntity
-    ) -> MultiLabelClsBatchPredEntity:
-        """Scores, and the labels that reach their threshold."""
-        return decode(raw, batch.images, batch.imgs_info, **self.decode_settings())
 
     def label_rows(self, labels: int) -> Mapping[str, Tensor]:
         """One threshold per label; adapters add the rows of the head."""

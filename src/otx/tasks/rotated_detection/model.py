@@ -8,8 +8,6 @@ from typing import Any, cast
 from torch import Tensor, nn
 
 from otx.core.entity import OTXBatchLossEntity
-from otx.core.input_spec import InputSpec
-from otx.core.label_info import LabelInfo
 from otx.core.object_model import OTXObjectModel
 from otx.core.refs import resolve
 from otx.core.task import OTXTaskType
@@ -21,11 +19,7 @@ from otx.tasks.rotated_detection.entity import RotatedDetBatchDataEntity, Rotate
 class OTXRotatedDetModel(OTXObjectModel[RotatedDetBatchDataEntity, RotatedDetBatchPredEntity]):
     """An instance-segmentation model that learns rotated boxes as masks.
 
-    Args:
-        label_info: Classes in output order.
-        input_spec: Size and normalisation of the input.
-        arch: Handed to the instance-segmentation model.
-        options: `instances`, the adapter of that model, and `options`, its own options.
+    `arch` is handed to that model; `options` are `instances`, its adapter, and `options`, its own options.
 
     Attributes:
         rotated_nms_iou: Overlap above which the weaker of two rotated boxes of a class is dropped.
@@ -33,12 +27,12 @@ class OTXRotatedDetModel(OTXObjectModel[RotatedDetBatchDataEntity, RotatedDetBat
 
     task = OTXTaskType.ROTATED_DETECTION
     batch_type = RotatedDetBatchDataEntity
+    decode = staticmethod(decode)
     rotated_nms_iou: float = 0.3
 
-    def __init__(
-        self, label_info: LabelInfo, input_spec: InputSpec, arch: str = "", options: Mapping[str, Any] | None = None
-    ) -> None:
-        super().__init__(label_info, input_spec, arch, options)
+    def complete(self) -> None:
+        """Take over what the instance-segmentation model says of itself."""
+        super().complete()
         self.exports_batch_of_one = self._instances.exports_batch_of_one
         self.max_detections = self._instances.max_detections
 
@@ -74,10 +68,6 @@ class OTXRotatedDetModel(OTXObjectModel[RotatedDetBatchDataEntity, RotatedDetBat
     def raw_from_images(self, images: Tensor) -> dict[str, Tensor]:
         """(B, C, H, W) pixels -> objects with masks."""
         return self._instances.raw_from_images(images)
-
-    def predictions(self, raw: Mapping[str, Tensor], batch: RotatedDetBatchDataEntity) -> RotatedDetBatchPredEntity:
-        """Rotated boxes around the masks, in pixels of the original images."""
-        return decode(raw, batch.images, batch.imgs_info, **self.decode_settings())
 
     def decode_settings(self) -> dict[str, Any]:
         """Overlap for suppression and the number of boxes to keep."""

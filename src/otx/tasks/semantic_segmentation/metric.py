@@ -8,25 +8,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from otx.core.label_info import LabelInfo
 from otx.core.masks import IGNORED
-from otx.core.metric import MetricResult, Times
+from otx.core.metric import LabelMetric, MetricResult, Times
 from otx.tasks.semantic_segmentation.entity import SegBatchDataEntity, SegBatchPredEntity
 
 
-class SegmentationMetric:
+class SegmentationMetric(LabelMetric):
     """Mean IoU (`miou`), mean Dice and the share of right pixels (`accuracy`), in pixels of the original images.
 
     Counts are over all images together. Classes that occur neither in the truth nor in the predictions are left out of
     the means and of the figures per class; ignored pixels are left out altogether.
-
-    Args:
-        label_info: Classes in output order.
     """
-
-    def __init__(self, label_info: LabelInfo) -> None:
-        self.label_info = label_info
-        self.reset()
 
     def reset(self) -> None:
         """Forget all batches."""

@@ -7,7 +7,6 @@ not what it wants; and `label_rows`, where rows of the head can be kept for anot
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -26,6 +25,7 @@ class OTXSegmentationModel(OTXDecodedModel[SegBatchDataEntity, SegBatchPredEntit
 
     task = OTXTaskType.SEMANTIC_SEGMENTATION
     batch_type = SegBatchDataEntity
+    decode = staticmethod(decode)
 
     def losses(self, outputs: Any, batch: SegBatchDataEntity) -> dict[str, Tensor]:  # noqa: ANN401
         """Cross-entropy and Dice of what the network returned in training mode; ignored pixels count in neither.
@@ -53,10 +53,6 @@ class OTXSegmentationModel(OTXDecodedModel[SegBatchDataEntity, SegBatchPredEntit
         if outputs.shape[-2:] != size:
             outputs = F.interpolate(outputs, size=size, mode="bilinear", align_corners=False)
         return {"logits": outputs}
-
-    def predictions(self, raw: Mapping[str, Tensor], batch: SegBatchDataEntity) -> SegBatchPredEntity:
-        """Masks of the size of the original images."""
-        return decode(raw, batch.images, batch.imgs_info, **self.decode_settings())
 
 
 def dice_loss(logits_BCHW: Tensor, truth_BHW: Tensor, known_BHW: Tensor) -> Tensor:

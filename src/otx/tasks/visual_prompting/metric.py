@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from otx.core.label_info import LabelInfo
 from otx.core.masks import overlaps
-from otx.core.metric import MetricResult, Times
+from otx.core.metric import LabelMetric, MetricResult, Times
 from otx.tasks.visual_prompting.entity import TOP_LEFT, PromptBatchDataEntity, PromptBatchPredEntity
 
 
-class PromptMetric:
+class PromptMetric(LabelMetric):
     """Mean overlap of an object with the mask that its prompt gave: IoU (`miou`) and Dice (`dice`).
 
     Objects count alike, whatever their class and size; `miou_box` and `miou_point` are over those that were asked for
     by a box or by a point. Masks are compared in pixels of the original images. Without any object all figures are 0.
-
-    Args:
-        label_info: Classes in output order.
     """
-
-    def __init__(self, label_info: LabelInfo) -> None:
-        self.label_info = label_info
-        self.reset()
 
     def reset(self) -> None:
         """Forget all batches."""

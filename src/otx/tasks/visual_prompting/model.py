@@ -24,8 +24,6 @@ from torchvision.ops import sigmoid_focal_loss
 
 from otx.core.entity import OTXBatchLossEntity
 from otx.core.feature_cache import FeatureCache, Features
-from otx.core.input_spec import InputSpec
-from otx.core.label_info import LabelInfo
 from otx.core.model import OTXModel
 from otx.core.raw_graph import GraphInput, RawGraph
 from otx.core.task import OTXTaskType
@@ -111,12 +109,6 @@ class PromptNetwork(nn.Module, ABC):
 class OTXVisualPromptingModel(OTXModel[PromptBatchDataEntity, PromptBatchPredEntity]):
     """A prompted model of any framework.
 
-    Args:
-        label_info: Classes in output order.
-        input_spec: Size and normalisation of the input.
-        arch: The framework's name of the architecture.
-        options: What else is needed to build a variant of it.
-
     Attributes:
         references: Buffer: (C + 1, D) sum of the features of each class and, last, of the background over the last
             epoch; their directions count.
@@ -128,12 +120,11 @@ class OTXVisualPromptingModel(OTXModel[PromptBatchDataEntity, PromptBatchPredEnt
     references: Tensor
     _gathered: Tensor
 
-    def __init__(
-        self, label_info: LabelInfo, input_spec: InputSpec, arch: str = "", options: Mapping[str, Any] | None = None
-    ) -> None:
-        super().__init__(label_info, input_spec, arch, options)
+    def complete(self) -> None:
+        """Add the references."""
+        super().complete()
         self._cache = FeatureCache()
-        self.register_buffer("references", torch.zeros(len(label_info) + 1, self.model.channels))
+        self.register_buffer("references", torch.zeros(len(self.label_info) + 1, self.model.channels))
         self.register_buffer("_gathered", torch.zeros_like(self.references), persistent=False)
         if self.options.get("zero_shot"):
             self.requires_grad_(False)
