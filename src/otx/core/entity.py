@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Generic, Self, TypeVar, cast
+from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -39,6 +39,15 @@ class OTXDataEntity:
 
     image: tv_tensors.Image | tv_tensors.Video
     img_info: ImageInfo
+
+    def refuse(self, found: str) -> NoReturn:
+        """Say what a sample was expected to have, what it has, and which one it is.
+
+        Raises:
+            ValueError: Always.
+        """
+        msg = f"expected {found} for {self.img_info.path or 'an image without a path'}"
+        raise ValueError(msg)
 
     def settle(self, shown: tuple[float, float, float, float], *, mirrored: bool = False) -> Self:
         """What else changes once the pixels have moved; steps that move them call it, and most samples have nothing.

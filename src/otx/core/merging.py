@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -25,6 +25,7 @@ ROWS = 256
 class Found(Protocol):
     """Predictions on one tile, a batch of one, in pixels of the tile."""
 
+    images: Tensor
     bboxes: list[tv_tensors.BoundingBoxes]
     labels: list[Tensor]
     scores: list[Tensor]
@@ -34,15 +35,11 @@ class Kept(NamedTuple):
     """The objects of an image, best score first.
 
     Attributes:
-        boxes: (N, 4) XYXY in pixels of the image.
-        labels: (N,) class indices.
-        scores: (N,) confidences.
+        fields: Of the prediction on the image: those that all tasks have whose predictions are objects.
         places: For each its tile, and its place among the objects of that tile.
     """
 
-    boxes: Tensor
-    labels: Tensor
-    scores: Tensor
+    fields: dict[str, Any]
     places: list[tuple[int, int]]
 
 
@@ -69,7 +66,15 @@ def merge_objects(tiles: Sequence[Found], windows: Sequence[Window], info: Image
         alive[part] = alive[part] and not alive[whole]
     kept = torch.tensor(alive, dtype=torch.bool).nonzero().flatten()
     kept = kept[scores_N[kept].argsort(descending=True, stable=True)]
-    return Kept(boxes_N4[kept], labels_N[kept], scores_N[kept], [places[index] for index in kept.tolist()])
+    size = (info.height, info.width)
+    fields = {
+        "images": tiles[0].images,
+        "imgs_info": [info],
+        "bboxes": [tv_tensors.BoundingBoxes(boxes_N4[kept], format="XYXY", canvas_size=size)],
+        "labels": [labels_N[kept]],
+        "scores": [scores_N[kept]],
+    }
+    return Kept(fields, [places[index] for index in kept.tolist()])
 
 
 def _placed(boxes: Tensor, window: Window, info: ImageInfo) -> tuple[Tensor, Tensor]:

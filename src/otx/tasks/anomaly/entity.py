@@ -38,11 +38,10 @@ class AnomalyDataEntity(OTXDataEntity):
 
     def __post_init__(self) -> None:
         if self.label.ndim != 0 or self.mask.shape != self.image.shape[-2:]:
-            msg = (
-                f"expected one label and a mask of {tuple(self.image.shape[-2:])}, got {self.label.tolist()} and "
-                f"{tuple(self.mask.shape)} for {self.img_info.path or 'an image without a path'}"
+            self.refuse(
+                f"one label and a mask of {tuple(self.image.shape[-2:])}, got {self.label.tolist()} and "
+                f"{tuple(self.mask.shape)}"
             )
-            raise ValueError(msg)
 
 
 @dataclass

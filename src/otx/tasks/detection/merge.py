@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torchvision import tv_tensors
-
 from otx.core.image_info import ImageInfo
 from otx.core.merging import merge_objects
 from otx.core.tiles import Window
@@ -20,11 +18,4 @@ def merge(tiles: Sequence[DetBatchPredEntity], windows: Sequence[Window], info: 
         windows: Where the tiles lie.
         info: Of the image.
     """
-    kept = merge_objects(tiles, windows, info)
-    return DetBatchPredEntity(
-        images=tiles[0].images,
-        imgs_info=[info],
-        bboxes=[tv_tensors.BoundingBoxes(kept.boxes, format="XYXY", canvas_size=(info.height, info.width))],
-        labels=[kept.labels],
-        scores=[kept.scores],
-    )
+    return DetBatchPredEntity(**merge_objects(tiles, windows, info).fields)

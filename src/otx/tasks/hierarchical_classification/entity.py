@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-import torch
 from torch import Tensor
 
-from otx.core.entity import OTXBatchDataEntity, OTXBatchPredEntity, OTXDataEntity
+from otx.core.entity import OTXBatchPredEntity
 from otx.core.label_info import LabelInfo
 from otx.core.records import image_record
+from otx.tasks.multi_label_classification.entity import MultiLabelClsBatchDataEntity, MultiLabelClsDataEntity
 
 
 @dataclass
-class HLabelClsDataEntity(OTXDataEntity):
+class HLabelClsDataEntity(MultiLabelClsDataEntity):
     """One image with its labels.
 
     Attributes:
@@ -22,37 +22,22 @@ class HLabelClsDataEntity(OTXDataEntity):
             exclusive labels none of which is true is not known.
     """
 
-    labels: Tensor
 
-    def __post_init__(self) -> None:
-        if self.labels.ndim != 1 or self.labels.dtype is not torch.bool:
-            found = f"{tuple(self.labels.shape)} {self.labels.dtype}"
-            msg = f"expected (C,) bool labels, got {found} for {self.img_info.path or 'an image without a path'}"
-            raise ValueError(msg)
+@dataclass
+class HLabelClsBatchDataEntity(MultiLabelClsBatchDataEntity):
+    """A batch of images with their labels, as in a sample."""
+
+    @classmethod
+    def order(cls, row: Tensor, labels: LabelInfo) -> list[int]:
+        """Indices of the true labels in the order of the tree: each label right before those below it."""
+        return sorted(
+            super().order(row, labels),
+            key=lambda index: [labels.names.index(name) for name in labels.path(labels.names[index])],
+        )
 
 
 @dataclass
-class HLabelClsBatchDataEntity(OTXBatchDataEntity[HLabelClsDataEntity]):
-    """A batch of images with their labels.
-
-    Attributes:
-        labels: (B, C) bool, as in a sample.
-    """
-
-    stacked: ClassVar[tuple[str, ...]] = ("labels",)
-
-    labels: Tensor
-
-    def truth_records(self, labels: LabelInfo) -> list[dict[str, Any]]:
-        """The labels of each image in the form of `predictions.json`, parents before their children."""
-        return [
-            image_record(info, labels=[{"label": labels.names[index]} for index in _path_order(row, labels)])
-            for info, row in zip(self.imgs_info, self.labels, strict=True)
-        ]
-
-
-@dataclass
-class HLabelClsBatchPredEntity(HLabelClsBatchDataEntity, OTXBatchPredEntity[HLabelClsDataEntity]):
+class HLabelClsBatchPredEntity(HLabelClsBatchDataEntity, OTXBatchPredEntity[MultiLabelClsDataEntity]):
     """Predicted labels of a batch; `labels` hold whole paths: each label with those that it lies below.
 
     Attributes:
@@ -71,7 +56,7 @@ class HLabelClsBatchPredEntity(HLabelClsBatchDataEntity, OTXBatchPredEntity[HLab
         records = []
         for info, row, scores in zip(self.imgs_info, self.labels, self.scores.tolist(), strict=True):
             shown: dict[str, float] = {}
-            for index in _path_order(row, labels):
+            for index in self.order(row, labels):
                 name = labels.names[index]
                 above = labels.parents.get(name, "")
                 if scores[index] >= threshold and (not above or above in shown):
@@ -79,11 +64,3 @@ class HLabelClsBatchPredEntity(HLabelClsBatchDataEntity, OTXBatchPredEntity[HLab
             entries = [{"label": name, "score": score} for name, score in shown.items()]
             records.append(image_record(info, labels=entries))
         return records
-
-
-def _path_order(row: Tensor, labels: LabelInfo) -> list[int]:
-    """Indices of the true labels in the order of the tree: each label right before those below it."""
-    return sorted(
-        row.nonzero().flatten().tolist(),
-        key=lambda index: [labels.names.index(name) for name in labels.path(labels.names[index])],
-    )

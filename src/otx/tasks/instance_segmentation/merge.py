@@ -31,12 +31,5 @@ def merge(
         moved(tiles[number].rles[0][row], windows[number].left, windows[number].top, size)
         for number, row in kept.places
     ]
-    return InstanceSegBatchPredEntity(
-        images=tiles[0].images,
-        imgs_info=[info],
-        bboxes=[tv_tensors.BoundingBoxes(kept.boxes, format="XYXY", canvas_size=size)],
-        labels=[kept.labels],
-        masks=[tv_tensors.Mask(torch.stack(masks) if masks else tiles[0].masks[0][:0])],
-        rles=[rles],
-        scores=[kept.scores],
-    )
+    shown = tv_tensors.Mask(torch.stack(masks) if masks else tiles[0].masks[0][:0])
+    return InstanceSegBatchPredEntity(**kept.fields, masks=[shown], rles=[rles])

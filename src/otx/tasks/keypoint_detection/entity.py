@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from torch import Tensor
 from torchvision import tv_tensors
 
-from otx.core.entity import OTXBatchDataEntity, OTXBatchPredEntity, OTXDataEntity
+from otx.core.entity import OTXDataEntity
 from otx.core.frames import to_original
-from otx.core.label_info import LabelInfo
-from otx.core.records import image_record, object_entries
+from otx.core.objects import ObjectsBatchDataEntity, ObjectsBatchPredEntity
 
 
 @dataclass
@@ -38,9 +38,7 @@ class KeypointDataEntity(OTXDataEntity):
         count, points = len(self.labels), len(self.flip_order)
         shapes = [tuple(field.shape) for field in (self.bboxes, self.labels, self.keypoints, self.visible)]
         if shapes != [(count, 4), (count,), (count, points, 2), (count, points)]:
-            where = self.img_info.path or "an image without a path"
-            msg = f"expected (N, 4), (N,), (N, {points}, 2) and (N, {points}), got {shapes} for {where}"
-            raise ValueError(msg)
+            self.refuse(f"(N, 4), (N,), (N, {points}, 2) and (N, {points}), got {shapes}")
 
     def settle(self, shown: tuple[float, float, float, float], *, mirrored: bool = False) -> Self:
         """Points that have left the picture count as not labelled; in a mirror left and right change places."""
@@ -55,54 +53,36 @@ class KeypointDataEntity(OTXDataEntity):
 
 
 @dataclass
-class KeypointBatchDataEntity(OTXBatchDataEntity[KeypointDataEntity]):
+class KeypointBatchDataEntity(ObjectsBatchDataEntity[KeypointDataEntity]):
     """A batch of images with their objects.
 
     Attributes:
-        bboxes: Per image (N, 4) XYXY in pixels of `images`.
-        labels: Per image (N,) int64 class indices.
         keypoints: Per image (N, K, 2) x and y in pixels of `images`.
         visible: Per image (N, K): 0 not labelled, 1 hidden, 2 visible.
     """
 
-    bboxes: list[tv_tensors.BoundingBoxes]
-    labels: list[Tensor]
     keypoints: list[tv_tensors.KeyPoints]
     visible: list[Tensor]
 
-    def truth_records(self, labels: LabelInfo) -> list[dict[str, Any]]:
-        """The objects of each image in the form of `predictions.json`, in pixels of the original image."""
-        records = []
-        rows = zip(self.imgs_info, self.bboxes, self.labels, self.keypoints, self.visible, strict=True)
-        for info, boxes, ids, points, visible in rows:
-            places = _marked(to_original(_plain(points), info), visible)
-            found = object_entries(labels, ids, to_original(_plain(boxes), info), keypoints=places)
-            records.append(image_record(info, objects=found))
-        return records
+    def true_details(self, index: int) -> dict[str, Sequence[Any]]:
+        """The keypoints with their visibility."""
+        points = to_original(_plain(self.keypoints[index]), self.imgs_info[index])
+        return {"keypoints": _marked(points, self.visible[index])}
 
 
 @dataclass
-class KeypointBatchPredEntity(KeypointBatchDataEntity, OTXBatchPredEntity[KeypointDataEntity]):
+class KeypointBatchPredEntity(KeypointBatchDataEntity, ObjectsBatchPredEntity[KeypointDataEntity]):
     """What was found in a batch, in pixels of the *original* images, best score first; all keypoints are visible.
 
     Attributes:
-        scores: Per image (N,) confidences in [0, 1].
         keypoint_scores: Per image (N, K) confidences in [0, 1].
     """
 
-    scores: list[Tensor]
     keypoint_scores: list[Tensor]
 
-    def records(self, labels: LabelInfo, threshold: float) -> list[dict[str, Any]]:
-        """The objects of each image with at least that score, in the form of `predictions.json`."""
-        records = []
-        rows = zip(self.imgs_info, self.bboxes, self.labels, self.keypoints, self.keypoint_scores, strict=True)
-        for scores, (info, boxes, ids, points, confidence) in zip(self.scores, rows, strict=True):
-            keep = scores >= threshold
-            places = _marked(_plain(points)[keep], confidence[keep])
-            found = object_entries(labels, ids[keep], _plain(boxes)[keep], scores[keep], keypoints=places)
-            records.append(image_record(info, objects=found))
-        return records
+    def found_details(self, index: int, shown: Tensor) -> dict[str, Sequence[Any]]:
+        """The keypoints with their scores."""
+        return {"keypoints": _marked(_plain(self.keypoints[index])[shown], self.keypoint_scores[index][shown])}
 
 
 def _plain(value: Tensor) -> Tensor:

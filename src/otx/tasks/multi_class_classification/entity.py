@@ -24,8 +24,7 @@ class MultiClassClsDataEntity(OTXDataEntity):
 
     def __post_init__(self) -> None:
         if self.label.ndim != 0:
-            msg = f"expected one label, got {self.label.tolist()} for {self.img_info.path or 'an image without a path'}"
-            raise ValueError(msg)
+            self.refuse(f"one label, got {self.label.tolist()}")
 
 
 @dataclass

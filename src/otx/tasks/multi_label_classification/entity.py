@@ -25,9 +25,7 @@ class MultiLabelClsDataEntity(OTXDataEntity):
 
     def __post_init__(self) -> None:
         if self.labels.ndim != 1 or self.labels.dtype is not torch.bool:
-            found = f"{tuple(self.labels.shape)} {self.labels.dtype}"
-            msg = f"expected (C,) bool labels, got {found} for {self.img_info.path or 'an image without a path'}"
-            raise ValueError(msg)
+            self.refuse(f"(C,) bool labels, got {tuple(self.labels.shape)} {self.labels.dtype}")
 
 
 @dataclass
@@ -45,9 +43,14 @@ class MultiLabelClsBatchDataEntity(OTXBatchDataEntity[MultiLabelClsDataEntity]):
     def truth_records(self, labels: LabelInfo) -> list[dict[str, Any]]:
         """The labels of each image in the form of `predictions.json`."""
         return [
-            image_record(info, labels=[{"label": labels.names[index]} for index in row.nonzero().flatten().tolist()])
+            image_record(info, labels=[{"label": labels.names[index]} for index in self.order(row, labels)])
             for info, row in zip(self.imgs_info, self.labels, strict=True)
         ]
+
+    @classmethod
+    def order(cls, row: Tensor, labels: LabelInfo) -> list[int]:  # noqa: ARG003 - another task has an order of its own
+        """Indices of the true labels as they are listed."""
+        return [int(index) for index in row.nonzero().flatten()]
 
 
 @dataclass

@@ -24,17 +24,11 @@ def merge(
         windows: Where the tiles lie.
         info: Of the image.
     """
-    kept, size = merge_objects(tiles, windows, info), (info.height, info.width)
+    kept = merge_objects(tiles, windows, info)
     moved = [
         tiles[number].corners[0].as_subclass(Tensor)[row] + torch.tensor([windows[number].left, windows[number].top])
         for number, row in kept.places
     ]
     corners_N42 = torch.stack(moved) if moved else torch.zeros(0, 4, 2)
-    return RotatedDetBatchPredEntity(
-        images=tiles[0].images,
-        imgs_info=[info],
-        bboxes=[tv_tensors.BoundingBoxes(kept.boxes, format="XYXY", canvas_size=size)],
-        corners=[tv_tensors.KeyPoints(corners_N42, canvas_size=size)],
-        labels=[kept.labels],
-        scores=[kept.scores],
-    )
+    corners = tv_tensors.KeyPoints(corners_N42, canvas_size=(info.height, info.width))
+    return RotatedDetBatchPredEntity(**kept.fields, corners=[corners])

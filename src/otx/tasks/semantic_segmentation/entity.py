@@ -32,11 +32,7 @@ class SegDataEntity(OTXDataEntity):
 
     def __post_init__(self) -> None:
         if self.mask.ndim != 2 or self.mask.dtype != torch.uint8:
-            msg = (
-                f"expected a mask (H, W) of uint8, got {tuple(self.mask.shape)} of {self.mask.dtype} for "
-                f"{self.img_info.path or 'an image without a path'}"
-            )
-            raise ValueError(msg)
+            self.refuse(f"a mask (H, W) of uint8, got {tuple(self.mask.shape)} of {self.mask.dtype}")
 
 
 @dataclass

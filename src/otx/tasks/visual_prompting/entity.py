@@ -14,12 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from otx.core.entity import OTXBatchPredEntity
 from otx.core.frames import to_original
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.core.masks import Rle, paste, to_json
-from otx.core.records import image_record, object_entries, rounded
+from otx.core.objects import ObjectsBatchPredEntity
+from otx.core.records import rounded
 from otx.tasks.instance_segmentation.entity import InstanceSegBatchDataEntity, InstanceSegDataEntity
 
 NOTHING, BACKGROUND, OBJECT, TOP_LEFT, BOTTOM_RIGHT = -1, 0, 1, 2, 3
@@ -66,7 +66,7 @@ class PromptBatchDataEntity(InstanceSegBatchDataEntity):
 
 
 @dataclass
-class PromptBatchPredEntity(PromptBatchDataEntity, OTXBatchPredEntity[InstanceSegDataEntity]):
+class PromptBatchPredEntity(PromptBatchDataEntity, ObjectsBatchPredEntity[InstanceSegDataEntity]):
     """Masks of a batch, in pixels of the *original* images: one per given prompt, in the order of the prompts.
 
     An image without a prompt has what the model found by itself, best score first.
@@ -79,20 +79,16 @@ class PromptBatchPredEntity(PromptBatchDataEntity, OTXBatchPredEntity[InstanceSe
         asked: Per image (N, 2, 3) x, y and kind of each prompt.
     """
 
-    scores: list[Tensor]
     asked: list[Tensor]
 
-    def records(self, labels: LabelInfo, threshold: float) -> list[dict[str, Any]]:
-        """The objects of each image in the form of `predictions.json`; the threshold concerns what nobody asked for."""
-        records = []
-        for i, info in enumerate(self.imgs_info):
-            scores, asked = self.scores[i], self.asked[i]
-            shown = ((scores >= threshold) | (asked[:, 0, 2] != OWN)).nonzero().flatten()
-            masks = [to_json(self.rles[i][place]) for place in shown.tolist()]
-            ids, boxes = self.labels[i][shown], self.bboxes[i].as_subclass(Tensor)[shown]
-            entries = object_entries(labels, ids, boxes, scores[shown], mask=masks, prompt=_entries(asked[shown]))
-            records.append(image_record(info, objects=entries))
-        return records
+    def shown(self, index: int, threshold: float) -> Tensor:
+        """The threshold concerns what nobody asked for."""
+        return super().shown(index, threshold) | (self.asked[index][:, 0, 2] != OWN)
+
+    def found_details(self, index: int, shown: Tensor) -> dict[str, Sequence[Any]]:
+        """The masks and the prompts that they answer."""
+        masks = [to_json(self.rles[index][place]) for place in shown.tolist()]
+        return {"mask": masks, "prompt": _entries(self.asked[index][shown])}
 
 
 def box_prompts(boxes_N4: Tensor) -> Tensor:
