@@ -64,7 +64,7 @@ class ModelRow:
         licence: SPDX id of the code.
         weights: Pretrained weights, or None where there are none.
         recipe: Overlay on the task's base recipe, for example `detection/detr`; empty for none.
-        package: Importable package that the adapter needs.
+        package: Importable package that the adapter needs; as a rule that of the framework's name.
         extra: Extra of `pip install otx[...]` that brings it; empty if a base dependency.
         rgb_only: Cannot be built for another number of channels.
         exportable: Has a working OpenVINO and ONNX export with a dynamic batch.
@@ -83,13 +83,17 @@ class ModelRow:
     licence: str = "Apache-2.0"
     weights: Weights | None = None
     recipe: str = ""
-    package: str
+    package: str = ""
     extra: str = ""
     rgb_only: bool = False
     exportable: bool = True
     quantizable: bool = True
     explainable: bool = True
     tileable: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.package:
+            object.__setattr__(self, "package", self.name.partition("/")[0])
 
     def require(self) -> None:
         """Make sure that the framework is installed.

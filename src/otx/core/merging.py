@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torchvision import tv_tensors
 
 from otx.core.image_info import ImageInfo
+from otx.core.objects import ObjectsBatchPredEntity
 from otx.core.tiles import Window
 
 OVERLAP = 0.5
@@ -20,15 +21,6 @@ PART_WEIGHT = 0.5
 """Such a box gives way to whole ones of at least that share of its score."""
 ROWS = 256
 """Boxes that are compared with all others at a time."""
-
-
-class Found(Protocol):
-    """Predictions on one tile, a batch of one, in pixels of the tile."""
-
-    images: Tensor
-    bboxes: list[tv_tensors.BoundingBoxes]
-    labels: list[Tensor]
-    scores: list[Tensor]
 
 
 class Kept(NamedTuple):
@@ -43,7 +35,7 @@ class Kept(NamedTuple):
     places: list[tuple[int, int]]
 
 
-def merge_objects(tiles: Sequence[Found], windows: Sequence[Window], info: ImageInfo) -> Kept:
+def merge_objects(tiles: Sequence[ObjectsBatchPredEntity[Any]], windows: Sequence[Window], info: ImageInfo) -> Kept:
     """The objects of an image, each once. Objects of the same tile are left as its predictions have them.
 
     Args:

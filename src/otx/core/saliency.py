@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
-from torchvision import tv_tensors
 from torchvision.ops import box_iou
+
+from otx.core.objects import ObjectsBatchPredEntity
 
 RUNNER_UP = 0.2
 """Probability from which a class that is not the best one is explained, too."""
@@ -73,13 +74,7 @@ class LabelSaliency(Saliency[Labelled]):
         return prediction.scores[:, self.labels]
 
 
-class Found(Protocol):
-    """Objects of each image, best score first: `bboxes` (N, 4) XYXY, `labels` (N,) and `scores` (N,)."""
-
-    images: Tensor
-    bboxes: list[tv_tensors.BoundingBoxes]
-    labels: list[Tensor]
-    scores: list[Tensor]
+Found = ObjectsBatchPredEntity[Any]
 
 
 class ObjectSaliency(Saliency[Found]):

@@ -31,11 +31,6 @@ SUFFIXES = (".safetensors", ".pth", ".pt")
 WRAPPERS = ("state_dict", "model", "model_state")
 
 
-def at_hand(weights: Weights) -> bool:
-    """Whether the weights are cached, so that `fetch` needs no network."""
-    return _cached(weights) is not None
-
-
 def fetch(weights: Weights) -> dict[str, Tensor]:
     """The tensors as the framework's file names them, from the cache or else from the network.
 

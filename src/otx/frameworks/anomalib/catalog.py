@@ -43,7 +43,6 @@ def _rows(
             weights=replace(RESNET18, part=part) if part else None,
             recipe=recipe,
             rgb_only=rgb_only,
-            package="anomalib",
             extra="anomalib",
         )
         for task in TASKS

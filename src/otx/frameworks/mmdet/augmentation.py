@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from torch import Tensor
 
-from otx.core.input_spec import InputSpec
 from otx.frameworks.openmmlab_steps import Offer, build_pipeline
-from otx.transforms.pipeline import Pipeline
 
 
 def _objects(boxes_N4: Tensor, masks_NHW: Tensor | None) -> dict[str, Any]:
@@ -71,12 +69,5 @@ OFFER = Offer(
     defaults={"RandomCrop": {"allow_negative_crop": True}},
 )
 
-
-def build_augmentation(steps: Sequence[Mapping[str, Any]], input_spec: InputSpec) -> Pipeline:
-    """The pipeline of a recipe that says `framework: mmdet`.
-
-    Raises:
-        MissingExtraError: MMDetection is not installed.
-        UserError: There is no such step, or it does not take such arguments.
-    """
-    return build_pipeline(OFFER, steps, input_spec)
+build_augmentation = partial(build_pipeline, OFFER)
+"""The pipeline of a recipe that says `framework: mmdet`; raises what `build_pipeline` does."""

@@ -35,7 +35,6 @@ def _row(
         arch=name,
         input_spec=spec,
         parameters=parameters,
-        package="mmdet",
         extra="mmdet",
         rgb_only=rgb_only,
         exportable=exportable,

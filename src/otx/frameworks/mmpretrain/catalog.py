@@ -9,31 +9,24 @@ from dataclasses import replace
 
 from otx.core.catalog import ModelRow
 from otx.core.input_spec import InputSpec, ResizeMode
-from otx.core.task import OTXTaskType
+from otx.frameworks.classification import TASKS, for_task
 
 AUGMENTATION = "otx.frameworks.mmpretrain.augmentation:build_augmentation"
-TASKS: dict[str, tuple[str, bool]] = {
-    OTXTaskType.MULTI_CLASS_CLS: ("MMPretrainClassifier", False),
-    OTXTaskType.MULTI_LABEL_CLS: ("MMPretrainMultiLabelClassifier", True),
-    OTXTaskType.H_LABEL_CLS: ("MMPretrainHierarchicalClassifier", False),
-}
-"""What the same networks serve: the adapter, and whether it has to see the whole image."""
 CROP = 224 / 256
 """What the configs cut out of the shorter side."""
 
 
 def _row(name: str, parameters: int, spec: InputSpec, task: str) -> ModelRow:
-    adapter, whole = TASKS[task]
-    return ModelRow(
+    row = ModelRow(
         name=f"mmpretrain/{name}",
-        task=task,
-        adapter=f"otx.frameworks.mmpretrain.classifier:{adapter}",
+        task="",
+        adapter="otx.frameworks.mmpretrain.classifier:MMPretrain",
         arch=name,
-        input_spec=spec.whole() if whole else spec,
+        input_spec=spec,
         parameters=parameters,
-        package="mmpretrain",
         extra="mmpretrain",
     )
+    return for_task(row, task)
 
 
 SPEC = InputSpec(height=224, width=224, resize=ResizeMode.CENTER_CROP, crop_ratio=CROP)

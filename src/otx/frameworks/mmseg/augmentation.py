@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import partial
 
-from otx.core.input_spec import InputSpec
 from otx.frameworks.openmmlab_steps import Offer, build_pipeline
-from otx.transforms.pipeline import Pipeline
 
 OFFER = Offer(
     library="mmseg",
@@ -33,12 +30,5 @@ OFFER = Offer(
     moves_masks=True,
 )
 
-
-def build_augmentation(steps: Sequence[Mapping[str, Any]], input_spec: InputSpec) -> Pipeline:
-    """The pipeline of a recipe that says `framework: mmseg`.
-
-    Raises:
-        MissingExtraError: MMSegmentation is not installed.
-        UserError: There is no such step, or it does not take such arguments.
-    """
-    return build_pipeline(OFFER, steps, input_spec)
+build_augmentation = partial(build_pipeline, OFFER)
+"""The pipeline of a recipe that says `framework: mmseg`; raises what `build_pipeline` does."""

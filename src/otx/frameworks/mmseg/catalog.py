@@ -20,7 +20,6 @@ def _row(name: str, parameters: int, spec: InputSpec) -> ModelRow:
         arch=name,
         input_spec=spec,
         parameters=parameters,
-        package="mmseg",
         extra="mmseg",
         tileable=True,
     )

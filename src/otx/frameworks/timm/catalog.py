@@ -6,12 +6,11 @@ licence forbids commercial use (ConvNeXt V2, FastViT, DINOv3) have no row; ask f
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from otx.core.catalog import ModelRow, Weights
 from otx.core.input_spec import InputSpec, ResizeMode
-from otx.core.task import OTXTaskType
+from otx.frameworks.classification import TASKS, for_task
 
 if TYPE_CHECKING:
     from timm.models import PretrainedCfg
@@ -19,13 +18,7 @@ if TYPE_CHECKING:
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
-
-TASKS: dict[str, tuple[str, bool]] = {
-    OTXTaskType.MULTI_CLASS_CLS: ("TimmClassifier", False),
-    OTXTaskType.MULTI_LABEL_CLS: ("TimmMultiLabelClassifier", True),
-    OTXTaskType.H_LABEL_CLS: ("TimmHierarchicalClassifier", False),
-}
-"""What the same networks serve: the adapter, and whether it has to see the whole image."""
+ADAPTER = "otx.frameworks.timm.classifier:Timm"
 
 
 def _network(
@@ -46,7 +39,7 @@ def _network(
     return ModelRow(
         name=f"timm/{name}",
         task="",
-        adapter="",
+        adapter=ADAPTER,
         arch=f"{name}.{tag}",
         options=options or {},
         input_spec=InputSpec(
@@ -60,7 +53,6 @@ def _network(
         ),
         parameters=parameters,
         weights=Weights(hub=f"timm/{name}.{tag}", licence=licence, trained_on=trained_on, labels=labels),
-        package="timm",
     )
 
 
@@ -89,15 +81,7 @@ _NETWORKS = (
     ),
 )
 
-
-def _for_task(row: ModelRow, task: str) -> ModelRow:
-    """The row of a network for a task."""
-    adapter, whole = TASKS[task]
-    spec = row.input_spec.whole() if whole else row.input_spec
-    return replace(row, task=task, adapter=f"otx.frameworks.timm.classifier:{adapter}", input_spec=spec)
-
-
-ROWS = tuple(_for_task(row, task) for task in TASKS for row in _NETWORKS)
+ROWS = tuple(for_task(row, task) for task in TASKS for row in _NETWORKS)
 
 
 def lookup(name: str, task: str) -> ModelRow | None:
@@ -119,14 +103,13 @@ def lookup(name: str, task: str) -> ModelRow | None:
     row = ModelRow(
         name=f"timm/{name}",
         task="",
-        adapter="",
+        adapter=ADAPTER,
         arch=name,
         input_spec=_input_spec(known, getattr(network, "patch_embed", None)),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         weights=weights(known),
-        package="timm",
     )
-    return _for_task(row, task)
+    return for_task(row, task)
 
 
 def _input_spec(facts: PretrainedCfg, patch_embed: object) -> InputSpec:

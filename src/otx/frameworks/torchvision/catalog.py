@@ -9,14 +9,9 @@ from otx.core.catalog import ModelRow, Weights
 from otx.core.errors import UserError, nearest
 from otx.core.input_spec import InputSpec, ResizeMode
 from otx.core.task import OTXTaskType
+from otx.frameworks.classification import TASKS, for_task
 from otx.frameworks.torchvision import instance_segmentation_rows, keypoint_rows, segmentation_rows, video_rows
 
-CLASSIFICATIONS: dict[str, tuple[str, bool]] = {
-    OTXTaskType.MULTI_CLASS_CLS: ("TorchvisionClassifier", False),
-    OTXTaskType.MULTI_LABEL_CLS: ("TorchvisionMultiLabelClassifier", True),
-    OTXTaskType.H_LABEL_CLS: ("TorchvisionHierarchicalClassifier", False),
-}
-"""What the same networks serve: the adapter, and whether it has to see the whole image."""
 HALF = (0.5, 0.5, 0.5)
 BSD = "BSD-3-Clause"
 
@@ -45,7 +40,6 @@ def _detector(
         parameters=parameters,
         licence=BSD,
         weights=weights,
-        package="torchvision",
         tileable=True,
     )
 
@@ -82,21 +76,13 @@ def _classifier(name: str, weights: str, parameters: int, *, size: int = 224, re
     return ModelRow(
         name=f"torchvision/{name}",
         task="",
-        adapter="",
+        adapter="otx.frameworks.torchvision.classifier:Torchvision",
         arch=name,
         input_spec=InputSpec(height=size, width=size, resize=ResizeMode.CENTER_CROP, crop_ratio=size / resize),
         parameters=parameters,
         licence=BSD,
         weights=Weights(torchvision=weights, licence=BSD, trained_on="ImageNet-1k", labels=1000),
-        package="torchvision",
     )
-
-
-def _for_task(row: ModelRow, task: str) -> ModelRow:
-    """The row of a classification network for a task."""
-    adapter, whole = CLASSIFICATIONS[task]
-    spec = row.input_spec.whole() if whole else row.input_spec
-    return replace(row, task=task, adapter=f"otx.frameworks.torchvision.classifier:{adapter}", input_spec=spec)
 
 
 _CLASSIFIERS = (
@@ -136,7 +122,7 @@ ROWS = (
         _coco("RetinaNet_ResNet50_FPN_V2_Weights.COCO_V1"),
         size=640,
     ),
-    *(_for_task(row, task) for task in CLASSIFICATIONS for row in _CLASSIFIERS),
+    *(for_task(row, task) for task in TASKS for row in _CLASSIFIERS),
     *instance_segmentation_rows.ROWS,
     *keypoint_rows.ROWS,
     *segmentation_rows.ROWS,
@@ -150,7 +136,7 @@ def lookup(name: str, task: str) -> ModelRow | None:
     Raises:
         UserError: Torchvision does not have it; the message names the nearest.
     """
-    if task not in CLASSIFICATIONS:
+    if task not in TASKS:
         return None
     from torchvision import models
 
@@ -163,4 +149,4 @@ def lookup(name: str, task: str) -> ModelRow | None:
         name, str(weights), weights.meta["num_params"], size=crop.crop_size[0], resize=crop.resize_size[0]
     )
     spec = replace(row.input_spec, mean=tuple(crop.mean), std=tuple(crop.std))
-    return _for_task(replace(row, input_spec=spec), task)
+    return for_task(replace(row, input_spec=spec), task)

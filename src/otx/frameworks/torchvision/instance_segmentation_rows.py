@@ -25,7 +25,6 @@ def _row(
         weights=Weights(torchvision=weights, licence="BSD-3-Clause", trained_on="COCO", labels=91, part="detector")
         if weights
         else None,
-        package="torchvision",
         tileable=True,
     )
 

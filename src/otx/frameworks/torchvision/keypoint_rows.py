@@ -25,7 +25,6 @@ ROWS = (
         input_spec=InputSpec(height=320, width=320),
         parameters=4_068_138,
         licence=BSD,
-        package="torchvision",
         explainable=False,
     ),
     ModelRow(
@@ -43,7 +42,6 @@ ROWS = (
             labels=2,
             part="detector",
         ),
-        package="torchvision",
         explainable=False,
     ),
 )

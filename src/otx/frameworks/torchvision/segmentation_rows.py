@@ -19,7 +19,6 @@ def _row(name: str, weights: str, parameters: int) -> ModelRow:
         parameters=parameters,
         licence=BSD,
         weights=Weights(torchvision=f"{weights}.COCO_WITH_VOC_LABELS_V1", licence=BSD, trained_on="COCO", labels=21),
-        package="torchvision",
         tileable=True,
     )
 

@@ -30,7 +30,6 @@ def _video(name: str, parameters: int, weights: str, *, frames: int = 16, frame_
         parameters=parameters,
         licence=BSD,
         weights=Weights(torchvision=weights, licence=BSD, trained_on="Kinetics-400", labels=400) if weights else None,
-        package="torchvision",
         explainable=False,
     )
 

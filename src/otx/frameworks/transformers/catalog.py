@@ -32,7 +32,6 @@ def _detector(name: str, arch: str, hub: str, parameters: int, options: Mapping[
         parameters=parameters,
         weights=Weights(hub=hub, licence="Apache-2.0", trained_on="COCO", labels=80),
         recipe="detection/detr",
-        package="transformers",
         extra="transformers",
         tileable=True,
     )

@@ -23,7 +23,6 @@ def _mask2former(name: str, backbone: dict[str, Any], parameters: int, *, size: 
         options={"backbone_config": {**backbone, "out_features": STAGES}},
         input_spec=InputSpec(height=size, width=size),
         parameters=parameters,
-        package="transformers",
         extra="transformers",
         tileable=True,
     )

@@ -30,7 +30,6 @@ def _vitpose(
         parameters=parameters,
         weights=weights,
         recipe="keypoint_detection/top_down",
-        package="transformers",
         explainable=False,
         extra="transformers",
     )

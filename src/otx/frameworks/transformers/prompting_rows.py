@@ -26,7 +26,6 @@ def _prompted(name: str, side: int, parameters: int, options: Mapping[str, Any],
         parameters=parameters,
         weights=weights,
         recipe="visual_prompting/zero_shot" if "zero_shot" in options else "",
-        package="transformers",
         explainable=False,
         extra="transformers",
     )

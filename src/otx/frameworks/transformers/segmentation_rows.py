@@ -22,7 +22,6 @@ def _segformer(size: str, parameters: int, options: dict[str, Any]) -> ModelRow:
         input_spec=InputSpec(height=512, width=512),
         parameters=parameters,
         recipe="semantic_segmentation/transformer",
-        package="transformers",
         tileable=True,
         extra="transformers",
     )

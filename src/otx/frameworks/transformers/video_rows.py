@@ -15,7 +15,6 @@ ROWS = (
         options={"hidden_size": 384, "num_attention_heads": 6, "intermediate_size": 1536, "use_mean_pooling": True},
         input_spec=InputSpec(height=224, width=224, frames=16, frame_step=4),
         parameters=22_033_936,
-        package="transformers",
         explainable=False,
         extra="transformers",
     ),
