@@ -61,8 +61,7 @@ def _run(words: list[str]) -> int:
         return 0
     verb, options = words[0], words[1:]
     if verb not in VERBS:
-        msg = f"unknown verb {verb!r}.{nearest(verb, VERBS)}"
-        raise UserError(msg)
+        raise UserError(f"unknown verb {verb!r}.{nearest(verb, VERBS)}")
     return _run_verb(verb, options)
 
 

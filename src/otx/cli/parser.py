@@ -66,8 +66,7 @@ def parse(table: Mapping[str, Argument], words: Sequence[str]) -> dict[str, Any]
             values[row.name].append(value)
             continue
         if row.name in given:
-            msg = f"--{row.name} is given twice"
-            raise UserError(msg)
+            raise UserError(f"--{row.name} is given twice")
         given.add(row.name)
         values[row.name] = True if row.is_flag else _convert(row, value)
     for row in table.values():
@@ -82,20 +81,16 @@ def _option(table: Mapping[str, Argument], word: str, rest: Any) -> tuple[Argume
     name, equals, value = word.partition("=")
     if not name.startswith("--"):
         hint = f" Did you mean --data_root {word}?" if "data_root" in table else ""
-        msg = f"expected an option, got {word!r}.{hint}"
-        raise UserError(msg)
+        raise UserError(f"expected an option, got {word!r}.{hint}")
     row = table.get(name[2:])
     if row is None:
-        msg = f"unknown option {name}.{nearest(name, [f'--{known}' for known in table])}"
-        raise UserError(msg)
+        raise UserError(f"unknown option {name}.{nearest(name, [f'--{known}' for known in table])}")
     if row.is_flag and equals:
-        msg = f"{name}: expected no value, got {value!r}"
-        raise UserError(msg)
+        raise UserError(f"{name}: expected no value, got {value!r}")
     if not row.is_flag and not equals:
         value = next(rest, "--")
         if value.startswith("--"):
-            msg = f"{name}: expected {row.expected}, got nothing"
-            raise UserError(msg)
+            raise UserError(f"{name}: expected {row.expected}, got nothing")
     return row, value
 
 
@@ -109,5 +104,4 @@ def _convert(row: Argument, text: str) -> Any:  # noqa: ANN401 - the type is tha
     try:
         return parser.parse_args([f"--value={text}"]).value
     except jsonargparse.ArgumentError as error:
-        msg = f"--{row.name}: expected {row.expected}, got {text!r}"
-        raise UserError(msg) from error
+        raise UserError(f"--{row.name}: expected {row.expected}, got {text!r}") from error

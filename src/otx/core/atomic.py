@@ -38,11 +38,10 @@ def replacing(path: Path) -> Iterator[Path]:
     except Exception as error:
         # safetensors has an error of its own, which gives the system's number in words only.
         if getattr(error, "errno", None) in FULL or any(f"os error {number}" in str(error) for number in FULL):
-            msg = (
+            raise OTXError(
                 f"the disk is full: {path} could not be written. Nothing that was there is lost; make room, and go on "
                 "with the same command (a training with --resume)."
-            )
-            raise OTXError(msg) from error
+            ) from error
         raise
     finally:
         partial.unlink(missing_ok=True)

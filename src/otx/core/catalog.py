@@ -38,8 +38,7 @@ class Weights:
 
     def __post_init__(self) -> None:
         if [bool(place) for place in (self.hub, self.torchvision, self.url)].count(True) != 1:
-            msg = f"expected exactly one of hub, torchvision and url, got {self}"
-            raise UserError(msg)
+            raise UserError(f"expected exactly one of hub, torchvision and url, got {self}")
 
     @property
     def source(self) -> str:
@@ -123,11 +122,9 @@ class Catalog:
             UserError: The name is taken for that task, or has no framework.
         """
         if "/" not in row.name:
-            msg = f"expected a model name 'framework/variant', got {row.name!r}"
-            raise UserError(msg)
+            raise UserError(f"expected a model name 'framework/variant', got {row.name!r}")
         if (row.name, row.task) in self._rows:
-            msg = f"model {row.name!r} is registered twice for {row.task}"
-            raise UserError(msg)
+            raise UserError(f"model {row.name!r} is registered twice for {row.task}")
         self._rows[row.name, row.task] = row
 
     def register_lookup(self, framework: str, lookup: Lookup) -> None:
@@ -137,8 +134,7 @@ class Catalog:
             UserError: The framework has a look-up already.
         """
         if framework in self._lookups:
-            msg = f"framework {framework!r} has a look-up already"
-            raise UserError(msg)
+            raise UserError(f"framework {framework!r} has a look-up already")
         self._lookups[framework] = lookup
 
     def register_augmentation(self, framework: str, builder: str) -> None:
@@ -157,8 +153,7 @@ class Catalog:
             UserError: It has no augmentation; the message names those that have.
         """
         if framework not in self._augmentations:
-            msg = f"no augmentation of {framework!r}.{nearest(framework, self._augmentations)}"
-            raise UserError(msg)
+            raise UserError(f"no augmentation of {framework!r}.{nearest(framework, self._augmentations)}")
         return self._augmentations[framework]
 
     def __iter__(self) -> Iterator[ModelRow]:
@@ -178,15 +173,13 @@ class Catalog:
         row = self._rows.get((name, task))
         others = [solved for known, solved in self._rows if known == name]
         if row is None and others:
-            msg = f"model {name!r} solves {', '.join(others)}, but the task is {task}"
-            raise UserError(msg)
+            raise UserError(f"model {name!r} solves {', '.join(others)}, but the task is {task}")
         if row is None and "/" in name:
             lookup = self._lookups.get(name.split("/", maxsplit=1)[0])
             row = lookup(name.split("/", 1)[1], task) if lookup else None
         if row is None:
             known = [other.name for other in self.find(task)]
-            msg = f"unknown model {name!r} for {task}.{nearest(name, known)}"
-            raise UserError(msg)
+            raise UserError(f"unknown model {name!r} for {task}.{nearest(name, known)}")
         row.require()
         return row
 

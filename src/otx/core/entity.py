@@ -46,8 +46,7 @@ class OTXDataEntity:
         Raises:
             ValueError: Always.
         """
-        msg = f"expected {found} for {self.img_info.path or 'an image without a path'}"
-        raise ValueError(msg)
+        raise ValueError(f"expected {found} for {self.img_info.path or 'an image without a path'}")
 
     def settle(self, shown: tuple[float, float, float, float], *, mirrored: bool = False) -> Self:
         """What else changes once the pixels have moved; steps that move them call it, and most samples have nothing.

@@ -123,11 +123,9 @@ class InputSpec:
             msg = f"the input size of this model is fixed at {self.height}x{self.width}, got {height}x{width}"
             raise UserError(msg)
         if height <= 0 or width <= 0 or height % self.multiple_of or width % self.multiple_of:
-            msg = f"expected an input size in multiples of {self.multiple_of}, got {height}x{width}"
-            raise UserError(msg)
+            raise UserError(f"expected an input size in multiples of {self.multiple_of}, got {height}x{width}")
         if self.square and height != width:
-            msg = f"this model takes square images only, got an input size of {height}x{width}"
-            raise UserError(msg)
+            raise UserError(f"this model takes square images only, got an input size of {height}x{width}")
         return replace(self, height=height, width=width)
 
     def whole(self) -> Self:
@@ -145,7 +143,6 @@ class InputSpec:
         """Inverse of `to_dict`; unknown keys are refused."""
         unknown = set(data) - {f.name for f in fields(cls)}
         if unknown:
-            msg = f"unknown key of an input spec: {', '.join(sorted(unknown))}"
-            raise UserError(msg)
+            raise UserError(f"unknown key of an input spec: {', '.join(sorted(unknown))}")
         lists = {key: tuple(value) for key, value in data.items() if isinstance(value, list)}
         return cls(**(data | lists | {"resize": ResizeMode(data["resize"])}))

@@ -53,27 +53,23 @@ class LabelInfo:
 
     def __post_init__(self) -> None:
         if not self.names:
-            msg = "a data set needs at least one label, found none"
-            raise UserError(msg)
+            raise UserError("a data set needs at least one label, found none")
         twice = sorted({name for name in self.names if self.names.count(name) > 1})
         if twice:
-            msg = f"label names must be unique, found more than once: {', '.join(twice)}"
-            raise UserError(msg)
+            raise UserError(f"label names must be unique, found more than once: {', '.join(twice)}")
         if self.groups:
             self._check_groups()
 
     def _check_groups(self) -> None:
         grouped = list(chain.from_iterable(group.labels for group in self.groups))
         if sorted(grouped) != sorted(self.names):
-            msg = f"expected each label in one group, found {', '.join(grouped)} for {', '.join(self.names)}"
-            raise UserError(msg)
+            raise UserError(f"expected each label in one group, found {', '.join(grouped)} for {', '.join(self.names)}")
         above = {""}
         for group in self.groups:
             if group.parent not in above:
-                msg = (
+                raise UserError(
                     f"the labels {', '.join(group.labels)} lie below {group.parent!r}, which does not stand above them"
                 )
-                raise UserError(msg)
             above.update(group.labels)
 
     def __len__(self) -> int:

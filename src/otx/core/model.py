@@ -160,11 +160,10 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
         """
         self.frozen = tuple(self.backbone())
         if not self.frozen:
-            msg = (
+            raise UserError(
                 f"training.freeze_backbone: {type(self).__name__} has no head that OTX could train alone: either its "
                 "labels have no weights, or it does not say which they are (label_rows). Leave the setting out."
             )
-            raise UserError(msg)
         for module in self.frozen:
             for parameter in module.parameters(recurse=False):
                 parameter.requires_grad = False

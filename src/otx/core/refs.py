@@ -18,11 +18,9 @@ def resolve(ref: str) -> Any:  # noqa: ANN401 - the caller knows the type that i
     """
     module_name, _, attribute = ref.partition(":")
     if not module_name or not attribute:
-        msg = f"expected a reference 'package.module:name', got {ref!r}"
-        raise UserError(msg)
+        raise UserError(f"expected a reference 'package.module:name', got {ref!r}")
     module = importlib.import_module(module_name)
     try:
         return getattr(module, attribute)
     except AttributeError as error:
-        msg = f"module {module_name!r} has no {attribute!r}"
-        raise UserError(msg) from error
+        raise UserError(f"module {module_name!r} has no {attribute!r}") from error

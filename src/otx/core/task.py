@@ -133,8 +133,7 @@ class TaskSpec:
         full["monitor"] = self.monitor or self.metrics[0]
         missing = [name for name in (*PARTS, "recipe") if not full[name]]
         if missing:
-            msg = f"task {self.task} lacks {', '.join(missing)}: name them, or the package that has them"
-            raise UserError(msg)
+            raise UserError(f"task {self.task} lacks {', '.join(missing)}: name them, or the package that has them")
         for name, value in full.items():
             object.__setattr__(self, name, value)
 

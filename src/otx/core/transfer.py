@@ -108,12 +108,11 @@ def require_fit(report: TransferReport, source: str, *, least: float = 0.8) -> N
     """
     if report.coverage >= least:
         return
-    msg = (
+    raise UserError(
         f"the weights of {source} are not for this model: expected them to fill at least {least:.0%} of its parameters "
         f"outside the head, found {report.coverage:.0%}. Without weights: {', '.join(report.fresh[:3])}; "
         f"in the file, but not in the model: {', '.join(report.unused[:3]) or 'nothing (the shapes differ)'}"
     )
-    raise UserError(msg)
 
 
 def _is_weight(key: str) -> bool:

@@ -155,17 +155,14 @@ class OTXDataModule(LightningDataModule):
         subsets = {str(name): items for name, items in self.index.subsets.items()}
         if not subsets.get(subset):
             filled = [name for name, items in subsets.items() if items]
-            msg = f"the data set has no images in the subset {subset!r}.{nearest(subset, filled)}"
-            raise UserError(msg)
+            raise UserError(f"the data set has no images in the subset {subset!r}.{nearest(subset, filled)}")
         return subsets[subset]
 
     def _chosen(self, name: str) -> int:
         value = getattr(self.settings, name)
         if value == "auto":
-            msg = f"data.{name} is 'auto', but nobody has chosen it; give a number"
-            raise UserError(msg)
+            raise UserError(f"data.{name} is 'auto', but nobody has chosen it; give a number")
         least = 0 if name == "workers" else 1
         if value < least:
-            msg = f"data.{name}: expected at least {least}, got {value}"
-            raise UserError(msg)
+            raise UserError(f"data.{name}: expected at least {least}, got {value}")
         return int(value)

@@ -64,8 +64,7 @@ def read_frames(source: Path | str) -> Iterator[Frame]:
         for count, frame in enumerate(container.decode(stream), start=1):
             yield Frame(name, count - 1, rate, np.ascontiguousarray(pixels_of(frame)))
         if count < max(stream.frames - SLACK, 1):
-            msg = f"it ends after {count} of {stream.frames} frames"
-            raise ValueError(msg)
+            raise ValueError(f"it ends after {count} of {stream.frames} frames")
 
 
 class VideoWriter:

@@ -125,8 +125,7 @@ def _labels(source: DataSource, reader: TaskReader[Any]) -> LabelInfo:
     try:
         return reader.label_info(source.categories)
     except UserError as error:
-        msg = f"{source.root}: {error}"
-        raise UserError(msg) from error
+        raise UserError(f"{source.root}: {error}") from error
 
 
 def _look_at(item: dm.DatasetItem, reader: TaskReader[Any], labels: LabelInfo, problems: Problems) -> _Found | None:

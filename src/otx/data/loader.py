@@ -126,11 +126,10 @@ class BatchLoader(DataLoader[Any]):
                 any_read = True
                 yield outcome.batch
         if lost and (len(lost) >= LOST or not any_read):
-            msg = (
+            raise UserError(
                 f"no image can be read any more, and skipping is not for that: is the data still there? {lost[-1]}. "
                 "What was kept stands: bring the data back, and go on with the same command and --resume."
             )
-            raise UserError(msg)
 
     def _log(self, broken: Sequence[BrokenImageError]) -> None:
         for message in map(str, broken):

@@ -91,11 +91,10 @@ class OwnReader:
         Raises:
             UserError: Always.
         """
-        msg = (
+        raise UserError(
             "this model looks at one object at a time, which OTX cuts out of images of a data_root only; "
             "take a model that looks at whole images (otx find), or write the data as files"
         )
-        raise UserError(msg)
 
 
 def own_index(data: OwnData, entity: type[OTXDataEntity]) -> DataIndex:
@@ -145,12 +144,10 @@ def _checked(
         raise UserError(msg)
     pixels = PixelFormat(int(sample.image.shape[-3]), str(sample.image.dtype).removeprefix("torch."))
     if usual not in {None, pixels}:
-        msg = f"data: expected an image with {usual} like those before as {where}, got {pixels}"
-        raise UserError(msg)
+        raise UserError(f"data: expected an image with {usual} like those before as {where}, got {pixels}")
     unknown = sorted(label for label in set(_label_ids(sample)) if not 0 <= label < classes)
     if unknown:
-        msg = f"data: expected labels from 0 to {classes - 1} in {where}, got {', '.join(map(str, unknown))}"
-        raise UserError(msg)
+        raise UserError(f"data: expected labels from 0 to {classes - 1} in {where}, got {', '.join(map(str, unknown))}")
     return pixels
 
 

@@ -44,8 +44,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
 
     def __post_init__(self) -> None:
         if not 0 <= self.rank < self.world:
-            msg = f"expected a rank from 0 to {self.world - 1}, got {self.rank}"
-            raise UserError(msg)
+            raise UserError(f"expected a rank from 0 to {self.world - 1}, got {self.rank}")
 
     def set_epoch(self, epoch: int) -> None:
         """The epoch of the next iteration."""

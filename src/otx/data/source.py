@@ -103,8 +103,7 @@ def open_source(root: Path, data_format: str | None = None, preferred: Collectio
         UserError: There is no such folder or format, no format fits, or an annotation file is broken.
     """
     if data_format is not None and data_format not in FORMATS:
-        msg = f"unknown data format {data_format!r}.{nearest(data_format, FORMATS)}"
-        raise UserError(msg)
+        raise UserError(f"unknown data format {data_format!r}.{nearest(data_format, FORMATS)}")
     tree = walk_data(Path(root))
     name, reading, why = _choose(tree, data_format, preferred)
     problems = reading.problems
@@ -210,8 +209,7 @@ def _merge_categories(parts: Sequence[Part], problems: Problems) -> dm.Categorie
             for label, entry in points.items.items():
                 if known.setdefault(label, entry).labels != entry.labels:
                     both = f"{', '.join(known[label].labels)} and {', '.join(entry.labels)}"
-                    msg = f"the annotation files declare different keypoints for {names[label]}: {both}"
-                    raise UserError(msg)
+                    raise UserError(f"the annotation files declare different keypoints for {names[label]}: {both}")
         if AnnotationType.mask in part.categories:
             merged.setdefault(AnnotationType.mask, part.categories[AnnotationType.mask])
         own = part.categories.get(AnnotationType.label, LabelCategories())

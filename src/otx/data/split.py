@@ -130,9 +130,8 @@ def read_split(path: Path, images: Collection[str]) -> dict[SubsetName, list[str
     gone, new = sorted(set(listed) - set(images)), sorted(set(images) - set(listed))
     for what, wrong in (("listed twice", twice), ("no longer in the data", gone), ("not in the split", new)):
         if wrong:
-            msg = (
+            raise UserError(
                 f"the split {path} does not fit the data: {len(wrong)} images are {what}, for example {wrong[0]}. "
                 "Delete the file to split anew."
             )
-            raise UserError(msg)
     return {name: members for name, members in subsets.items() if members}

@@ -87,8 +87,7 @@ def find_unlabeled(root: Path, pixels: PixelFormat, on_bad_data: Literal["error"
     if on_bad_data == "error" and problems.bad():
         raise UserError(problems.refusal(tree.root))
     if not items:
-        msg = f"unlabeled_data_root: expected images below {root}, at any depth, found none that can be read"
-        raise UserError(msg)
+        raise UserError(f"unlabeled_data_root: expected images below {root}, at any depth, found none that can be read")
     return UnlabeledImages(tree.root, tuple(items), len({folder_of(name) for name in tree.images}), problems)
 
 

@@ -107,8 +107,7 @@ def frame_files(folder: Path) -> list[Path]:
     files = [file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES]
     inside = [file for file in files if not file.is_symlink() or file.resolve().parent == folder.resolve()]
     if not inside:
-        msg = f"{folder}: cannot be read as a clip: there is no image in it"
-        raise BrokenVideoError(msg)
+        raise BrokenVideoError(f"{folder}: cannot be read as a clip: there is no image in it")
     return sorted(inside, key=lambda file: ([int(number) for number in re.findall(r"\d+", file.stem)], file.name))
 
 
@@ -117,8 +116,7 @@ def _read_folder(path: Path, choose: Choose, pixels: PixelFormat | None) -> Pixe
     clips = choose(len(files))
     shown = {at: read_pixels(files[at], pixels) for at in {at for clip in clips for at in clip}}
     if len({frame.shape for frame in shown.values()}) > 1:
-        msg = f"{path}: cannot be read as a clip: its frames differ in size"
-        raise BrokenVideoError(msg)
+        raise BrokenVideoError(f"{path}: cannot be read as a clip: its frames differ in size")
     return np.array([[shown[at] for at in clip] for clip in clips])
 
 
@@ -153,8 +151,7 @@ def _decode(container: Any, positions: Sequence[int], length: int) -> dict[int, 
             frame = found
             at = round((frame.pts - start) * stream.time_base * rate) if timed else at + 1
         if frame is None or at < min(position, length - SLACK):
-            msg = f"it ends after {at + 1} of {length} frames"
-            raise ValueError(msg)
+            raise ValueError(f"it ends after {at + 1} of {length} frames")
         shown[position] = pixels_of(frame)
     return shown
 
@@ -191,8 +188,7 @@ def opened(source: Path | str) -> Iterator[Any]:
         reason = str(error).replace(place, public_name(source)) or type(error).__name__
         if isinstance(error, FileNotFoundError):
             reason = "no such file" if isinstance(source, Path) else f"there is no {place}"
-        msg = f"{public_name(source)}: cannot be read as a video: {reason}"
-        raise BrokenVideoError(msg) from error
+        raise BrokenVideoError(f"{public_name(source)}: cannot be read as a video: {reason}") from error
 
 
 def public_name(source: Path | str) -> str:

@@ -48,8 +48,7 @@ def export(
     """
     writer = WRITERS.get(path.suffix)
     if writer is None:
-        msg = f"expected a file ending in {' or '.join(WRITERS)}, got {path}"
-        raise UserError(msg)
+        raise UserError(f"expected a file ending in {' or '.join(WRITERS)}, got {path}")
     # Tracing warns about every constant it sees; whether the file is right is measured afterwards (parity.py).
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")

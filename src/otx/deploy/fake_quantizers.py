@@ -91,8 +91,7 @@ def insert_fake_quantizers(model: OTXModel[Any, Any], images: Images, name: str)
             )
     except Exception as error:  # it runs the network in a way of its own: whatever that brings up ends it
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        msg = f"{name} cannot be trained with quantisers: {reason}. Use --method ptq."
-        raise UserError(msg) from error
+        raise UserError(f"{name} cannot be trained with quantisers: {reason}. Use --method ptq.") from error
     found = [
         (hooks, key, quantizer)
         for hooks in twin.model.modules()

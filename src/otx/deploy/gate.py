@@ -126,8 +126,7 @@ def quantize_proven(
             break
     _remove(_renamed(path, UNPROVEN))
     if best is None:
-        msg = f"the model cannot be quantised: {'; '.join(reason for one in tried for reason in one.reasons)}"
-        raise OTXError(msg)
+        raise OTXError(f"the model cannot be quantised: {'; '.join(reason for one in tried for reason in one.reasons)}")
     best.write(path.with_name(PARITY_FILE), comparisons=[asdict(one) for one in tried])
     if not best.passed:
         raise ParityError(best, _renamed(path, FAILED))

@@ -41,8 +41,7 @@ def write_ir(graph: ExportGraph, path: Path, precision: ExportPrecision) -> None
 
 def _name_inputs(ov_model: Any, shapes: dict[str, list[int]]) -> None:  # noqa: ANN401 - openvino is untyped
     if len(ov_model.inputs) != len(shapes):
-        msg = f"conversion lost inputs: expected {', '.join(shapes)}, got {len(ov_model.inputs)}"
-        raise OTXError(msg)
+        raise OTXError(f"conversion lost inputs: expected {', '.join(shapes)}, got {len(ov_model.inputs)}")
     for port, name in zip(ov_model.inputs, shapes, strict=True):
         port.get_tensor().set_names({name})
     ov_model.reshape(shapes)
@@ -61,18 +60,16 @@ def _take_images(ov_model: Any, spec: InputSpec) -> Any:  # noqa: ANN401 - openv
 
 def _name_outputs(ov_model: Any, graph: ExportGraph) -> None:  # noqa: ANN401 - openvino is untyped
     if len(ov_model.outputs) != len(graph.names):
-        msg = f"conversion lost outputs: expected {', '.join(graph.names)}, got {len(ov_model.outputs)}"
-        raise OTXError(msg)
+        raise OTXError(f"conversion lost outputs: expected {', '.join(graph.names)}, got {len(ov_model.outputs)}")
     for output, name in zip(ov_model.outputs, graph.names, strict=True):
         output.get_tensor().set_names({name})
         if graph.batch > 0:
             continue
         if output.partial_shape.rank.is_dynamic or output.partial_shape[0].is_static:
-            msg = (
+            raise OTXError(
                 f"the exported graph has a fixed batch: output {name!r} has shape {output.partial_shape}. "
                 "Something in the network's forward turns the batch size into a number."
             )
-            raise OTXError(msg)
 
 
 def save(ov_model: Any, path: Path, precision: ExportPrecision) -> None:  # noqa: ANN401 - openvino is untyped

@@ -126,8 +126,7 @@ class Quantizer:
         settings = {"ignored_scope": self._floating(), "subset_size": len(self.calibration), **settings}
         graph = self._run(nncf_library().quantize, self._dataset(self.calibration), **settings)
         if not _quantizers(graph):
-            msg = "no layer was quantised"
-            raise OTXError(msg)
+            raise OTXError("no layer was quantised")
         return graph
 
     def _run(self, method: Callable[..., Any], *args: Any, **settings: Any) -> Any:  # noqa: ANN401
@@ -138,8 +137,7 @@ class Quantizer:
             with redirect_stdout(sys.stderr):  # its progress
                 return method(graph, *args, **settings)
         except (nncf.InternalError, nncf.ValidationError, nncf.UnsupportedModelError, RuntimeError) as error:
-            msg = f"NNCF cannot do it: {error}"
-            raise OTXError(msg) from error
+            raise OTXError(f"NNCF cannot do it: {error}") from error
 
     def _dataset(self, images: Images) -> Any:  # noqa: ANN401
         return nncf_library().Dataset(images, lambda batch: _feeds(batch)[0])

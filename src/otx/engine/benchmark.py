@@ -76,8 +76,7 @@ def benchmark(given: Given, checkpoint: Path | None, seconds: float, batch_size:
         UserError: There is no such model or no data for it.
     """
     if batch_size is not None and batch_size < 1:
-        msg = f"--batch_size: expected a number of images from 1 on, found {batch_size}"
-        raise UserError(msg)
+        raise UserError(f"--batch_size: expected a number of images from 1 on, found {batch_size}")
     workspace, path = locate(given.work_dir, checkpoint)
     opened = open_model(path, given.model)
     data, datamodule = data_for(given, workspace, opened)

@@ -28,8 +28,7 @@ def check(plan: Plan, work_dir: Path | None = None) -> CheckResult:
         UserError: There is no such folder, its format is unknown, or the named task or format does not exist.
     """
     if not plan["data_root"]:
-        msg = "no data set: name its folder with --data_root DIR"
-        raise UserError(msg)
+        raise UserError("no data set: name its folder with --data_root DIR")
     result = _look(plan, plan["data_format"])
     if work_dir is not None:
         Workspace(work_dir.absolute()).write_json("data/report.json", result.report)

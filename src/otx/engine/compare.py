@@ -25,13 +25,12 @@ def compare(first: Path, second: Path) -> CompareResult:
     """
     one, other = _read(first), _read(second)
     if one["images_id"] != other["images_id"]:
-        msg = (
+        raise UserError(
             f"expected two tests on the same images, but {first} was tested on {one['images']} images of "
             f"{one['split']}, and {second} on other {other['images']} of {other['split']}. Test both again with the "
             "same --data_root and --split; runs share a split that OTX made if the second starts with the first's "
             "data/split.json in its work dir."
         )
-        raise UserError(msg)
     rows = []
     for name in (name for name in one["metrics"] if name in other["metrics"]):
         values = (one["metrics"][name], other["metrics"][name])

@@ -92,8 +92,7 @@ def _check_own(own: OTXModel[Any, Any], data: ReadData) -> None:
         msg = f"the model given to the Engine solves {own.task}, but the task is {data.spec.task}; set task={own.task}"
         raise UserError(msg)
     if own.label_info != data.index.labels:
-        msg = (
+        raise UserError(
             f"expected a model for the labels of the data, in their order: {', '.join(data.index.labels.names)}; "
             f"the one given to the Engine was built for {', '.join(own.label_info.names)}"
         )
-        raise UserError(msg)

@@ -31,8 +31,7 @@ def write_demo_data(task: str, root: Path) -> None:
     """
     spec = task_spec(task)
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        msg = f"expected a new or empty folder for the demonstration set, found files in {root}"
-        raise UserError(msg)
+        raise UserError(f"expected a new or empty folder for the demonstration set, found files in {root}")
     spec.load("demo")(root)
 
 

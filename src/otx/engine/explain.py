@@ -77,11 +77,10 @@ def explain(given: Given, source: str, checkpoint: Path | None) -> ExplainResult
 def _read(file: Path, spec: InputSpec) -> tuple[Tensor, ImageInfo]:
     images, info = fit_alone(read_media(file, spec), str(file), spec)
     if spec.tile and max(info.height, info.width) > spec.tile:
-        msg = (
+        raise UserError(
             f"{file} is {info.width} x {info.height}, but the model looks at tiles of {spec.tile} pixels, and can only "
             "explain what it sees in one: give the part in question as a file of its own"
         )
-        raise UserError(msg)
     return images, info
 
 

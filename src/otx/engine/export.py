@@ -50,16 +50,13 @@ def export(
     workspace, path = locate(given.work_dir, checkpoint)
     opened = open_model(path, given.model)
     if opened.exported:
-        msg = f"{path} is an exported model already; name a checkpoint (.safetensors)"
-        raise UserError(msg)
+        raise UserError(f"{path} is an exported model already; name a checkpoint (.safetensors)")
     if bundle:
         if file_format != "openvino":
-            msg = "--bundle: a bundle holds an OpenVINO model; leave out --format onnx"
-            raise UserError(msg)
+            raise UserError("--bundle: a bundle holds an OpenVINO model; leave out --format onnx")
         require_bundle(opened.spec, opened.model.input_spec)
         if given.data is not None:
-            msg = "--bundle takes a picture of the data along, and the data given to the Engine has no files"
-            raise UserError(msg)
+            raise UserError("--bundle takes a picture of the data along, and the data given to the Engine has no files")
     data, datamodule = data_for(given, workspace, opened)
     target = workspace.folder("export") / FILES[file_format]
     if file_format == "openvino":

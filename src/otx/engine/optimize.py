@@ -47,12 +47,11 @@ def optimize(
     _, datamodule = data_for(given, workspace, opened)
     calibration = datamodule.excerpt("train", CALIBRATION_IMAGES)
     if len(calibration) < FEWEST_CALIBRATION_IMAGES:
-        msg = (
+        raise UserError(
             f"quantisation needs at least {FEWEST_CALIBRATION_IMAGES} training images to calibrate on, "
             f"found {len(calibration)} in {given.plan()['data_root'] or 'the data of the run'}. "
             "Add images, or name a larger set of the same kind with --data_root DIR."
         )
-        raise UserError(msg)
     validation = datamodule.excerpt("val", INT8_IMAGES)
     folder = workspace.folder("optimize")
     base, earlier = path, None
@@ -75,12 +74,10 @@ def optimize(
 
 def _require_quantizable(opened: OpenedModel) -> None:
     if opened.path.suffix == ".onnx":
-        msg = f"expected a checkpoint (.safetensors) or an OpenVINO IR (.xml), got {opened.path}"
-        raise UserError(msg)
+        raise UserError(f"expected a checkpoint (.safetensors) or an OpenVINO IR (.xml), got {opened.path}")
     rows = [row for row in catalog().find(str(opened.spec.task)) if row.name == opened.name]
     if not all(row.quantizable for row in rows):
-        msg = (
+        raise UserError(
             f"{opened.name} cannot be quantised: NNCF fails on its graph. Use its export as it is (otx export "
             "--precision fp16 halves it), or train a model that can be (otx find; q: quantized)."
         )
-        raise UserError(msg)

@@ -66,8 +66,7 @@ def require_pixels(found: PixelFormat, spec: InputSpec, where: str) -> None:
         UserError: Says what the images are made of, and what the model takes.
     """
     if not can_stand_for(found, spec.pixels):
-        msg = f"the images of {where} have {found}, but the model takes {spec.pixels}"
-        raise UserError(msg)
+        raise UserError(f"the images of {where} have {found}, but the model takes {spec.pixels}")
 
 
 def _channels(row: ModelRow, found: PixelFormat) -> tuple[int, str]:

@@ -32,11 +32,10 @@ def require_trainable(opened: OpenedModel) -> None:
         UserError: It is an exported model, or one that is fitted without gradients.
     """
     if opened.exported:
-        msg = (
+        raise UserError(
             f"--method qat trains the weights on, and {opened.path} is an exported model, which holds none that can be "
             "trained. Name the checkpoint that it was made of (--checkpoint FILE.safetensors), or use --method ptq."
         )
-        raise UserError(msg)
     if not is_trained(opened.model):
         msg = f"--method qat trains the weights on, and {opened.name} is fitted without training. Use --method ptq."
         raise UserError(msg)

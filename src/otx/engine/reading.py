@@ -73,8 +73,7 @@ def read_data(
     if own is not None:
         return _read_own(plan, own, labels)
     if not plan["data_root"]:
-        msg = "no data set: name its folder with --data_root DIR"
-        raise UserError(msg)
+        raise UserError("no data set: name its folder with --data_root DIR")
     data_format = plan["data_format"]
     preferred = preferred_formats(plan, task_specs())
     source = open_source(Path(plan["data_root"]), None if data_format == AUTO else data_format, preferred)
@@ -86,8 +85,7 @@ def read_data(
     index = build_index(source, reader, on_bad_data=plan["on_bad_data"], seed=plan["seed"], split_file=split_file)
     if labels is not None and index.labels.keypoints.names != labels.keypoints.names:
         found, known = (", ".join(side.keypoints.names) or "none" for side in (index.labels, labels))
-        msg = f"{source.root} has other keypoints than the model: expected {known}, found {found}"
-        raise UserError(msg)
+        raise UserError(f"{source.root} has other keypoints than the model: expected {known}, found {found}")
     return ReadData(source, spec, reader, index)
 
 

@@ -29,8 +29,7 @@ def repeat(given: Given, extra: Mapping[str, Any], seeds: int, *, resume: bool) 
         UserError: As in `train`; or there is nothing to repeat.
     """
     if seeds < 2:
-        msg = f"--seeds: expected at least 2 trainings to see how far apart they end, got {seeds}"
-        raise UserError(msg)
+        raise UserError(f"--seeds: expected at least 2 trainings to see how far apart they end, got {seeds}")
     if place().size > 1:
         msg = "--seeds: processes that were started together train one seed; give --devices instead of starting several"
         raise UserError(msg)

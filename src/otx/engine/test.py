@@ -45,8 +45,7 @@ def test(given: Given, checkpoint: Path | None, split: str) -> TestResult:
     items = next((items for name, items in data.index.subsets.items() if name == split), ())
     if not items:
         has = ", ".join(f"{name} ({len(items)})" for name, items in data.index.subsets.items())
-        msg = f"the data set has no images in subset {split!r}; it has {has}"
-        raise UserError(msg)
+        raise UserError(f"the data set has no images in subset {split!r}; it has {has}")
     device = "cpu" if opened.exported else str(resolve_device(given.plan()["device"]))
     metric = opened.spec.load("metric")(opened.model.label_info)
     result = evaluate(opened.model, datamodule.loader(split, train=False), metric, device)

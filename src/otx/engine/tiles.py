@@ -43,8 +43,7 @@ def choose_tiles(plan: Plan, data: ReadData, row: ModelRow, spec: InputSpec) -> 
     """
     refusal = _why_not(data.spec, row, spec)
     if refusal and plan["data.tile"] is True:
-        msg = f"data.tile: {refusal}; leave tiles out (--tile false)"
-        raise UserError(msg)
+        raise UserError(f"data.tile: {refusal}; leave tiles out (--tile false)")
     if refusal:
         plan.choose("data.tile", False, refusal)
     if plan["data.tile"] is False:

@@ -158,11 +158,10 @@ def _default(study: optuna.Study, axes: Sequence[Axis], budget: float) -> optuna
     for trial in _completed(study):
         if trial.user_attrs["values"] == values:
             return trial
-    msg = (
+    raise OTXError(
         f"the recipe itself could not be trained within {budget:.0f} s, so there is nothing to compare with: raise "
         "--budget, or lower --max_epochs. What was done is kept; the same command with --work_dir goes on."
     )
-    raise OTXError(msg)
 
 
 def _confirm(search: Search, study: optuna.Study, data: ReadData, seed: int, number: int) -> float:

@@ -98,11 +98,10 @@ def new_workspace(work_dir: Path | None, task: str, model: str) -> Workspace:
     else:
         root = work_dir
         if (root / "plan.yaml").exists():
-            msg = (
+            raise UserError(
                 f"{root} holds a training run already. Go on with it (--resume), "
                 "or name another --work_dir; nothing is overwritten."
             )
-            raise UserError(msg)
     root.mkdir(parents=True, exist_ok=True)
     workspace = Workspace(root.absolute())
     if work_dir is None:
@@ -122,8 +121,7 @@ def new_study(work_dir: Path | None, name: str) -> Workspace:
     """
     root = work_dir or _unused(HOME / f"{time.strftime('%Y%m%d_%H%M%S')}-{name.lower()}")
     if (root / "plan.yaml").exists():
-        msg = f"{root} holds a training run; name another --work_dir for several trainings"
-        raise UserError(msg)
+        raise UserError(f"{root} holds a training run; name another --work_dir for several trainings")
     root.mkdir(parents=True, exist_ok=True)
     return Workspace(root.absolute())
 
@@ -136,8 +134,7 @@ def existing_workspace(work_dir: Path | None) -> Workspace:
     """
     if work_dir is not None:
         if not work_dir.is_dir():
-            msg = f"expected a work dir at {work_dir}, found none"
-            raise UserError(msg)
+            raise UserError(f"expected a work dir at {work_dir}, found none")
         return Workspace(work_dir.absolute())
     latest = HOME / "latest"
     if not latest.is_dir():

@@ -60,8 +60,7 @@ def _roi_align_forward(
     aligned: bool,
 ) -> None:
     if pool_mode != 1:
-        msg = "this model pools boxes by their maximum, which needs a compiled mmcv; take another"
-        raise UserError(msg)
+        raise UserError("this model pools boxes by their maximum, which needs a compiled mmcv; take another")
     size = (aligned_height, aligned_width)
     output.copy_(roi_align(features, rois_R5, size, spatial_scale, sampling_ratio, aligned))
 

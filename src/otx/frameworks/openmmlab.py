@@ -82,14 +82,12 @@ def load_config(library: str, name: str) -> Any:  # noqa: ANN401 - mmengine's Co
     files = config_files(library)
     if name not in files:
         longer = [other for other in files if other.startswith(name)]
-        msg = f"{library} has no config {name!r}.{nearest(longer[0] if longer else name, files)}"
-        raise UserError(msg)
+        raise UserError(f"{library} has no config {name!r}.{nearest(longer[0] if longer else name, files)}")
     from mmengine.config import Config
 
     config = Config.fromfile(str(files[name]), import_custom_modules=False)
     if "model" not in config:
-        msg = f"the config {name!r} of {library} has no model"
-        raise UserError(msg)
+        raise UserError(f"the config {name!r} of {library} has no model")
     return config
 
 

@@ -122,21 +122,18 @@ def _applied(step: Any, results: dict[str, Any], others: list[dict[str, Any]]) -
         if changed is not None:
             changed.pop("mix_results", None)
             return changed
-    msg = f"it gives nothing in {TRIES} tries"
-    raise ValueError(msg)
+    raise ValueError(f"it gives nothing in {TRIES} tries")
 
 
 def _check_rows(results: dict[str, Any]) -> None:
     if "gt_masks" in results and len(results["gt_masks"]) != len(results["gt_bboxes"]):
-        msg = "it changes boxes without their masks"
-        raise ValueError(msg)
+        raise ValueError("it changes boxes without their masks")
 
 
 def _to_results(offer: Offer, sample: OTXDataEntity, rows: list[tuple[OTXDataEntity, int]]) -> dict[str, Any]:
     """A sample as a library's steps read it; its objects are added to `rows`."""
     if sample.image.ndim != 3:
-        msg = f"steps of OpenMMLab take images, not clips ({sample.img_info.path})"
-        raise UserError(msg)
+        raise UserError(f"steps of OpenMMLab take images, not clips ({sample.img_info.path})")
     pixels = pixel_fields(sample)
     height, width = (int(side) for side in sample.image.shape[-2:])
     results: dict[str, Any] = {
@@ -153,8 +150,7 @@ def _to_results(offer: Offer, sample: OTXDataEntity, rows: list[tuple[OTXDataEnt
     masks = None
     for name, value in pixels.items():
         if not _moves(offer, value):
-            msg = f"steps of {offer.library} do not move {name!r}; take transforms of torchvision"
-            raise UserError(msg)
+            raise UserError(f"steps of {offer.library} do not move {name!r}; take transforms of torchvision")
         if isinstance(value, tv_tensors.Mask) and name in sample.per_object:
             masks = plain(value)
         elif isinstance(value, tv_tensors.Mask):
@@ -223,14 +219,12 @@ def _make(offer: Offer, settings: Mapping[str, Any], spec: InputSpec) -> Any:  #
 
 def _check_name(offer: Offer, name: Any) -> None:  # noqa: ANN401 - whatever a recipe holds
     if name in NEEDLESS:
-        msg = f"remove the step {name!r}: images are read and handed on by OTX, and normalised by the model"
-        raise UserError(msg)
+        raise UserError(f"remove the step {name!r}: images are read and handed on by OTX, and normalised by the model")
     if str(name).startswith("Cached"):
         msg = f"write {str(name).removeprefix('Cached')!r}: a cache would make samples depend on those before them"
         raise UserError(msg)
     if name not in offer.steps:
-        msg = f"unknown step {name!r} of {offer.library}.{nearest(str(name), offer.steps)}"
-        raise UserError(msg)
+        raise UserError(f"unknown step {name!r} of {offer.library}.{nearest(str(name), offer.steps)}")
 
 
 def _argument(offer: Offer, name: Any, value: Any, spec: InputSpec, key: str) -> Any:  # noqa: ANN401 - from YAML

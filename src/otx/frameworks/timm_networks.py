@@ -44,8 +44,7 @@ def facts(name: str) -> PretrainedCfg:
     except RuntimeError:  # the architecture has no weights of that tag
         known = None
     if known is None:
-        msg = f"timm has no model {name!r}.{nearest(name, [*timm.list_models(), *timm.list_pretrained()])}"
-        raise UserError(msg)
+        raise UserError(f"timm has no model {name!r}.{nearest(name, [*timm.list_models(), *timm.list_pretrained()])}")
     return known
 
 

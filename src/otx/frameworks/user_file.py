@@ -65,39 +65,32 @@ def load_user_class(path: Path, name: str, task: str) -> type[OTXModel[Any, Any]
     offered = [key for key, value in classes.items() if issubclass(value, OTXModel) and not inspect.isabstract(value)]
     found = classes.get(name)
     if found is None:
-        msg = f"there is no class {name!r} in {path}.{nearest(name, offered)}"
-        raise UserError(msg)
+        raise UserError(f"there is no class {name!r} in {path}.{nearest(name, offered)}")
     if not issubclass(found, OTXModel):
-        msg = f"expected {name} of {path} to be an OTXModel, for example class {name}(OTXDetectionModel)"
-        raise UserError(msg)
+        raise UserError(f"expected {name} of {path} to be an OTXModel, for example class {name}(OTXDetectionModel)")
     if inspect.isabstract(found):
         missing = ", ".join(sorted(found.__abstractmethods__))
-        msg = f"{name} of {path} is not complete: it still has to define {missing}"
-        raise UserError(msg)
+        raise UserError(f"{name} of {path} is not complete: it still has to define {missing}")
     if found.task != task and not issubclass(found, task_spec(task).load("model")):
-        msg = f"{name} of {path} solves {found.task}, but the task is {task}"
-        raise UserError(msg)
+        raise UserError(f"{name} of {path} solves {found.task}, but the task is {task}")
     return found
 
 
 def _import(path: Path) -> ModuleType:
     if not path.is_file():
-        msg = f"there is no file {str(path)!r} to take a model from"
-        raise UserError(msg)
+        raise UserError(f"there is no file {str(path)!r} to take a model from")
     name = f"otx_user_{path.stem}"
     known = sys.modules.get(name)
     if known is not None and known.__file__ == str(path.resolve()):
         return known
     spec = importlib.util.spec_from_file_location(name, path.resolve())
     if spec is None or spec.loader is None:
-        msg = f"expected a Python file, got {str(path)!r}"
-        raise UserError(msg)
+        raise UserError(f"expected a Python file, got {str(path)!r}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and references look their module up by name
     try:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        msg = f"importing {path} failed with {type(error).__name__}: {error}"
-        raise UserError(msg) from error
+        raise UserError(f"importing {path} failed with {type(error).__name__}: {error}") from error
     return module

@@ -47,11 +47,9 @@ def read_file(path: Path) -> dict[str, Tensor]:
         UserError: There is no such file, it is damaged, or it holds something other than tensors.
     """
     if path.suffix not in SUFFIXES:
-        msg = f"expected a weight file ({', '.join(SUFFIXES)}), got {str(path)!r}"
-        raise UserError(msg)
+        raise UserError(f"expected a weight file ({', '.join(SUFFIXES)}), got {str(path)!r}")
     if not path.is_file():
-        msg = f"there is no weight file {str(path)!r}"
-        raise UserError(msg)
+        raise UserError(f"there is no weight file {str(path)!r}")
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
@@ -101,12 +99,11 @@ def _download(weights: Weights) -> Path:
         torch.hub.download_url_to_file(address, str(path), hash_prefix=_digits(path.name), progress=False)
     except (OSError, HfHubHTTPError, RuntimeError) as error:
         cache = constants.HF_HUB_CACHE if weights.hub else _torch_cache()
-        msg = (
+        raise UserError(
             f"the pretrained weights ({weights.source}) are not in the cache ({cache}) and cannot be downloaded: "
             f"{str(error).splitlines()[0] if str(error) else type(error).__name__}. Train from random weights with "
             f"--pretrained false, or give a file that you have ({', '.join(SUFFIXES)}) with --pretrained PATH"
-        )
-        raise UserError(msg) from error
+        ) from error
     return path
 
 

@@ -33,8 +33,7 @@ def read_recipe(name_or_path: str | Path) -> dict[str, Any]:
 def _read(name_or_path: str | Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     path = _locate(name_or_path)
     if path in seen:
-        msg = f"{path}: a recipe cannot be its own base ({' -> '.join(str(p) for p in (*seen, path))})"
-        raise UserError(msg)
+        raise UserError(f"{path}: a recipe cannot be its own base ({' -> '.join(str(p) for p in (*seen, path))})")
     text = path.read_text(encoding="utf-8")
     values = parse_yaml(text, str(path))
     base = values.pop("base", None)
@@ -46,13 +45,11 @@ def _locate(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if path.suffix in {".yaml", ".yml"}:
         if not path.is_file():
-            msg = f"expected a recipe file, found none at {path}"
-            raise UserError(msg)
+            raise UserError(f"expected a recipe file, found none at {path}")
         return path.resolve()
     own = FOLDER / f"{name_or_path}.yaml"
     if not own.is_file():
-        msg = f"unknown recipe {str(name_or_path)!r}.{nearest(str(name_or_path), recipe_names())}"
-        raise UserError(msg)
+        raise UserError(f"unknown recipe {str(name_or_path)!r}.{nearest(str(name_or_path), recipe_names())}")
     return own
 
 
@@ -65,19 +62,16 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
-        msg = f"{where}: not valid YAML: {error}"
-        raise UserError(msg) from error
+        raise UserError(f"{where}: not valid YAML: {error}") from error
     if root is None:
         return {}
     if not isinstance(root, yaml.MappingNode):
-        msg = f"{where}: expected a mapping of settings, found {text.strip()[:40]!r}"
-        raise UserError(msg)
+        raise UserError(f"{where}: expected a mapping of settings, found {text.strip()[:40]!r}")
     values: dict[str, Any] = {}
     try:
         _collect(root, "", where, values)
     except yaml.YAMLError as error:
-        msg = f"{where}: a recipe holds plain values only: {error}"
-        raise UserError(msg) from error
+        raise UserError(f"{where}: a recipe holds plain values only: {error}") from error
     return values
 
 

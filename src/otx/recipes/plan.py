@@ -128,8 +128,7 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
     for word in assignments:
         key, equals, text = word.partition("=")
         if not equals:
-            msg = f"--set: expected KEY=VALUE, got {word!r}"
-            raise UserError(msg)
+            raise UserError(f"--set: expected KEY=VALUE, got {word!r}")
         check_key(key, "--set")
         values |= parse_yaml(_as_yaml(key, text), "--set")
     return values

@@ -96,8 +96,7 @@ def check_key(key: str, where: str) -> None:
         UserError: Names the nearest right key, and where the wrong one stands.
     """
     if key not in DEFAULTS:
-        msg = f"{where}: unknown setting {key!r}.{_nearest_key(key)}"
-        raise UserError(msg)
+        raise UserError(f"{where}: unknown setting {key!r}.{_nearest_key(key)}")
 
 
 def _nearest_key(key: str) -> str:
@@ -130,8 +129,7 @@ def _check_value(parser: ArgumentParser, key: str, value: Any) -> None:  # noqa:
         parser.parse_object({"settings": nested({key: value})})
     except Exception as error:
         expected = _annotation(key)
-        msg = f"setting {key!r}: expected {expected}, got {value!r}"
-        raise UserError(msg) from error
+        raise UserError(f"setting {key!r}: expected {expected}, got {value!r}") from error
 
 
 def as_declared(key: str, value: Any) -> Any:  # noqa: ANN401 - settings have many types

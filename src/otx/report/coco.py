@@ -40,12 +40,11 @@ class CocoIds:
         unknown = [str(source) for source, image_id in ids.items() if image_id is None]
         if unknown:
             listed = ", ".join("/".join(name) for name in list(self.images)[:SHOWN])
-            msg = (
+            raise UserError(
                 f"--coco: expected inputs that end with a 'file_name' of {self.path}, such as {listed}; found "
                 f"{len(unknown)} of {len(inputs)} that do not: {', '.join(unknown[:SHOWN])}. "
                 "Name the annotations of these images, or only the images of these annotations."
             )
-            raise UserError(msg)
         return set(ids.values())
 
     def image_id(self, source: Path | str) -> Any:  # noqa: ANN401 - a number, in most files
@@ -89,19 +88,17 @@ def read_coco_ids(path: Path, labels: LabelInfo) -> CocoIds:
         images = [(PurePath(str(one["file_name"])).parts, one["id"]) for one in content["images"]]
         named = [(str(one["name"]).strip(), one["id"]) for one in content["categories"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        msg = (
+        raise UserError(
             f"--coco: expected a JSON file with 'images' (id, file_name) and 'categories' (id, name), found "
             f"{type(error).__name__}: {error} in {path}"
-        )
-        raise UserError(msg) from error
+        ) from error
     categories = _once(named, path, "name of a category")
     missing = [name for name in labels.names if name not in categories]
     if missing:
-        msg = (
+        raise UserError(
             f"--coco: expected the classes of the model among the 'categories' of {path}, which are "
             f"{', '.join(list(categories)[:10]) or 'none'}; found none for {', '.join(missing[:10])}"
         )
-        raise UserError(msg)
     return CocoIds(path, _once(images, path, "file_name"), {name: categories[name] for name in labels.names})
 
 

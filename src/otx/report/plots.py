@@ -140,8 +140,7 @@ def _classes(name: str, classes: Mapping[str, Mapping[str, Sequence[float]]]) ->
 def _matrix(name: str, rows: Sequence[Sequence[int]], labels: Sequence[str]) -> Figure:
     size = len(rows)
     if size != len(labels):
-        msg = f"{name}: expected {len(labels)} rows, one per label, got {size}"
-        raise ValueError(msg)
+        raise ValueError(f"{name}: expected {len(labels)} rows, one per label, got {size}")
     side = min(14.0, max(4.0, 1.5 + 0.42 * size))
     figure, axes = _panel(side + 1, side)
     shares = [[cell / max(1, sum(row)) for cell in row] for row in rows]

@@ -23,19 +23,15 @@ def read_graph(path: Path) -> Any:  # noqa: ANN401 - openvino is untyped
         UserError: There is no such file, or OpenVINO cannot read it.
     """
     if path.suffix not in SUFFIXES:
-        msg = f"expected an exported model ({' or '.join(SUFFIXES)}), got {path}"
-        raise UserError(msg)
+        raise UserError(f"expected an exported model ({' or '.join(SUFFIXES)}), got {path}")
     if not path.is_file():
-        msg = f"there is no exported model {path}"
-        raise UserError(msg)
+        raise UserError(f"there is no exported model {path}")
     if path.suffix == ".xml" and not path.with_suffix(".bin").is_file():
-        msg = f"{path} has no weights beside it: expected {path.with_suffix('.bin').name} in the same folder"
-        raise UserError(msg)
+        raise UserError(f"{path} has no weights beside it: expected {path.with_suffix('.bin').name} in the same folder")
     try:
         return ov.Core().read_model(path)
     except RuntimeError as error:
-        msg = f"OpenVINO cannot read {path}: {_last_line(error)}"
-        raise UserError(msg) from error
+        raise UserError(f"OpenVINO cannot read {path}: {_last_line(error)}") from error
 
 
 class CompiledGraph(nn.Module):
@@ -75,8 +71,7 @@ class CompiledGraph(nn.Module):
         try:
             self.compiled = ov.Core().compile_model(ov_model, device, config)
         except RuntimeError as error:
-            msg = f"OpenVINO cannot run the model on device {device!r}: {_last_line(error)}"
-            raise UserError(msg) from error
+            raise UserError(f"OpenVINO cannot run the model on device {device!r}: {_last_line(error)}") from error
         self._inputs = [port.any_name for port in self.compiled.inputs]
         self._request = self.compiled.create_infer_request()
 

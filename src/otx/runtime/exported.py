@@ -97,8 +97,7 @@ class ExportedModel(OTXModel[OTXBatchDataEntity[Any], OTXBatchPredEntity[Any]]):
         Raises:
             UserError: Always.
         """
-        msg = "this model is an exported file already; give the checkpoint that it was made from"
-        raise UserError(msg)
+        raise UserError("this model is an exported file already; give the checkpoint that it was made from")
 
     def train(self, mode: bool = True) -> Self:
         """Refuse training mode; eval mode is the only one.
@@ -107,8 +106,7 @@ class ExportedModel(OTXModel[OTXBatchDataEntity[Any], OTXBatchPredEntity[Any]]):
             UserError: `mode` is true.
         """
         if mode:
-            msg = "an exported model cannot be trained; give the checkpoint that it was made from"
-            raise UserError(msg)
+            raise UserError("an exported model cannot be trained; give the checkpoint that it was made from")
         return super().train(mode)
 
 

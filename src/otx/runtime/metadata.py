@@ -103,11 +103,10 @@ def read_info(ov_model: Any, where: str) -> ExportInfo:  # noqa: ANN401 - openvi
         prefix = f"{SECTION} "
         strings = {key.removeprefix(prefix): value for key, value in properties.items() if key.startswith(prefix)}
     if not strings:
-        msg = (
+        raise UserError(
             f"{where} was not exported by OTX: it has no section 'otx' that says what its inputs and outputs mean. "
             "Give a file that `otx export` wrote."
         )
-        raise UserError(msg)
     return ExportInfo.from_strings(strings, where)
 
 

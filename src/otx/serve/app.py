@@ -127,8 +127,7 @@ class _Desk:
             if size <= limits.bytes:
                 raise HTTPException(408, f"the request did not arrive in {limits.upload_seconds:g} s") from None
         if size > limits.bytes:
-            msg = f"expected at most {limits.bytes} bytes, found more"
-            raise TooLargeError(msg)
+            raise TooLargeError(f"expected at most {limits.bytes} bytes, found more")
         return bytes(data)
 
 

@@ -110,8 +110,7 @@ class Service:
         suffix = next((suffix for start, suffix in FORMATS.items() if data.startswith(start)), None)
         if suffix is None:
             kinds = ", ".join(suffix[1:] for suffix in FORMATS.values())
-            msg = f"expected the bytes of an image file ({kinds}), found something else"
-            raise UnknownFormatError(msg)
+            raise UnknownFormatError(f"expected the bytes of an image file ({kinds}), found something else")
         with TemporaryDirectory(prefix="otx-serve-") as folder:
             file = Path(folder) / f"upload{suffix}"
             file.write_bytes(data)
@@ -168,8 +167,7 @@ class Service:
 
     def _refuse_pixels(self, pixels: int) -> None:
         if pixels > self.limits.pixels:
-            msg = f"expected at most {self.limits.pixels} pixels, found {pixels}"
-            raise TooLargeError(msg)
+            raise TooLargeError(f"expected at most {self.limits.pixels} pixels, found {pixels}")
 
     def _tensor(self, data: bytes) -> tuple[npt.NDArray[Any], str]:
         (wanted,) = self.metadata()["inputs"]
@@ -186,18 +184,16 @@ class Service:
         channels, dtype = self.spec.pixels.channels, np.dtype(self.spec.pixels.dtype)
         fits = len(shape) == 4 and min(shape) > 0 and shape[3] == channels and values.size == prod(shape)
         if (name, datatype) != (wanted["name"], wanted["datatype"]) or not fits:
-            msg = (
+            raise UserError(
                 f"expected the input 'image' of type {wanted['datatype']}, shape [N, H, W, {channels}] and as many "
                 f"values; found {name!r:.40}, {datatype!r:.40}, {shape!r:.60} and {values.size} values"
             )
-            raise UserError(msg)
         self._refuse_pixels(prod(shape[:3]))
         kinds = "iu" if dtype.kind == "u" else "iuf"
         if values.dtype.kind not in kinds or (
             dtype.kind == "u" and not 0 <= values.min() <= values.max() <= np.iinfo(dtype).max
         ):
-            msg = f"expected values of {dtype}, found others"
-            raise UserError(msg)
+            raise UserError(f"expected values of {dtype}, found others")
         return values.reshape(shape).astype(dtype), request_id
 
 

@@ -30,8 +30,7 @@ def task_specs() -> dict[str, TaskSpec]:
     specs: dict[str, TaskSpec] = {}
     for spec in offers:
         if spec.task in specs:
-            msg = f"task {spec.task} is offered twice; remove one of the packages that provide it"
-            raise UserError(msg)
+            raise UserError(f"task {spec.task} is offered twice; remove one of the packages that provide it")
         specs[spec.task] = spec
     return specs
 
@@ -45,6 +44,5 @@ def task_spec(task: str) -> TaskSpec:
     specs = task_specs()
     name = task.upper()
     if name not in specs:
-        msg = f"unknown task {task!r}.{nearest(name, specs)}"
-        raise UserError(msg)
+        raise UserError(f"unknown task {task!r}.{nearest(name, specs)}")
     return specs[name]

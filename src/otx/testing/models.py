@@ -71,8 +71,7 @@ def check_model(row: ModelRow, *, size: tuple[int, int] | None = None, steps: in
         except ContractError as error:
             failures.append(f"{check.__name__}: {error}")
     if failures:
-        msg = f"{row.name} does not keep the contract of OTXModel:\n- " + "\n- ".join(failures)
-        raise ContractError(msg)
+        raise ContractError(f"{row.name} does not keep the contract of OTXModel:\n- " + "\n- ".join(failures))
 
 
 def typed_losses(subject: Subject) -> None:
@@ -124,11 +123,10 @@ def loss_falls(subject: Subject, steps: int = 40) -> None:
         torch.autograd.backward(total)
         torch.nn.utils.clip_grad_norm_(subject.model.parameters(), 10.0)
         optimizer.step()
-    msg = (
+    raise ContractError(
         f"expected the loss on a repeated batch to fall by a tenth in {steps} steps of AdamW, "
         f"found {max(totals):.3g} -> {totals[-1]:.3g}; is the truth in pixels of the model's input?"
     )
-    raise ContractError(msg)
 
 
 def typed_predictions(subject: Subject) -> None:

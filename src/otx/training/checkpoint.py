@@ -132,8 +132,7 @@ def load_model(path: Path, model: OTXModel[Any, Any]) -> None:
 
 def _read_header(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        msg = f"expected a checkpoint at {path}, found none. Train first: otx train --data_root DIR"
-        raise UserError(msg)
+        raise UserError(f"expected a checkpoint at {path}, found none. Train first: otx train --data_root DIR")
     try:
         with safe_open(path, framework="pt") as file:
             header: dict[str, Any] = json.loads((file.metadata() or {})[_HEADER])

@@ -28,14 +28,12 @@ def resolve_device(name: DeviceName) -> torch.device:
         name = "cuda" if found["cuda"] else "xpu" if found["xpu"] else "cpu"
     if not found.get(name):
         usable = ", ".join(kind for kind, there in found.items() if there)
-        msg = f"device {name!r}: PyTorch {torch.__version__} finds none on this machine; it finds: {usable}"
-        raise UserError(msg)
+        raise UserError(f"device {name!r}: PyTorch {torch.__version__} finds none on this machine; it finds: {usable}")
     if name == "cpu":
         return torch.device(name)
     here = place()
     if here.local_size > (count := getattr(torch, name).device_count()):
-        msg = f"expected a device {name!r} for each of {here.local_size} processes, found {count}"
-        raise UserError(msg)
+        raise UserError(f"expected a device {name!r} for each of {here.local_size} processes, found {count}")
     return torch.device(name, here.local_rank)
 
 

@@ -170,16 +170,13 @@ def _check_chosen(settings: TrainingSettings, model: OTXModel[Any, Any]) -> None
     names = ("max_epochs", "patience", "accumulate", "precision", "channels_last")
     left = [name for name in names if getattr(settings, name) == "auto"]
     if left:
-        msg = f"training needs a number for what is still 'auto': {', '.join(left)}; Engine chooses them"
-        raise UserError(msg)
+        raise UserError(f"training needs a number for what is still 'auto': {', '.join(left)}; Engine chooses them")
     if not 0 <= settings.ema_decay < 1:
-        msg = f"training.ema_decay: expected a decay of at least 0 and below 1, got {settings.ema_decay}"
-        raise UserError(msg)
+        raise UserError(f"training.ema_decay: expected a decay of at least 0 and below 1, got {settings.ema_decay}")
     if place().size > 1 and not is_trained(model):
-        msg = (
+        raise UserError(
             "this model is fitted in one pass over the images, which one process has to see all of: leave --devices out"
         )
-        raise UserError(msg)
     if settings.ema_decay and not is_trained(model):
         msg = "training.ema_decay: expected 0, because this model is fitted in one pass and has no weights to average"
         raise UserError(msg)
@@ -190,11 +187,10 @@ def _check_teacher(settings: TrainingSettings, model: OTXModel[Any, Any]) -> Non
         msg = "unlabeled_data_root: expected none, because this model is fitted in one pass and learns from no labels"
         raise UserError(msg)
     if not settings.ema_decay:
-        msg = (
+        raise UserError(
             "unlabeled_data_root: expected training.ema_decay above 0, got 0: the averaged weights label the images; "
             "leave the setting out, or take 0.99"
         )
-        raise UserError(msg)
 
 
 def _result(keeper: Keeper, max_epochs: int) -> FitResult:

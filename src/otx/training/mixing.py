@@ -25,8 +25,7 @@ def make_mixing(settings: TrainingSettings, model: OTXModel[Any, Any]) -> Mixing
     alphas = {name: getattr(settings, name) for name in ("mixup", "cutmix") if getattr(settings, name)}
     for name, alpha in alphas.items():
         if alpha < 0:
-            msg = f"training.{name}: expected a number of at least 0, got {alpha}"
-            raise UserError(msg)
+            raise UserError(f"training.{name}: expected a number of at least 0, got {alpha}")
         if not model.soft_labels:
             msg = f"training.{name}: expected 0, because {type(model).__name__} learns from whole labels only"
             raise UserError(msg)

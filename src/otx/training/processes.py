@@ -144,8 +144,7 @@ def _ready(pipes: list[Connection]) -> None:
         try:
             pipe.recv()
         except EOFError:
-            msg = "a process for --devices could not be started; what it said stands above"
-            raise OTXError(msg) from None
+            raise OTXError("a process for --devices could not be started; what it said stands above") from None
 
 
 def _raise_failure(pipes: list[Connection], error: Exception) -> None:
@@ -155,8 +154,7 @@ def _raise_failure(pipes: list[Connection], error: Exception) -> None:
         except EOFError:
             failure = "it was killed"
         if failure and "Connection" not in failure:
-            msg = f"process {number} of {len(pipes) + 1} failed: {failure}"
-            raise OTXError(msg) from error
+            raise OTXError(f"process {number} of {len(pipes) + 1} failed: {failure}") from error
 
 
 def _free_port() -> int:

@@ -54,8 +54,7 @@ class RandomColorTwist:
         strengths = {name: getattr(self, name) for name in limits}
         wrong = {name: value for name, value in strengths.items() if not 0 <= value <= limits[name]}
         if wrong:
-            msg = f"expected strengths between 0 and 1 (hue: 0.5), got {wrong}"
-            raise UserError(msg)
+            raise UserError(f"expected strengths between 0 and 1 (hue: 0.5), got {wrong}")
 
     def __call__(self, sample: SampleT, draw: Draw) -> SampleT:
         """Change the colours, with probability `p`."""

@@ -31,8 +31,7 @@ def no_draw(count: int) -> list[Any]:
     Raises:
         UserError: Always.
     """
-    msg = f"this step needs {count} other images of the data set, but the image is transformed alone"
-    raise UserError(msg)
+    raise UserError(f"this step needs {count} other images of the data set, but the image is transformed alone")
 
 
 def pixel_fields(sample: OTXDataEntity) -> dict[str, tv_tensors.TVTensor]:

@@ -50,8 +50,7 @@ class Mosaic:
             UserError: The sample has no boxes, so its annotations cannot be joined.
         """
         if boxes_of(sample) is None:
-            msg = f"Mosaic joins objects with boxes, but {type(sample).__name__} has none; remove the step"
-            raise UserError(msg)
+            raise UserError(f"Mosaic joins objects with boxes, but {type(sample).__name__} has none; remove the step")
         if float(torch.rand(())) >= self.p:
             return sample
         height, width = self.input_spec.size

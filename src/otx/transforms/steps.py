@@ -80,10 +80,8 @@ def make_step(settings: Mapping[str, Any], spec: InputSpec) -> Step:
     if name in TORCHVISION:
         return TorchvisionStep(name, _build_torchvision(name, arguments))
     if name in NEEDLESS:
-        msg = f"remove the transform step {name!r}: {NEEDLESS[name]}"
-        raise UserError(msg)
-    msg = f"unknown transform step {name!r}.{nearest(name, [*OURS, *TORCHVISION])}"
-    raise UserError(msg)
+        raise UserError(f"remove the transform step {name!r}: {NEEDLESS[name]}")
+    raise UserError(f"unknown transform step {name!r}.{nearest(name, [*OURS, *TORCHVISION])}")
 
 
 @dataclass(frozen=True)
@@ -172,15 +170,12 @@ def _build(name: str, make: Callable[..., Any], given: dict[str, Any], arguments
     unknown = [key for key in arguments if key not in free]
     if unknown:
         hint = nearest(unknown[0], free) or " It takes none."
-        msg = f"transform step {name!r} has no argument {unknown[0]!r}.{hint}"
-        raise UserError(msg)
+        raise UserError(f"transform step {name!r} has no argument {unknown[0]!r}.{hint}")
     missing = [key for key in free if parameters[key].default is inspect.Parameter.empty and key not in arguments]
     if missing:
         hint = f"; `{missing[0]}: input` means the model's size" if missing[0] in SIZES else ""
-        msg = f"transform step {name!r} needs the argument {missing[0]!r}{hint}"
-        raise UserError(msg)
+        raise UserError(f"transform step {name!r} needs the argument {missing[0]!r}{hint}")
     try:
         return make(**{key: value for key, value in given.items() if key in parameters}, **arguments)
     except (TypeError, ValueError) as error:
-        msg = f"transform step {name!r} does not take {arguments}: {error}"
-        raise UserError(msg) from error
+        raise UserError(f"transform step {name!r} does not take {arguments}: {error}") from error

@@ -45,8 +45,7 @@ class RandomZoom:
     def __post_init__(self) -> None:
         check_range("scale", self.scale)
         if self.aspect < 1:
-            msg = f"expected an aspect of at least 1, got {self.aspect}"
-            raise UserError(msg)
+            raise UserError(f"expected an aspect of at least 1, got {self.aspect}")
 
     def __call__(self, sample: SampleT, draw: Draw) -> SampleT:
         """Zoom, with probability `p`."""
@@ -66,8 +65,7 @@ def check_range(name: str, ends: Sequence[float], limit: float = math.inf) -> No
     """
     if len(ends) != 2 or not 0 < ends[0] <= ends[1] < limit:
         where = "above 0" if limit == math.inf else f"between 0 and {limit:g}"
-        msg = f"expected {name}: [smallest, largest] {where}, got {list(ends)}"
-        raise UserError(msg)
+        raise UserError(f"expected {name}: [smallest, largest] {where}, got {list(ends)}")
 
 
 def random_move(
@@ -108,8 +106,7 @@ def show(sample: SampleT, move: Move, min_visible: float, fill: float) -> Sample
         top, left, height, width = move.window
         corners = plain(boxes)
         if boxes.format != tv_tensors.BoundingBoxFormat.XYXY:
-            msg = f"zooming needs XYXY boxes, found {boxes.format.value}; use RandomAffine instead"
-            raise UserError(msg)
+            raise UserError(f"zooming needs XYXY boxes, found {boxes.format.value}; use RandomAffine instead")
         limits = corners.new_tensor([left, top, left + width, top + height])
         inside = torch.cat([corners[:, :2].maximum(limits[:2]), corners[:, 2:].minimum(limits[2:])], dim=1)
         sizes, kept = corners[:, 2:] - corners[:, :2], (inside[:, 2:] - inside[:, :2]).clamp_min(0)

@@ -53,8 +53,7 @@ class Search:
         import optuna
 
         if FOLDER not in trial.user_attrs and self.most is not None and begun(trial.study, trial.number) >= self.most:
-            msg = "another worker has begun the last trial at the same instant"
-            raise TrialFailedError(msg)
+            raise TrialFailedError("another worker has begun the last trial at the same instant")
         values = {axis.key: axis.ask(trial) for axis in self.axes}
         folder = self.root / trial.user_attrs.get(FOLDER, folder_of(trial))
         trial.set_user_attr(FOLDER, str(folder.relative_to(self.root)))

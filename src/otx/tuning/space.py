@@ -72,8 +72,7 @@ def read_space(search: Mapping[str, Mapping[str, Any]], values: Mapping[str, Any
         UserError: An entry is of none of these forms, or does not fit the setting's value.
     """
     if not search:
-        msg = "tuning.search names no setting, so there is nothing to tune"
-        raise UserError(msg)
+        raise UserError("tuning.search names no setting, so there is nothing to tune")
     return [_axis(key, dict(entry), values.get(key)) for key, entry in search.items()]
 
 
@@ -91,8 +90,7 @@ def _axis(key: str, entry: dict[str, Any], default: Any) -> Axis:  # noqa: ANN40
         low, high = numbers["low"], numbers["high"]
         if low <= default <= high and low < high and (low > 0 or not log):
             return Axis(key, default, low, high, log)
-    msg = (
+    raise UserError(
         f"tuning.search.{key}: expected {{factor: F}} above 1, {{low: L, high: H}} around the recipe's value, or "
         f"{{choices: [...]}}; found {entry} for a value of {default!r}"
     )
-    raise UserError(msg)

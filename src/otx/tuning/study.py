@@ -109,8 +109,7 @@ def _storage(url: str | None, root: Path) -> BaseStorage:
         raise UserError(msg) from error
     except Exception as error:  # the drivers of the databases have no common error
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        msg = f"--storage: cannot open the database {url.split('@')[-1]}: {reason}"
-        raise UserError(msg) from error
+        raise UserError(f"--storage: cannot open the database {url.split('@')[-1]}: {reason}") from error
 
 
 def _take_up(study: optuna.Study) -> None:

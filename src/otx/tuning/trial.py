@@ -57,8 +57,7 @@ def run_verb(
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         errors = [line for line in lines if line.startswith("error")] or lines[-1:]
         reason = errors[-1] if errors else f"exit status {process.returncode}"
-        msg = f"otx {arguments[0]} failed ({log}): {reason}"
-        raise TrialFailedError(msg)
+        raise TrialFailedError(f"otx {arguments[0]} failed ({log}): {reason}")
     document: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
     return document
 

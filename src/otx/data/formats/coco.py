@@ -210,8 +210,7 @@ def _mended(entry: dict[str, Any], where: str, problems: Problems) -> dict[str, 
     """
     box, segmentation = entry.get("bbox") or [], entry.get("segmentation") or []
     if box and not (isinstance(box, list) and len(box) == 4 and _NUMBERS.issuperset(map(type, box))):
-        msg = f"expected a bbox of 4 numbers, found {box!r}"
-        raise ValueError(msg)
+        raise ValueError(f"expected a bbox of 4 numbers, found {box!r}")
     if isinstance(segmentation, list):
         parts = [part for part in segmentation if isinstance(part, list) and len(part) >= 6]
         if len(parts) < sum(map(bool, segmentation)):

@@ -104,8 +104,7 @@ def _read(tree: DataTree, table: Table, problems: Problems) -> Part:
 def _marked(cells: list[str], columns: list[str], labels: list[str]) -> list[Annotation]:
     """The classes whose columns have a 1."""
     if len(cells) != len(columns) or not _MARKS.keys() >= {*cells}:
-        msg = f"expected {len(columns)} cells of 0 or 1, found {','.join(cells)[:60]!r}"
-        raise ValueError(msg)
+        raise ValueError(f"expected {len(columns)} cells of 0 or 1, found {','.join(cells)[:60]!r}")
     true = {name for name, cell in zip(columns, cells, strict=True) if _MARKS[cell]}
     return [Label(index) for index, name in enumerate(labels) if name in true]
 
@@ -113,8 +112,7 @@ def _marked(cells: list[str], columns: list[str], labels: list[str]) -> list[Ann
 def _named(cells: list[str], labels: list[str]) -> Annotation:
     """The class of an image, or an object."""
     if not (cells and cells[0]):
-        msg = "expected as many cells as the head has, and the name of a class"
-        raise ValueError(msg)
+        raise ValueError("expected as many cells as the head has, and the name of a class")
     name, *sides = cells
     if not sides:
         return Label(labels.index(name))

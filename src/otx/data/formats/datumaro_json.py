@@ -127,8 +127,7 @@ def _categories(document: Document, problems: Problems) -> tuple[CategoriesInfo,
     for position, entry in enumerate(declared.get("labels") or ()):
         name = str(entry.get("name", "")).strip() if isinstance(entry, dict) else ""
         if not name:
-            msg = f"expected a 'name' in each of the labels of {document.path}, found {entry!r}"
-            raise UserError(msg)
+            raise UserError(f"expected a 'name' in each of the labels of {document.path}, found {entry!r}")
         if name in unique:
             problems.add("class name given twice, merged", document.path, f"{name!r} (label {position})")
         unique.setdefault(name, {"name": name, "parent": str(entry.get("parent") or "").strip()})
@@ -147,5 +146,4 @@ def _categories(document: Document, problems: Problems) -> tuple[CategoriesInfo,
     try:
         return _Annotations.read_categories(kept), new_ids
     except (KeyError, TypeError, ValueError, NotImplementedError) as error:
-        msg = f"cannot read the categories of {document.path}: {type(error).__name__}: {error}"
-        raise UserError(msg) from error
+        raise UserError(f"cannot read the categories of {document.path}: {type(error).__name__}: {error}") from error

@@ -96,8 +96,7 @@ def _from_lines(text: str) -> list[tuple[int, str, int | None]]:
             continue
         found = _LINE.match(line)
         if found is None:
-            msg = f"cannot read the line {line!r}"
-            raise ValueError(msg)
+            raise ValueError(f"cannot read the line {line!r}")
         before, name, after = found.groups()[:3], found.group(4), found.groups()[4:]
         colour = before if before[0] else after
         entries.append((len(entries), name.strip(), as_colour(*map(int, colour)) if colour[0] else None))

@@ -134,8 +134,7 @@ def _read_yaml(tree: DataTree, entries: Entries) -> bool:
         try:
             config = yaml.safe_load(tree.read_text(path))
         except yaml.YAMLError as error:
-            msg = f"broken YAML in {tree.files[path]}: {error}"
-            raise UserError(msg) from error
+            raise UserError(f"broken YAML in {tree.files[path]}: {error}") from error
         if not isinstance(config, dict) or not isinstance(config.get("names"), list | dict):
             continue
         names = config["names"]

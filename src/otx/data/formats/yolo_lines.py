@@ -46,11 +46,10 @@ def declared_keypoints(shape: Any, partners: Any, path: str) -> Keypoints:  # no
         sides = ["" if i == partners[i] else " left" if i < partners[i] else " right" for i in range(count)]
         return Keypoints(tuple(f"{min(i, partners[i]) + 1}{sides[i]}" for i in range(count)), {2: 2, 3: 3}[numbers])
     except (TypeError, ValueError, KeyError, IndexError) as error:
-        msg = (
+        raise UserError(
             f"expected in {path} a kpt_shape such as [17, 3] and a flip_idx of as many numbers, "
             f"found {shape!r} and {partners!r}"
-        )
-        raise UserError(msg) from error
+        ) from error
 
 
 def objects_of(
@@ -75,8 +74,7 @@ def objects_of(
     outline = keypoints is None and count >= LEAST_OUTLINE and count % 2 == 0
     if not (count in (BOX, wanted) or outline) or not number.isdecimal() or int(number) >= classes:
         form = f"{wanted} numbers" if keypoints else "'x y w h' or an outline 'x1 y1 x2 y2 x3 y3 ...'"
-        msg = f"expected one of {classes} classes and {form}, found {line[:60]!r}"
-        raise ValueError(msg)
+        raise ValueError(f"expected one of {classes} classes and {form}, found {line[:60]!r}")
     label, scale = int(number), np.array(size[::-1])
     if outline:
         corners_N2 = np.array(place, np.float64).reshape(-1, 2) * scale

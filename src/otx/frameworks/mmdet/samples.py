@@ -67,11 +67,10 @@ def found_objects(samples: Sequence[Any], images: Tensor, rows: int) -> dict[str
     """
     jit: Any = torch.jit  # untyped
     if jit.is_tracing():
-        msg = (
+        raise OTXError(
             "MMDetection's predict cannot be traced, so this model is not exported: it runs from its checkpoint. "
             "One-stage detectors are exported (otx find)"
         )
-        raise OTXError(msg)
     found = [sample.pred_instances for sample in samples]
     most = max(rows, *(len(objects) for objects in found))
     boxes = torch.zeros((len(found), most, 5), device=images.device)

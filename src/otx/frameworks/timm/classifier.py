@@ -79,6 +79,5 @@ class TimmHierarchicalClassifier(TimmNetwork, OTXHLabelClsModel):
 def _facts(arch: str) -> PretrainedCfg:
     facts = timm.get_pretrained_cfg(arch)
     if facts is None:
-        msg = f"timm has no model {arch!r}"
-        raise UserError(msg)
+        raise UserError(f"timm has no model {arch!r}")
     return facts

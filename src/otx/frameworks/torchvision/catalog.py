@@ -141,8 +141,7 @@ def lookup(name: str, task: str) -> ModelRow | None:
     from torchvision import models
 
     if name not in models.list_models(module=models):
-        msg = f"torchvision has no classifier {name!r}.{nearest(name, models.list_models(module=models))}"
-        raise UserError(msg)
+        raise UserError(f"torchvision has no classifier {name!r}.{nearest(name, models.list_models(module=models))}")
     weights: Any = models.get_model_weights(name)["DEFAULT"]
     crop = weights.transforms()
     row = _classifier(

@@ -119,8 +119,7 @@ def _load(
         try:
             loaded, info = from_pretrained(None, config=config, state_dict=dict(state), output_loading_info=True)
         except RuntimeError as error:
-            msg = f"the weights do not fit the architecture: {error}"
-            raise UserError(msg) from error
+            raise UserError(f"the weights do not fit the architecture: {error}") from error
     return loaded, set(info["missing_keys"])
 
 

@@ -35,11 +35,10 @@ class TransformersViTPose(OTXKeypointModel):
 
         if len(self.label_info) > 1:
             names = ", ".join(self.label_info.names)
-            msg = (
+            raise UserError(
                 f"ViTPose places the keypoints of one class of objects and cannot tell several apart, got {names}; "
                 "take a model that finds objects, such as torchvision/keypointrcnn_resnet50_fpn"
             )
-            raise UserError(msg)
         options = dict(self.options)
         size = {"image_size": list(self.input_spec.size), "num_channels": self.input_spec.channels}
         backbone = {"model_type": "vitpose_backbone", **options.pop("backbone_config"), **size}

@@ -32,6 +32,5 @@ class OTXKeypointModel(OTXObjectModel[KeypointBatchDataEntity, KeypointBatchPred
         self, label_info: LabelInfo, input_spec: InputSpec, arch: str = "", options: Mapping[str, Any] | None = None
     ) -> None:
         if not label_info.keypoints:
-            msg = f"expected labels with keypoints, found none for {', '.join(label_info.names)}"
-            raise UserError(msg)
+            raise UserError(f"expected labels with keypoints, found none for {', '.join(label_info.names)}")
         super().__init__(label_info, input_spec, arch, options)

@@ -62,11 +62,10 @@ class KeypointReader(ObjectsReader):
         (first, skeleton), *others = skeletons.items()
         for name, other in others:
             if other.names != skeleton.names:
-                msg = (
+                raise UserError(
                     f"expected the same keypoints for all classes, found {', '.join(skeleton.names)} for {first} and "
                     f"{', '.join(other.names)} for {name}; train a model for each"
                 )
-                raise UserError(msg)
         return LabelInfo(names, keypoints=skeleton)
 
     def annotation(

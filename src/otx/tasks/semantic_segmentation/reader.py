@@ -91,8 +91,7 @@ class SegmentationReader:
         if AnnotationType.mask not in categories and _background(names) is None:
             names = (*names, BACKGROUND)
         if len(names) > IGNORED:
-            msg = f"expected at most {IGNORED} classes, one byte per pixel, found {len(names)}"
-            raise UserError(msg)
+            raise UserError(f"expected at most {IGNORED} classes, one byte per pixel, found {len(names)}")
         return LabelInfo(names)
 
     def annotation(
