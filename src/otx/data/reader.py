@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelGroup, LabelInfo
+from otx.core.tiles import sides_of
 
 if TYPE_CHECKING:
     import datumaro as dm
+    import numpy as np
+    import numpy.typing as npt
     from torchvision import tv_tensors
 
 SampleT_co = TypeVar("SampleT_co", covariant=True)
@@ -64,11 +67,15 @@ class NamesReader:
 
 
 class ObjectsReader(NamesReader):
-    """The like for tasks with objects, whose compact form has `labels`, (N,) class indices."""
+    """The like for tasks with objects, whose compact form has `labels`, (N,) class indices, and `boxes`, (N, 4)."""
 
     def label_ids(self, annotation: Any) -> Sequence[int]:  # noqa: ANN401 - each task has its own
         """Class index of each object."""
         return [int(label) for label in annotation.labels]
+
+    def object_sides(self, annotation: Any) -> npt.NDArray[np.float32]:  # noqa: ANN401
+        """(N,) square root of the area of each object's box, where images can be cut into tiles."""
+        return sides_of(annotation.boxes)
 
     def label_of(self, parts: Sequence[Any], labels: LabelInfo, report: Callable[[str], None]) -> int | None:
         """The class of an object; None, with a report, where it has none."""

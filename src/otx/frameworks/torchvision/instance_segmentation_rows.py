@@ -29,15 +29,14 @@ def _row(
     )
 
 
-SLIM: dict[str, Any] = {
+SLIM_BODY: dict[str, Any] = {
     "backbone": "resnet18",
     "backbone_options": {"channels": [32, 64, 128, 256]},
     "stages": [1, 2, 3, 4],
     "channels": 64,
     "hidden": 256,
-    "anchors": [4.0],
-    "settings": {"box_batch_size_per_image": 64},
 }
+SLIM: dict[str, Any] = {**SLIM_BODY, "anchors": [4.0], "settings": {"box_batch_size_per_image": 64}}
 
 
 # Seen from above, objects are few, small and slanted. Of torchvision's 256 anchors to learn from they would be 7, and

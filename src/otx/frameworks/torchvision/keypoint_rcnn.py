@@ -12,9 +12,8 @@ from torchvision.models.detection import faster_rcnn, keypoint_rcnn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.ops import MultiScaleRoIAlign
 
-from otx.frameworks.torchvision.one_stage import rows_per_anchor
 from otx.frameworks.torchvision.pyramid import Pyramid
-from otx.frameworks.torchvision.two_stage import TwoStage, pool_boxes
+from otx.frameworks.torchvision.two_stage import TwoStage, label_layers, pool_boxes
 from otx.tasks.keypoint_detection.decode import peaks
 from otx.tasks.keypoint_detection.entity import KeypointBatchDataEntity
 from otx.tasks.keypoint_detection.model import OTXKeypointModel
@@ -109,13 +108,7 @@ class TorchvisionKeypointRCNN(OTXKeypointModel):
 
     def label_rows(self, labels: int) -> Mapping[str, Tensor]:
         """One row of the classification per label, and four of the boxes, behind those of the background."""
-        layer = "model.detector.roi_heads.box_predictor"
-        scores = rows_per_anchor(labels, 1, background=1)
-        boxes = 4 * scores + torch.arange(4)
-        kinds = ("weight", "bias")
-        return {f"{layer}.cls_score.{kind}": scores for kind in kinds} | {
-            f"{layer}.bbox_pred.{kind}": boxes for kind in kinds
-        }
+        return label_layers(labels)
 
 
 def _contiguous(module: nn.Module, inputs: Any, heat_RKHW: Tensor) -> Tensor:  # noqa: ANN401, ARG001 - a hook

@@ -5,6 +5,7 @@ from __future__ import annotations
 from otx.core.catalog import ModelRow, Weights
 from otx.core.input_spec import InputSpec
 from otx.core.task import OTXTaskType
+from otx.frameworks.torchvision.instance_segmentation_rows import SLIM_BODY
 
 BSD = "BSD-3-Clause"
 
@@ -15,13 +16,7 @@ ROWS = (
         task=OTXTaskType.KEYPOINT_DETECTION,
         adapter="otx.frameworks.torchvision.keypoint_rcnn:TorchvisionKeypointRCNN",
         arch="keypointrcnn",
-        options={
-            "backbone": "resnet18",
-            "backbone_options": {"channels": [32, 64, 128, 256]},
-            "stages": [1, 2, 3, 4],
-            "channels": 64,
-            "hidden": 256,
-        },
+        options=SLIM_BODY,
         input_spec=InputSpec(height=320, width=320),
         parameters=4_068_138,
         licence=BSD,

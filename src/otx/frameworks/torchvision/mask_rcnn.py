@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from torch import Tensor, arange, nn
+from torch import Tensor, nn
 from torchvision.models import get_model
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.mask_rcnn import MaskRCNN, MaskRCNNHeads, MaskRCNNPredictor
 
 from otx.frameworks.torchvision.pyramid import Pyramid
-from otx.frameworks.torchvision.two_stage import TwoStage, pool_boxes
+from otx.frameworks.torchvision.two_stage import TwoStage, label_layers, pool_boxes
 from otx.tasks.instance_segmentation.entity import InstanceSegBatchDataEntity
 from otx.tasks.instance_segmentation.model import OTXInstanceSegModel
 
@@ -98,8 +98,4 @@ class TorchvisionMaskRCNN(OTXInstanceSegModel):
 
     def label_rows(self, labels: int) -> Mapping[str, Tensor]:
         """A class, four sides of a box and a mask per label, behind those of the background."""
-        heads = "model.detector.roi_heads"
-        one, four = arange(1, labels + 1).unsqueeze(1), 4 * arange(1, labels + 1).unsqueeze(1) + arange(4)
-        layers = {"box_predictor.cls_score": one, "box_predictor.bbox_pred": four}
-        layers["mask_predictor.mask_fcn_logits"] = one
-        return {f"{heads}.{layer}.{kind}": rows for layer, rows in layers.items() for kind in ("weight", "bias")}
+        return label_layers(labels, ("mask_predictor.mask_fcn_logits",))

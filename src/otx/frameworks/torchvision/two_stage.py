@@ -145,6 +145,20 @@ def pool_boxes(
     return torch.stack(pooled).sum(0)
 
 
+def label_layers(labels: int, others: tuple[str, ...] = ()) -> dict[str, Tensor]:
+    """Rows of each label in the layers of the heads, behind those of the background.
+
+    Args:
+        labels: Number of labels.
+        others: Layers beside those of the boxes that have one channel for each label.
+    """
+    one = torch.arange(1, labels + 1).unsqueeze(1)
+    layers = dict.fromkeys(("box_predictor.cls_score", *others), one)
+    layers["box_predictor.bbox_pred"] = 4 * one + torch.arange(4)
+    heads = "model.detector.roi_heads"
+    return {f"{heads}.{layer}.{kind}": rows for layer, rows in layers.items() for kind in ("weight", "bias")}
+
+
 def _in_float32(module: nn.Module, inputs: Any, outputs: Any) -> tuple[Any, ...]:  # noqa: ANN401, ARG001 - a hook
     """What a head gives, levels in lists or not, in a type that has every pixel.
 

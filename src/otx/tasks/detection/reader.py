@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
-from otx.core.tiles import Window, cut_boxes, sides_of
+from otx.core.tiles import Window, cut_boxes
 from otx.data.reader import ObjectsReader
 
 if TYPE_CHECKING:
@@ -68,10 +68,6 @@ class DetectionReader(ObjectsReader):
         """The boxes of a tile, clipped to it; those of which it shows too little are left out."""
         boxes, kept = cut_boxes(annotation.boxes, window)
         return DetAnnotation(boxes[kept], annotation.labels[kept])
-
-    def object_sides(self, annotation: DetAnnotation) -> npt.NDArray[np.float32]:
-        """Square root of each box's area."""
-        return sides_of(annotation.boxes)
 
     def entity(self, image: tv_tensors.Image, info: ImageInfo, annotation: DetAnnotation) -> DetDataEntity:
         """The sample that the transforms and the model get."""

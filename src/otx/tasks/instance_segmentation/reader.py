@@ -11,7 +11,7 @@ import numpy.typing as npt
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.core.masks import Rle, boxes_of, cropped, from_pixels, from_polygons, from_runs, to_pixels, union
-from otx.core.tiles import Window, cut_boxes, sides_of
+from otx.core.tiles import Window, cut_boxes
 from otx.data.reader import ObjectsReader, parts_of_objects
 
 if TYPE_CHECKING:
@@ -84,10 +84,6 @@ class InstanceSegReader(ObjectsReader):
         return InstanceSegAnnotation(
             boxes[shown], annotation.labels[shown], tuple(rle for rle in rles if rle is not None)
         )
-
-    def object_sides(self, annotation: InstanceSegAnnotation) -> npt.NDArray[np.float32]:
-        """Square root of the area of each box."""
-        return sides_of(annotation.boxes)
 
     def entity(
         self, image: tv_tensors.Image, info: ImageInfo, annotation: InstanceSegAnnotation

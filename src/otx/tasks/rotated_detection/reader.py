@@ -12,7 +12,7 @@ import numpy.typing as npt
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.core.rotated_boxes import around
-from otx.core.tiles import Window, cut_boxes, sides_of
+from otx.core.tiles import Window, cut_boxes
 from otx.data.reader import ObjectsReader, parts_of_objects
 
 if TYPE_CHECKING:
@@ -36,6 +36,11 @@ class RotatedDetAnnotation(NamedTuple):
 
     corners: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
+
+    @property
+    def boxes(self) -> npt.NDArray[np.float32]:
+        """(N, 4) XYXY of the upright boxes around them."""
+        return np.concatenate([self.corners.min(axis=1), self.corners.max(axis=1)], axis=1)
 
 
 class RotatedDetReader(ObjectsReader):
@@ -71,13 +76,9 @@ class RotatedDetReader(ObjectsReader):
 
     def cut(self, annotation: RotatedDetAnnotation, window: Window) -> RotatedDetAnnotation:
         """The boxes of a tile, whole; those of which it shows too little are left out."""
-        _, kept = cut_boxes(_upright(annotation), window)
+        _, kept = cut_boxes(annotation.boxes, window)
         moved = annotation.corners[kept] - np.array([window.left, window.top], np.float32)
         return RotatedDetAnnotation(moved, annotation.labels[kept])
-
-    def object_sides(self, annotation: RotatedDetAnnotation) -> npt.NDArray[np.float32]:
-        """Square root of the area of each upright box."""
-        return sides_of(_upright(annotation))
 
     def entity(
         self, image: tv_tensors.Image, info: ImageInfo, annotation: RotatedDetAnnotation
@@ -99,13 +100,6 @@ class RotatedDetReader(ObjectsReader):
             corners=tv_tensors.KeyPoints(corners, canvas_size=size),
             labels=torch.tensor(annotation.labels),
         )
-
-
-def _upright(annotation: RotatedDetAnnotation) -> npt.NDArray[np.float32]:
-    boxes: npt.NDArray[np.float32] = np.concatenate(
-        [annotation.corners.min(axis=1), annotation.corners.max(axis=1)], axis=1
-    )
-    return boxes
 
 
 def _outlines(parts: list[Any], report: Callable[[str], None]) -> list[Any]:
