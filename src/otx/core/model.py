@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -193,3 +194,12 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
         """Losses in training mode, predictions in eval mode."""
         outputs = self.model(**self.customize_inputs(batch))
         return self.customize_outputs(outputs, batch)
+
+
+class PixelInput(OTXModel[Any, Any]):
+    """What adapters have in common whose network is fed the pixels alone, in training too; named before their base."""
+
+    def customize_inputs(self, batch: OTXBatchDataEntity[Any]) -> dict[str, Any]:
+        """The normalised images, under the name that the network gives its first argument."""
+        argument = next(iter(inspect.signature(self.model.forward).parameters))
+        return {argument: self.normalize(batch.images)}

@@ -8,8 +8,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from otx.core.model import PixelInput
 from otx.frameworks.anomalib.quiet import quiet_import
-from otx.tasks.anomaly.entity import AnomalyBatchDataEntity
 from otx.tasks.anomaly.model import OTXAnomalyModel
 
 
@@ -39,16 +39,12 @@ def far_apart(features_ND: Tensor, count: int) -> Tensor:
     return chosen
 
 
-class MemoryModel(OTXAnomalyModel):
+class MemoryModel(PixelInput, OTXAnomalyModel):
     """What both networks have in common.
 
     `arch` is timm's name of the backbone; of `options`, `layers` are looked at, and `random` asks for
     `ignore_light`.
     """
-
-    def customize_inputs(self, batch: AnomalyBatchDataEntity) -> dict[str, Any]:
-        """The normalised images."""
-        return {"input_tensor": self.normalize(batch.images)}
 
     def _frozen(self, network: Any) -> nn.Module:  # noqa: ANN401
         if self.options.get("random"):

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from otx.core.model import PixelInput
 from otx.frameworks.anomalib.quiet import quiet_import
 from otx.tasks.anomaly.entity import AnomalyBatchDataEntity
 from otx.tasks.anomaly.model import OTXAnomalyModel
 
 
-class Stfpm(OTXAnomalyModel):
+class Stfpm(PixelInput, OTXAnomalyModel):
     """STFPM (Wang et al. 2021): a student of the teacher's feature pyramid.
 
     `arch` is timm's name of both networks; of `options`, `layers` are compared. With random weights the teacher is a
@@ -38,10 +39,6 @@ class Stfpm(OTXAnomalyModel):
         network.anomaly_map_generator = AnomalyMapGenerator()
         built: nn.Module = network
         return built
-
-    def customize_inputs(self, batch: AnomalyBatchDataEntity) -> dict[str, Any]:
-        """The normalised images."""
-        return {"images": self.normalize(batch.images)}
 
     def losses(self, outputs: Any, batch: AnomalyBatchDataEntity) -> dict[str, Tensor]:  # noqa: ANN401
         """The distance of both pyramids, per image."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from otx.tasks.semantic_segmentation.entity import SegBatchDataEntity
+from otx.core.model import PixelInput
 from otx.tasks.semantic_segmentation.model import OTXSegmentationModel
 
 
-class SMPSegmenter(OTXSegmentationModel):
+class SMPSegmenter(PixelInput, OTXSegmentationModel):
     """A network of smp; `arch` is its name there, `options` are arguments of its constructor."""
 
     def create_model(self) -> nn.Module:
@@ -27,10 +26,6 @@ class SMPSegmenter(OTXSegmentationModel):
             **self.options,
         )
         return network
-
-    def customize_inputs(self, batch: SegBatchDataEntity) -> dict[str, Any]:
-        """The normalised images; smp's networks call their argument x."""
-        return {"x": self.normalize(batch.images)}
 
     def label_rows(self, labels: int) -> Mapping[str, Tensor]:
         """One output channel per label in the last convolution."""

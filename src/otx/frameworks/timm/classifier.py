@@ -5,22 +5,20 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Mapping
-from typing import Any
 
 import timm
 import torch
 from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
-from otx.core.entity import OTXBatchDataEntity
 from otx.core.errors import UserError
-from otx.core.model import OTXModel
+from otx.core.model import PixelInput
 from otx.tasks.hierarchical_classification.model import OTXHLabelClsModel
 from otx.tasks.multi_class_classification.model import OTXMultiClassClsModel
 from otx.tasks.multi_label_classification.model import OTXMultiLabelClsModel
 
 
-class TimmNetwork(OTXModel[Any, Any]):
+class TimmNetwork(PixelInput):
     """A timm network with a head for the labels, whatever they mean.
 
     `arch` is its name, with or without the tag of the weights; `options` are arguments of `timm.create_model`.
@@ -33,14 +31,6 @@ class TimmNetwork(OTXModel[Any, Any]):
             options["img_size"] = self.input_spec.size
         network: nn.Module = timm.create_model(self.arch, num_classes=len(self.label_info), **options)
         return network
-
-    def customize_inputs(self, batch: OTXBatchDataEntity[Any]) -> dict[str, Any]:
-        """The normalised images, under the name that the network gives its first argument."""
-        return {self._argument: self.normalize(batch.images)}
-
-    @property
-    def _argument(self) -> str:
-        return next(iter(inspect.signature(self.model.forward).parameters))
 
     def label_rows(self, labels: int) -> Mapping[str, Tensor]:
         """One row per label in each linear layer that timm calls a classifier."""

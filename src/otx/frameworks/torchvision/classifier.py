@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torchvision.models import get_model
 
-from otx.core.entity import OTXBatchDataEntity
-from otx.core.model import OTXModel
+from otx.core.model import PixelInput
 from otx.tasks.hierarchical_classification.model import OTXHLabelClsModel
 from otx.tasks.multi_class_classification.model import OTXMultiClassClsModel
 from otx.tasks.multi_label_classification.model import OTXMultiLabelClsModel
 
 
-class TorchvisionNetwork(OTXModel[Any, Any]):
+class TorchvisionNetwork(PixelInput):
     """A classification network of torchvision; `arch` is its name there, `options` are arguments of its constructor."""
 
     def create_model(self) -> nn.Module:
         """Build the network with random weights."""
         network: nn.Module = get_model(self.arch, weights=None, num_classes=len(self.label_info), **self.options)
         return network
-
-    def customize_inputs(self, batch: OTXBatchDataEntity[Any]) -> dict[str, Any]:
-        """The normalised images; torchvision's classifiers call their argument x."""
-        return {"x": self.normalize(batch.images)}
 
     def label_rows(self, labels: int) -> Mapping[str, Tensor]:
         """One row per label in the last linear layer."""

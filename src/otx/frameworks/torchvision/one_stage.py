@@ -17,6 +17,7 @@ from torchvision.models.detection.retinanet import RetinaNet
 from torchvision.models.detection.ssd import SSD
 from torchvision.ops import clip_boxes_to_image
 
+from otx.core.model import PixelInput
 from otx.tasks.detection.decode import topk_detections
 from otx.tasks.detection.entity import DetBatchDataEntity
 from otx.tasks.detection.model import OTXDetectionModel
@@ -41,7 +42,7 @@ class OneStage(nn.Module):
         return outputs
 
 
-class TorchvisionOneStage(OTXDetectionModel):
+class TorchvisionOneStage(PixelInput, OTXDetectionModel):
     """A one-stage detector of torchvision.
 
     Attributes:
@@ -50,10 +51,6 @@ class TorchvisionOneStage(OTXDetectionModel):
 
     nms_iou = 0.5
     candidates: int = 1000
-
-    def customize_inputs(self, batch: DetBatchDataEntity) -> dict[str, Any]:
-        """The normalised images; the truth is needed by the losses only."""
-        return {"images": self.normalize(batch.images)}
 
     def raw_outputs(self, outputs: dict[str, Any], images: Tensor) -> dict[str, Tensor]:
         """The best pairs of box and class, boxes clipped to the image."""

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
-from typing import Any
 
 from torch import Tensor, arange, nn
 from torchvision.models import get_model
 
-from otx.tasks.semantic_segmentation.entity import SegBatchDataEntity
+from otx.core.model import PixelInput
 from otx.tasks.semantic_segmentation.model import OTXSegmentationModel
 
 HEADS = ("model.classifier.low_classifier", "model.classifier.high_classifier", "model.classifier.4")
 """The last convolutions of LR-ASPP, which are added up, and of DeepLabV3."""
 
 
-class TorchvisionSegmenter(OTXSegmentationModel):
+class TorchvisionSegmenter(PixelInput, OTXSegmentationModel):
     """A segmenter of torchvision; `arch` is its name there, `options` are arguments of its constructor."""
 
     def create_model(self) -> nn.Module:
@@ -24,11 +22,6 @@ class TorchvisionSegmenter(OTXSegmentationModel):
         options = {"weights": None, "weights_backbone": None, "num_classes": len(self.label_info), **self.options}
         network: nn.Module = get_model(self.arch, **options)
         return network
-
-    def customize_inputs(self, batch: SegBatchDataEntity) -> dict[str, Any]:
-        """The normalised images, under the name that the network gives its first argument."""
-        argument = next(iter(inspect.signature(self.model.forward).parameters))
-        return {argument: self.normalize(batch.images)}
 
     def raw_outputs(self, outputs: dict[str, Tensor], images: Tensor) -> dict[str, Tensor]:
         """The logits, which torchvision has brought to the size of the input."""

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from otx.tasks.semantic_segmentation.entity import SegBatchDataEntity
+from otx.core.model import PixelInput
 from otx.tasks.semantic_segmentation.model import OTXSegmentationModel
 
 
-class TransformersSegformer(OTXSegmentationModel):
+class TransformersSegformer(PixelInput, OTXSegmentationModel):
     """A SegFormer; `options` go to its configuration."""
 
     def create_model(self) -> nn.Module:
@@ -24,10 +24,6 @@ class TransformersSegformer(OTXSegmentationModel):
         from_config: Any = AutoModelForSemanticSegmentation.from_config
         network: nn.Module = from_config(AutoConfig.for_model(self.arch, **options))
         return network
-
-    def customize_inputs(self, batch: SegBatchDataEntity) -> dict[str, Any]:
-        """The normalised images."""
-        return {"pixel_values": self.normalize(batch.images)}
 
     def raw_outputs(self, outputs: Any, images: Tensor) -> dict[str, Tensor]:  # noqa: ANN401 - transformers' output class
         """The logits, of a quarter of the input's height and width, enlarged."""

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from otx.core.model import PixelInput
 from otx.tasks.action_classification.model import OTXActionClsModel
-from otx.tasks.multi_class_classification.entity import MultiClassClsBatchDataEntity
 
 
-class TransformersVideoMAE(OTXActionClsModel):
+class TransformersVideoMAE(PixelInput, OTXActionClsModel):
     """A transformer over patches of space and time; `options` go to its configuration."""
 
     def create_model(self) -> nn.Module:
@@ -29,10 +29,6 @@ class TransformersVideoMAE(OTXActionClsModel):
         )
         network: nn.Module = VideoMAEForVideoClassification(config)
         return network
-
-    def customize_inputs(self, batch: MultiClassClsBatchDataEntity) -> dict[str, Any]:
-        """The normalised clips."""
-        return {"pixel_values": self.normalize(batch.images)}
 
     def raw_outputs(self, outputs: Any, images: Tensor) -> dict[str, Tensor]:  # noqa: ANN401
         """The logits of each clip."""

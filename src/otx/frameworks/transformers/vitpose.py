@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from otx.core.errors import UserError
+from otx.core.model import PixelInput
 from otx.tasks.keypoint_detection.decode import peaks
 from otx.tasks.keypoint_detection.entity import KeypointBatchDataEntity
 from otx.tasks.keypoint_detection.model import OTXKeypointModel
@@ -20,7 +21,7 @@ SIGMA = 2.0
 """Spread of the Gaussians in cells of the heat map."""
 
 
-class TransformersViTPose(OTXKeypointModel):
+class TransformersViTPose(PixelInput, OTXKeypointModel):
     """ViTPose; `options` are `backbone_config` and further arguments of its configuration."""
 
     max_detections = 1
@@ -50,10 +51,6 @@ class TransformersViTPose(OTXKeypointModel):
             if isinstance(part, PreTrainedModel):
                 part.loss_function = None  # there is none, of which transformers would warn when it is traced
         return network
-
-    def customize_inputs(self, batch: KeypointBatchDataEntity) -> dict[str, Any]:
-        """The normalised images; the truth is needed by the loss only."""
-        return {"pixel_values": self.normalize(batch.images)}
 
     def losses(self, outputs: Any, batch: KeypointBatchDataEntity) -> dict[str, Tensor]:  # noqa: ANN401
         """Squared difference of each heat map to its Gaussian, a mean over the labelled keypoints."""
