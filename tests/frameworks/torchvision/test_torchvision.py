@@ -13,7 +13,8 @@ from otx.core.label_info import LabelInfo
 from otx.core.task import OTXTaskType
 from otx.frameworks import catalog
 from otx.frameworks.build import build_model
-from otx.frameworks.torchvision.catalog import CLASSIFICATIONS, ROWS, lookup
+from otx.frameworks.classification import TASKS
+from otx.frameworks.torchvision.catalog import ROWS, lookup
 from otx.frameworks.torchvision.one_stage import targets
 from otx.tasks.detection.entity import DetBatchDataEntity
 
@@ -106,7 +107,7 @@ def test_weights_exist_under_that_name(row: ModelRow) -> None:
 
 
 def test_any_torchvision_classifier() -> None:
-    for task in CLASSIFICATIONS:
+    for task in TASKS:
         row = catalog().get("torchvision/squeezenet1_0", task)
         assert (row.task, row.weights.torchvision) == (task, "SqueezeNet1_0_Weights.IMAGENET1K_V1")
     with pytest.raises(UserError, match=r"torchvision has no classifier 'resnet19'.*Did you mean"):
