@@ -6,6 +6,7 @@ uncompressed (`.npy`, plain TIFF), a window is read without the rest.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 
 from otx.core.input_spec import PixelFormat
 from otx.core.tiles import Window
+from otx.data.shards import open_data, read_data
 
 Pixels = npt.NDArray[Any]
 
@@ -81,7 +83,7 @@ def open_deep(path: Path) -> DeepImage | None:
         OSError: There is no such file.
         ValueError: The image has no rows, columns and channels that could be told apart.
     """
-    with path.open("rb") as file:
+    with open_data(path) as file:
         start = file.read(4)
     if start in TIFF_STARTS:
         return _open_tiff(path)
@@ -140,7 +142,7 @@ def _is_picture(page: Any, alpha: bool) -> bool:  # noqa: ANN401 - tifffile's pa
 def _open_plain(path: Path) -> DeepImage | None:
     """PNG and PGM of 16 bits; Pillow sees that they are, and would cut them to 8."""
     try:
-        with Image.open(path) as image:
+        with open_data(path) as file, Image.open(file) as image:
             stored, (width, height) = str(image.tile[0][3]) if image.tile else "", image.size
     except UnidentifiedImageError:
         return None
@@ -151,10 +153,11 @@ def _open_plain(path: Path) -> DeepImage | None:
     def load() -> Pixels:
         import cv2
 
-        with Image.open(path) as image:
+        data = read_data(path)
+        with Image.open(io.BytesIO(data)) as image:
             image.verify()  # OpenCV shows what there is of a damaged file
         flags = cv2.IMREAD_ANYDEPTH | (cv2.IMREAD_COLOR_RGB if channels > 1 else cv2.IMREAD_GRAYSCALE)
-        pixels: Any = cv2.imread(str(path), flags | cv2.IMREAD_IGNORE_ORIENTATION)
+        pixels: Any = cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
         return np.asarray(pixels).reshape(height, width, channels)
 
     return DeepImage(height, width, channels, np.dtype(np.uint16), load)

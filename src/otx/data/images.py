@@ -19,6 +19,7 @@ from otx.core.errors import UserError
 from otx.core.input_spec import RGB, PixelFormat
 from otx.core.tiles import Window
 from otx.data.deep_images import open_deep
+from otx.data.shards import known_head, open_data, read_data, stamp
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,10 +60,13 @@ def image_head(path: Path) -> ImageHead:
         BrokenImageError: The file cannot be opened, its head is not that of an image, or `read_image` would refuse it.
     """
     try:
+        if known := known_head(path):
+            height, width, channels, dtype = known
+            return ImageHead(height, width, PixelFormat(channels, dtype))
         deep = open_deep(path)
         if deep is not None:
             return ImageHead(deep.height, deep.width, deep.format)
-        with Image.open(path) as image:
+        with open_data(path) as file, Image.open(file) as image:
             width, height = image.size
             # Unasked, Pillow would decode a whole PNG to look for EXIF data behind the pixels.
             turned = "exif" in image.info and image.getexif().get(EXIF_ORIENTATION) in TURNED
@@ -111,7 +115,7 @@ def read_pixels(path: Path, pixels: PixelFormat | None = None, window: Window | 
         if deep is not None:
             found = deep.read(window)
         else:
-            found = _decode(path.read_bytes()) if window is None else _cut(path, window)
+            found = _decode(read_data(path)) if window is None else _cut(path, window)
         return as_asked(found, pixels)
     except Exception as error:
         raise _broken(path, error) from error
@@ -154,13 +158,13 @@ def as_picture(image: Tensor | Pixels) -> Pixels:
 
 def _cut(path: Path, window: Window) -> Pixels:
     top, left, height, width = window
-    return _last_decoded(path, path.stat().st_mtime_ns)[top : top + height, left : left + width].copy()
+    return _last_decoded(path, stamp(path))[top : top + height, left : left + width].copy()
 
 
 @lru_cache(maxsize=1)
 def _last_decoded(path: Path, changed: int) -> Pixels:  # noqa: ARG001 - a file that has changed is another one
     """The tiles of an image are mostly asked for one after the other."""
-    return _decode(path.read_bytes())
+    return _decode(read_data(path))
 
 
 def _decode(data: bytes) -> Pixels:

@@ -14,6 +14,7 @@ from PIL import Image
 from otx.core.drawing import contact_sheet
 from otx.data.frames import Frame
 from otx.data.images import ImageHead, as_asked, as_picture, image_head, image_size, read_image, read_pixels
+from otx.data.shards import records_below
 from otx.data.tree import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from otx.data.videos import BrokenVideoError, frame_files, is_video, read_clips, video_head
 
@@ -128,7 +129,8 @@ def media_below(folder: Path, spec: InputSpec, *, frames: bool = False) -> list[
         spec: Of the model.
         frames: A model of images takes the frames of videos too.
     """
-    files = [folder, *folder.rglob("*")] if spec.frames > 1 else folder.rglob("*")
+    files = [folder, *folder.rglob("*")] if spec.frames > 1 else [*folder.rglob("*")]
+    files += [folder / name for name in records_below(folder)]
     return sorted(path for path in files if is_medium(path, spec, frames=frames))
 
 

@@ -11,13 +11,14 @@ from pathlib import Path, PurePosixPath
 
 from otx.core.errors import UserError
 from otx.data.problems import MISSING_IMAGE, MISSING_VIDEO, OUTSIDE
+from otx.data.shards import FOLDER, MANIFEST, records_below
 from otx.data.subset_names import SubsetName, subset_of_folder
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jfif", ".jpeg", ".jpg", ".npy", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"})
 _ANNOTATION_SUFFIXES = frozenset({".csv", ".data", ".json", ".names", ".txt", ".xml", ".yaml", ".yml"})
-_NOT_DATA = frozenset({"__MACOSX", "__pycache__", "lost+found", "otx-workspace"})
-"""Folders that are passed over; OTX's own may lie in the data root, and is full of pictures and JSON."""
+_NOT_DATA = frozenset({"__MACOSX", "__pycache__", "lost+found", "otx-workspace", FOLDER, MANIFEST})
+"""What is passed over; OTX's own may lie in the data root, and is full of pictures and JSON."""
 
 
 @dataclass(frozen=True)
@@ -187,17 +188,20 @@ def grouped(paths: Iterable[str], key: Callable[[str], str]) -> dict[str, list[s
 
 
 def walk_data(root: Path) -> DataTree:
-    """List what lies below a data root, without leaving it.
+    """List what lies below a data root, in files or in shards, without leaving it.
 
     Symbolic links are followed only to places inside the root. Hidden files are passed over.
 
     Raises:
-        UserError: There is no such folder.
+        UserError: There is no such folder, or its shards cannot be used.
     """
     if not root.is_dir():
         raise UserError(_no_folder(root))
     tree = DataTree(root.resolve())
     _walk(tree, str(tree.root), "", (str(tree.root),))
+    if records := records_below(tree.root):
+        tree.files |= {name: tree.root / name for name in records}
+        tree.files = {name: tree.files[name] for name in sorted(tree.files, key=lambda path: path.split("/"))}
     return tree
 
 

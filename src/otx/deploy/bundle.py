@@ -21,6 +21,7 @@ from otx.core.errors import OTXError, UserError
 from otx.core.input_spec import RGB, InputSpec
 from otx.core.task import TaskSpec
 from otx.data.images import read_pixels
+from otx.data.shards import read_data
 from otx.deploy import runner
 from otx.runtime.exported import ExportedModel, load_exported
 from otx.runtime.metadata import served_name
@@ -141,7 +142,8 @@ def _prove(folder: Path, exported: ExportedModel, pictures: Sequence[Path]) -> N
     }
     surest = max(answers, key=lambda path: max(_values(answers[path]).values(), default=0.0))
     (folder / "test").mkdir()
-    picture = Path(shutil.copy(surest, folder / "test" / f"picture{surest.suffix}"))
+    picture = folder / "test" / f"picture{surest.suffix}"
+    picture.write_bytes(read_data(surest))
     Image.fromarray(read_pixels(surest)).save(picture.with_suffix(".ppm"))  # for the C++ example, which decodes nothing
     run = [sys.executable, "-I", "run.py", str(picture.relative_to(folder))]
     done = subprocess.run(run, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - our own words

@@ -17,6 +17,7 @@ from otx.engine.results import (
     PredictResult,
     SeedsResult,
     ServeResult,
+    ShardResult,
     TestResult,
     TrainResult,
     TuneResult,
@@ -106,6 +107,19 @@ class Engine:
         from otx.engine.check import check
 
         return check(self.given.plan(), self.given.work_dir)
+
+    def shard(self, output: str | Path) -> ShardResult:
+        """Write the data root again with its pictures in shards, few large files; the result is a data root, too.
+
+        Args:
+            output: A new or empty folder, outside of the data root.
+
+        Raises:
+            UserError: The data root or the output is not as it should be, or there is too little room.
+        """
+        from otx.engine.shard import shard
+
+        return shard(self.given.plan(), Path(output))
 
     def configure(
         self,
@@ -372,12 +386,8 @@ class Engine:
 def _training(
     max_epochs: int | None, precision: str | None, tile: bool | str | None, time: float | None = None
 ) -> dict[str, Any]:
-    return {
-        "training.max_epochs": max_epochs,
-        "training.precision": precision,
-        "data.tile": tile,
-        "training.time": time,
-    }
+    said = {"max_epochs": max_epochs, "precision": precision, "time": time}
+    return {"data.tile": tile} | {f"training.{name}": value for name, value in said.items()}
 
 
 def _absolute(path: str | Path | None) -> str | None:

@@ -52,6 +52,31 @@ class CheckResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShardResult:
+    """A data root whose pictures are in shards.
+
+    Attributes:
+        data_root: The folder that was written.
+        pictures: Number of pictures in the shards.
+        shards: Number of shards.
+        files: Number of files that were copied as they are.
+        size: Bytes of pictures and files.
+        seconds: Wall-clock time.
+    """
+
+    data_root: Path
+    pictures: int
+    shards: int
+    files: int
+    size: int
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {key: _plain(value) for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainResult(VerbResult):
     """Outcome of a training.
 

@@ -17,6 +17,7 @@ from otx.data.formats.label_map import LabelMap, as_colour, label_map_of, read_l
 from otx.data.formats.reading import Part, by_subset, image_item
 from otx.data.images import BrokenImageError, image_size
 from otx.data.problems import BAD_ANNOTATION, Problems
+from otx.data.shards import open_data
 from otx.data.tree import DataTree
 
 VOID_COLOUR = as_colour(224, 224, 192)
@@ -41,7 +42,7 @@ class MaskFile:
 
     def __call__(self) -> Pixels:
         """(H, W) values, or colours as 0xRRGGBB."""
-        with Image.open(self.path) as image:
+        with open_data(self.path) as file, Image.open(file) as image:
             return _pixels(image, coloured=self.coloured)
 
 
@@ -67,7 +68,7 @@ class Scan:
 def scan(path: Path) -> Scan:
     """Decode a mask once."""
     try:
-        with Image.open(path) as image:
+        with open_data(path) as file, Image.open(file) as image:
             coloured = image.mode not in _INDEX_MODES
             pixels = _pixels(image, coloured=coloured)
             table = image.getpalette("RGB") if image.mode == "P" else None

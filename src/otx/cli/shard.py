@@ -1,0 +1,48 @@
+"""`otx shard`."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from otx.cli.lines import duration, shown
+from otx.cli.options import DataFormat, Option
+from otx.cli.outcome import Outcome
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from otx.engine.results import ShardResult
+
+EXAMPLES = """\
+  otx shard --data_root my_data --output my_shards
+  otx shard --data_root my_data --output my_shards --json"""
+
+
+def run(
+    *,
+    data_root: Annotated[Path | None, Option("Folder of the data set.", "DIR", "data", required=True)] = None,
+    data_format: DataFormat = None,
+    output: Annotated[
+        Path | None,
+        Option("Folder for the shards, new or empty, outside of the data set.", "DIR", "output", required=True),
+    ] = None,
+) -> Outcome:
+    """Run `otx shard`; its `--help` says what the options mean."""
+    from otx.engine import Engine
+
+    assert output is not None
+    result = Engine(data_root, data_format=data_format).shard(output)
+    return Outcome(document=result.to_json(), show=lambda console: _show(result, console))
+
+
+def _show(result: ShardResult, console: Console) -> None:
+    folder = shown(result.data_root)
+    console.print(
+        f"shards    {result.pictures} pictures in {result.shards} shards, {result.files} other files copied; "
+        f"{result.size / 2**20:.1f} MiB in {duration(result.seconds)}\n"
+        f"data set  {folder}\nnext      otx train --data_root {shlex.quote(folder)}",
+        markup=False,
+        soft_wrap=True,
+    )
