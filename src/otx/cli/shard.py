@@ -39,9 +39,10 @@ def run(
 
 def _show(result: ShardResult, console: Console) -> None:
     folder = shown(result.data_root)
+    shards = f"{result.shards} shard{'s' if result.shards > 1 else ''}"
+    size = f"{result.size / 2**20:.1f} MiB in {duration(result.seconds)}"
     console.print(
-        f"shards    {result.pictures} pictures in {result.shards} shards, {result.files} other files copied; "
-        f"{result.size / 2**20:.1f} MiB in {duration(result.seconds)}\n"
+        f"shards    {result.pictures} pictures in {shards}, {result.files} other files copied; {size}\n"
         f"data set  {folder}\nnext      otx train --data_root {shlex.quote(folder)}",
         markup=False,
         soft_wrap=True,

@@ -98,8 +98,8 @@ def _refuse(tree: DataTree, output: Path, size: int) -> None:
     if tree.leaving:
         link, target = next(iter(tree.leaving.items()))
         msg = (
-            f"{tree.root}: {len(tree.leaving)} symbolic links lead out of the data root, for example {link} to {target}; "
-            "they are not followed: put the files in their place, or delete them"
+            f"{tree.root}: {len(tree.leaving)} symbolic links lead out of the data root and are not followed, for "
+            f"example {link} to {target}; put the files in their place, or delete the links"
         )
         raise UserError(msg)
     free = shutil.disk_usage(next(folder for folder in (output, *output.parents) if folder.exists())).free

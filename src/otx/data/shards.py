@@ -1,8 +1,8 @@
 """Shards: a few large files that hold the pictures of a data root, written by `otx shard`, read with LitData.
 
 A picture in a shard keeps the path that its file had below the data root, though no file is there. What reads pictures
-asks here, and gets the bytes of a file or of a record. Nothing is unpickled: a record is the bytes of a file, and shards
-that say otherwise are refused. LitData and torch are imported when the first record is read.
+asks here, and gets the bytes of a file or of a record. Nothing is unpickled: each record is the bytes of a file, and
+shards that say otherwise are refused. LitData and torch are imported when the first record is read.
 """
 
 from __future__ import annotations
