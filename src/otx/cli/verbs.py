@@ -6,7 +6,7 @@ import re
 
 VERBS = {
     "check": "Look into a data set: format, task, labels, counts, problems, and whether it can be trained on.",
-    "shard": "Write a data set again with its pictures in a few large files, which train the same and read faster.",
+    "shard": "Write a data set again with its pictures in few large files (shards); it is trained on like the folder.",
     "find": "List the models that can be trained, with size, licence and abilities.",
     "train": "Train a model on a folder of images; what you leave out is chosen for you and explained in plan.yaml.",
     "tune": "Search for better settings within a budget of time; ends with a recipe for otx train.",
