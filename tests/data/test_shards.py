@@ -319,6 +319,8 @@ def test_nothing_is_overwritten(output: str, told: str, tmp_path: Path) -> None:
 def test_what_cannot_be_put_into_shards_is_refused(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="has its pictures in shards already"):
         Engine(shards).shard(shards.parent / "more")
+    with pytest.raises(UserError, match="has its pictures in shards already"):
+        Engine(shards / "images").shard(shards.parent / "more")
     with monkeypatch.context() as patch:
         patch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=10))
         with pytest.raises(UserError, match=r"need 0.0 GiB, and there are 0.0 GiB free"):

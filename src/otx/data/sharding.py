@@ -14,7 +14,7 @@ from otx.core.atomic import write_atomic
 from otx.core.errors import UserError, require
 from otx.data.deep_images import TIFF_STARTS
 from otx.data.images import BrokenImageError, image_head
-from otx.data.shards import FOLDER, MANIFEST, VERSION, Head, shards_at
+from otx.data.shards import FOLDER, MANIFEST, VERSION, Head, records_below
 from otx.data.source import DataSource, open_source
 from otx.data.tree import IMAGE_SUFFIXES, DataTree, suffix, walk_data
 
@@ -61,11 +61,11 @@ def write_shards(root: Path, output: Path, data_format: str | None = None, *, sh
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         msg = f"expected a new or empty folder for the shards, found files in {output}; name another, or delete it"
         raise UserError(msg)
-    source = open_source(root, data_format)
     tree = walk_data(root)
-    sizes = {name: path.stat().st_size for name, path in tree.files.items() if path.exists()}
-    _refuse(tree, output, sum(sizes.values()))
-    clips = _clips(source)
+    _refuse(tree, output)
+    sizes = {name: path.stat().st_size for name, path in tree.files.items()}
+    _refuse_to_fill(output, sum(sizes.values()))
+    clips = _clips(open_source(root, data_format))
     pictures = [
         name
         for name, path in tree.files.items()
@@ -88,11 +88,11 @@ def write_shards(root: Path, output: Path, data_format: str | None = None, *, sh
     return Sharded(len(pictures), shards, len(others), sum(sizes.values()))
 
 
-def _refuse(tree: DataTree, output: Path, size: int) -> None:
+def _refuse(tree: DataTree, output: Path) -> None:
     if output.is_relative_to(tree.root):
         msg = f"expected a folder for the shards outside of the data root, found {output} in {tree.root}"
         raise UserError(msg)
-    if shards_at(tree.root):
+    if records_below(tree.root):
         msg = f"{tree.root} has its pictures in shards already"
         raise UserError(msg)
     if tree.leaving:
@@ -102,6 +102,9 @@ def _refuse(tree: DataTree, output: Path, size: int) -> None:
             f"example {link} to {target}; put the files in their place, or delete the links"
         )
         raise UserError(msg)
+
+
+def _refuse_to_fill(output: Path, size: int) -> None:
     free = shutil.disk_usage(next(folder for folder in (output, *output.parents) if folder.exists())).free
     if free < size:
         msg = f"{output}: the shards need {size / 2**30:.1f} GiB, and there are {free / 2**30:.1f} GiB free"
