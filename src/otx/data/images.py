@@ -19,7 +19,7 @@ from otx.core.errors import UserError
 from otx.core.input_spec import RGB, PixelFormat
 from otx.core.tiles import Window
 from otx.data.deep_images import open_deep
-from otx.data.shards import known_head, open_data, read_data, stamp
+from otx.data.shards import open_data, read_data, record_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,8 +60,9 @@ def image_head(path: Path) -> ImageHead:
         BrokenImageError: The file cannot be opened, its head is not that of an image, or `read_image` would refuse it.
     """
     try:
-        if known := known_head(path):
-            height, width, channels, dtype = known
+        record = record_of(path)
+        if record is not None and record.head is not None:
+            height, width, channels, dtype = record.head
             return ImageHead(height, width, PixelFormat(channels, dtype))
         deep = open_deep(path)
         if deep is not None:
@@ -158,7 +159,9 @@ def as_picture(image: Tensor | Pixels) -> Pixels:
 
 def _cut(path: Path, window: Window) -> Pixels:
     top, left, height, width = window
-    return _last_decoded(path, stamp(path))[top : top + height, left : left + width].copy()
+    record = record_of(path)
+    stamp = path.stat().st_mtime_ns if record is None else record.checksum
+    return _last_decoded(path, stamp)[top : top + height, left : left + width].copy()
 
 
 @lru_cache(maxsize=1)

@@ -59,8 +59,9 @@ def write_shards(root: Path, output: Path, data_format: str | None = None, *, sh
     require("litdata", "shards")
     output = output.resolve()
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        msg = f"expected a new or empty folder for the shards, found files in {output}; name another, or delete it"
-        raise UserError(msg)
+        raise UserError(
+            f"expected a new or empty folder for the shards, found files in {output}; name another, or delete it"
+        )
     tree = walk_data(root)
     _refuse(tree, output)
     sizes = {name: path.stat().st_size for name, path in tree.files.items()}
@@ -72,8 +73,9 @@ def write_shards(root: Path, output: Path, data_format: str | None = None, *, sh
         if suffix(name) in PICTURES and path.parent not in clips and sizes[name] < SHARD_BYTES and not _is_tiff(path)
     ]
     if not pictures:
-        msg = f"{tree.root}: no pictures to put into shards; videos, clips of frames, TIFF and arrays are read in parts"
-        raise UserError(msg)
+        raise UserError(
+            f"{tree.root}: no pictures to put into shards; videos, clips of frames, TIFF and arrays are read in parts"
+        )
     try:
         records, shards = _write_records(tree, pictures, output, show)
         others = [name for name in tree.files if name not in records]
@@ -90,25 +92,21 @@ def write_shards(root: Path, output: Path, data_format: str | None = None, *, sh
 
 def _refuse(tree: DataTree, output: Path) -> None:
     if output.is_relative_to(tree.root):
-        msg = f"expected a folder for the shards outside of the data root, found {output} in {tree.root}"
-        raise UserError(msg)
+        raise UserError(f"expected a folder for the shards outside of the data root, found {output} in {tree.root}")
     if records_below(tree.root):
-        msg = f"{tree.root} has its pictures in shards already"
-        raise UserError(msg)
+        raise UserError(f"{tree.root} has its pictures in shards already")
     if tree.leaving:
         link, target = next(iter(tree.leaving.items()))
-        msg = (
+        raise UserError(
             f"{tree.root}: {len(tree.leaving)} symbolic links lead out of the data root and are not followed, for "
             f"example {link} to {target}; put the files in their place, or delete the links"
         )
-        raise UserError(msg)
 
 
 def _refuse_to_fill(output: Path, size: int) -> None:
     free = shutil.disk_usage(next(folder for folder in (output, *output.parents) if folder.exists())).free
     if free < size:
-        msg = f"{output}: the shards need {size / 2**30:.1f} GiB, and there are {free / 2**30:.1f} GiB free"
-        raise UserError(msg)
+        raise UserError(f"{output}: the shards need {size / 2**30:.1f} GiB, and there are {free / 2**30:.1f} GiB free")
 
 
 def _clips(source: DataSource) -> set[Path]:

@@ -123,25 +123,10 @@ def read_data(path: Path) -> bytes:
         return file.read()
 
 
-def known_head(path: Path) -> Head | None:
-    """What is known of a picture in a shard without reading it; None for a file."""
+def record_of(path: Path) -> Record | None:
+    """What is known of a picture in a shard without reading it; None for a file, and for nothing."""
     found = _find(path)
-    return None if found is None else found[0].records[found[1]].head
-
-
-def stamp(path: Path) -> int:
-    """Another number for another content.
-
-    Raises:
-        OSError: There is no such file or record.
-    """
-    found = _find(path)
-    return path.stat().st_mtime_ns if found is None else found[0].records[found[1]].checksum
-
-
-def is_data_file(path: Path) -> bool:
-    """Whether `open_data` has something to open."""
-    return path.is_file() or _find(path) is not None
+    return None if found is None else found[0].records[found[1]]
 
 
 def records_below(folder: Path) -> list[str]:
@@ -157,11 +142,11 @@ def records_below(folder: Path) -> list[str]:
             for name in names:
                 # A link at that place would be followed out of the root.
                 if os.path.isabs(name) or os.path.normpath(name) != name or name[:2] == "..":  # noqa: PTH117
-                    msg = f"{above / MANIFEST}: expected paths inside the data root, found {name!r}"
-                    raise UserError(msg)
+                    raise UserError(f"{above / MANIFEST}: expected paths inside the data root, found {name!r}")
                 if os.path.lexists(above / name):
-                    msg = f"{above / name} is in the shards of {above}, but there is a file, too; remove one of them"
-                    raise UserError(msg)
+                    raise UserError(
+                        f"{above / name} is in the shards of {above}, but there is a file, too; remove one of them"
+                    )
             return [name[len(start) :] for name in names]
     return []
 
@@ -176,8 +161,9 @@ def shards_at(root: Path) -> Shards | None:
         changed = (root / MANIFEST).stat().st_mtime_ns
     except OSError as error:
         if (root / FOLDER).is_dir():
-            msg = f"{root}: the shards are unfinished, {MANIFEST} is missing; delete the folder and {AGAIN}"
-            raise UserError(msg) from error
+            raise UserError(
+                f"{root}: the shards are unfinished, {MANIFEST} is missing; delete the folder and {AGAIN}"
+            ) from error
         return None
     return _open(root, changed)
 
@@ -197,8 +183,7 @@ def _open(root: Path, changed: int) -> Shards:  # noqa: ARG001 - shards that wer
     require("litdata", "shards")
     manifest = _json(root / MANIFEST)
     if manifest.get("version") != VERSION:
-        msg = f"{root / MANIFEST}: expected version {VERSION}, found {manifest.get('version')}; {AGAIN}"
-        raise UserError(msg)
+        raise UserError(f"{root / MANIFEST}: expected version {VERSION}, found {manifest.get('version')}; {AGAIN}")
     index = _json(root / FOLDER / "index.json")
     _refuse_code(root, index.get("config"))
     try:
@@ -237,18 +222,16 @@ def _refuse_code(root: Path, config: Any) -> None:  # noqa: ANN401 - JSON
     if said != CONFIG:
         keys = sorted(key for key in {*said, *CONFIG} if said.get(key) != CONFIG.get(key))
         odd = ", ".join(f"{key} = {said.get(key)!r}" for key in keys)
-        msg = (
+        raise UserError(
             f"{root / FOLDER / 'index.json'}: expected records of plain bytes, as otx shard writes them, found {odd}; "
             "refused, because reading it might run what it names"
         )
-        raise UserError(msg)
 
 
 def _check_file(root: Path, name: str, length: int) -> None:
     path = root / FOLDER / name
     if not path.resolve().is_relative_to(root.resolve()):
-        msg = f"{path} is a shard outside of the data root, which is not read"
-        raise UserError(msg)
+        raise UserError(f"{path} is a shard outside of the data root, which is not read")
     if not path.is_file():
         raise _damaged(path, "it is missing")
     if path.stat().st_size != length:

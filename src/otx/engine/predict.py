@@ -20,7 +20,7 @@ from otx.core.image_info import ImageInfo
 from otx.core.input_spec import InputSpec
 from otx.data.frames import Frame, is_live, read_frames
 from otx.data.media import is_medium, media_below
-from otx.data.shards import is_data_file
+from otx.data.shards import record_of
 from otx.data.videos import BrokenVideoError, is_video
 from otx.engine.given import Given
 from otx.engine.opening import OpenedModel, locate, open_model
@@ -109,7 +109,7 @@ def find_media(source: str, spec: InputSpec, *, frames: bool = False) -> list[Pa
         UserError: There is nothing that the model takes.
     """
     path = Path(source)
-    if is_data_file(path):
+    if path.is_file() or record_of(path) is not None:
         return [path]
     found = map(Path, glob.glob(source, recursive=True))  # noqa: PTH207 - an absolute pattern
     files = (

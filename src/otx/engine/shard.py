@@ -27,17 +27,9 @@ def shard(plan: Plan, output: Path) -> ShardResult:
         UserError: The data root or the output is not as it should be, or there is too little room.
     """
     if not plan["data_root"]:
-        msg = "no data set: name its folder with --data_root DIR"
-        raise UserError(msg)
+        raise UserError("no data set: name its folder with --data_root DIR")
     began = time.perf_counter()
     data_format = None if plan["data_format"] == AUTO else plan["data_format"]
     show = partial(track, description="shard", console=Console(stderr=True))
     written = write_shards(Path(plan["data_root"]), output, data_format, show=show)
-    return ShardResult(
-        data_root=output.absolute(),
-        pictures=written.pictures,
-        shards=written.shards,
-        files=written.files,
-        size=written.size,
-        seconds=time.perf_counter() - began,
-    )
+    return ShardResult(data_root=output.absolute(), seconds=time.perf_counter() - began, **vars(written))
