@@ -34,6 +34,13 @@ class Rle(TypedDict):
     counts: bytes
 
 
+def _coco() -> Any:  # noqa: ANN401 - untyped
+    """COCO's own functions, imported when there are masks."""
+    from faster_coco_eval.core import mask
+
+    return mask
+
+
 def from_polygons(polygons: Sequence[Sequence[float]], size: tuple[int, int]) -> Rle:
     """The union of polygons, cut to the image.
 
@@ -41,66 +48,52 @@ def from_polygons(polygons: Sequence[Sequence[float]], size: tuple[int, int]) ->
         polygons: x, y, x, y, ... of each, at least three points, in pixels.
         size: Height and width of the image.
     """
-    from faster_coco_eval.core import mask
-
-    rle: Rle = mask.merge(mask.frPyObjects([np.ravel(points).tolist() for points in polygons], *size))
+    rle: Rle = _coco().merge(_coco().frPyObjects([np.ravel(points).tolist() for points in polygons], *size))
     return rle
 
 
 def from_pixels(mask_HW: npt.NDArray[Any]) -> Rle:
     """The mask that is set where the array is not 0."""
-    from faster_coco_eval.core import mask
-
-    rle: Rle = mask.encode(np.asfortranarray(mask_HW != 0, dtype=np.uint8))
+    rle: Rle = _coco().encode(np.asfortranarray(mask_HW != 0, dtype=np.uint8))
     return rle
 
 
 def from_runs(runs: Any, size: Sequence[int]) -> Rle:  # noqa: ANN401 - compressed or a list of numbers
     """The mask of run lengths as an annotation file has them."""
-    from faster_coco_eval.core import mask
-
     if isinstance(runs, str | bytes):
         return {"size": list(size), "counts": runs.encode("ascii") if isinstance(runs, str) else runs}
-    rle: Rle = mask.frPyObjects({"size": list(size), "counts": runs}, *size)
+    rle: Rle = _coco().frPyObjects({"size": list(size), "counts": runs}, *size)
     return rle
 
 
 def union(rles: Sequence[Rle]) -> Rle:
     """The mask of everything that is in one of the masks."""
-    from faster_coco_eval.core import mask
-
-    rle: Rle = rles[0] if len(rles) == 1 else mask.merge(list(rles))
+    rle: Rle = rles[0] if len(rles) == 1 else _coco().merge(list(rles))
     return rle
 
 
 def to_pixels(rles: Sequence[Rle], size: tuple[int, int]) -> Pixels:
     """(N, H, W) 0 and 1."""
-    from faster_coco_eval.core import mask
-
     if not rles:
         return np.zeros((0, *size), np.uint8)
-    pixels: Pixels = np.ascontiguousarray(np.moveaxis(mask.decode(list(rles)), 2, 0))
+    pixels: Pixels = np.ascontiguousarray(np.moveaxis(_coco().decode(list(rles)), 2, 0))
     return pixels
 
 
 def boxes_of(rles: Sequence[Rle]) -> npt.NDArray[np.float64]:
     """(N, 4) XYXY around each mask; all 0 for an empty one."""
-    from faster_coco_eval.core import mask
-
     if not rles:
         return np.zeros((0, 4))
-    boxes: npt.NDArray[np.float64] = np.array(mask.toBbox(list(rles)), np.float64).reshape(-1, 4)
+    boxes: npt.NDArray[np.float64] = np.array(_coco().toBbox(list(rles)), np.float64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     return boxes
 
 
 def overlaps(rles_D: Sequence[Rle], rles_T: Sequence[Rle]) -> npt.NDArray[np.float64]:
     """(D, T) intersection over union."""
-    from faster_coco_eval.core import mask
-
     if not rles_D or not rles_T:
         return np.zeros((len(rles_D), len(rles_T)))
-    return np.asarray(mask.iou(list(rles_D), list(rles_T), [0] * len(rles_T)), np.float64)
+    return np.asarray(_coco().iou(list(rles_D), list(rles_T), [0] * len(rles_T)), np.float64)
 
 
 def to_json(rle: Rle) -> dict[str, Any]:
@@ -199,10 +192,8 @@ def encode_rle(mask_HW: npt.NDArray[Any]) -> dict[str, Any]:
 
 def decode_rle(rle: Mapping[str, Any]) -> Pixels:
     """(H, W) 0 and 1; inverse of `encode_rle`, and of any other form that COCO files have."""
-    from faster_coco_eval.core import mask
-
     height, width = rle["size"]
-    pixels: Pixels = mask.decode(mask.segmToRle(dict(rle), width, height))
+    pixels: Pixels = _coco().decode(_coco().segmToRle(dict(rle), width, height))
     return pixels
 
 

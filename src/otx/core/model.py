@@ -74,11 +74,7 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
     frozen: tuple[nn.Module, ...] = ()
 
     def __init__(
-        self,
-        label_info: LabelInfo,
-        input_spec: InputSpec,
-        arch: str = "",
-        options: Mapping[str, Any] | None = None,
+        self, label_info: LabelInfo, input_spec: InputSpec, arch: str = "", options: Mapping[str, Any] | None = None
     ) -> None:
         super().__init__()
         self.label_info = label_info

@@ -40,11 +40,7 @@ class AnomalyReader:
         return LabelInfo((NORMAL, ANOMALOUS))
 
     def annotation(
-        self,
-        item: dm.DatasetItem,
-        labels: LabelInfo,
-        size: tuple[int, int],
-        report: Callable[[str], None],
+        self, item: dm.DatasetItem, labels: LabelInfo, size: tuple[int, int], report: Callable[[str], None]
     ) -> AnomalyAnnotation | None:
         """The defect of one image; an image that does not say whether it has one, or has a broken mask, is left out.
 

@@ -20,11 +20,7 @@ class MultiClassClsReader(NamesReader):
     """Reads exactly one label per image; an image's compact annotation is its class index."""
 
     def annotation(
-        self,
-        item: dm.DatasetItem,
-        labels: LabelInfo,
-        size: tuple[int, int],
-        report: Callable[[str], None],
+        self, item: dm.DatasetItem, labels: LabelInfo, size: tuple[int, int], report: Callable[[str], None]
     ) -> int | None:
         """The class index of one image; an image without a label or with several is reported and left out.
 
