@@ -28,6 +28,33 @@ ROW = ModelRow(
 )
 
 
+@pytest.mark.parametrize(
+    ("size", "share", "smaller"),
+    [
+        ((320, 320), 0.64, (256, 256)),
+        ((320, 320), 0.0, (160, 160)),
+        ((192, 320), 0.64, (128, 256)),
+        ((32, 32), 0.5, None),
+    ],
+)
+def test_a_smaller_input_for_want_of_time(size: tuple[int, int], share: float, smaller: tuple[int, int] | None) -> None:
+    plan = Plan()
+    plan.choose("model.input_size", list(size), "default")
+    made = autoconfig.shrink_input(plan, ROW.input_spec.with_size(*size), share)
+    assert (made.size if made else None) == smaller
+    assert plan["model.input_size"] == list(smaller or size)
+    assert ("fewer than 10 epochs of" in plan.choices["model.input_size"].reason) is bool(smaller)
+
+
+def test_the_size_of_the_user_or_of_the_model_stays_whatever_the_time() -> None:
+    plan = Plan()
+    plan.add_user({"model.input_size": [320, 320]}, "given")
+    assert autoconfig.shrink_input(plan, ROW.input_spec, 0.1) is None
+    plan = Plan()
+    plan.choose("model.input_size", [320, 320], "fixed by the model")
+    assert autoconfig.shrink_input(plan, replace(ROW.input_spec, multiple_of=0), 0.1) is None
+
+
 @pytest.mark.parametrize(("evidence", "task"), [(BOXES, "DETECTION"), (LABELS, "MULTI_CLASS_CLS")])
 def test_task_is_found_from_the_evidence(evidence: Evidence, task: str) -> None:
     plan = Plan()

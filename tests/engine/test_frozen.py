@@ -147,6 +147,23 @@ def test_too_little_time_freezes(place: Path, monkeypatch: pytest.MonkeyPatch, e
     assert "epochs of the whole network fit in the time" in choice.reason
 
 
+@pytest.mark.framework("timm")
+def test_too_little_time_takes_a_smaller_input(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def seconds(_model: object, loaders: Any, *_: object, **__: object) -> float:
+        return float(next(iter(loaders[0])).images.shape[-1] ** 2)
+
+    monkeypatch.setattr(engine_train, "seconds_per_epoch", seconds)
+    monkeypatch.setattr(engine_train, "fit", lambda *_, **__: pytest.fail("would train"))
+    with pytest.raises(pytest.fail.Exception, match="would train"):
+        Engine(
+            place / "data", model="timm/resnet10t", work_dir=place / "smaller", pretrained=False, settings=FIXED
+        ).train(time=3e4)
+    plan = Plan.read(place / "smaller" / "plan.yaml")
+    assert plan["model.input_size"] == [32, 32]
+    assert "fit in the time" in plan.choices["model.input_size"].reason
+    assert plan["training.max_epochs"] >= 10
+
+
 def test_what_cannot_be_frozen_is_refused(place: Path) -> None:
     with pytest.raises(UserError, match=r"expected a backbone that has learned something, .* is false \(given\)"):
         run(place, "frozen", pretrained=False, **{"training.freeze_backbone": True}).configure()

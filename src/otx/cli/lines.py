@@ -9,6 +9,7 @@ from pathlib import Path
 from otx.core.errors import UserError
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
+GIB_OF = {"M": 1 / 1024, "G": 1.0}
 
 
 def shown(path: Path) -> str:
@@ -47,3 +48,20 @@ def parse_duration(option: str, text: str) -> float:
         msg = f"{option}: expected a time such as 90s, 15m or 1h30m, got {text!r}"
         raise UserError(msg)
     return sum(float(number) * UNITS[unit] for number, unit in parts)
+
+
+def parse_size(option: str, text: str) -> float:
+    """`4G`, `500M` -> GiB.
+
+    Args:
+        option: Whose value it is.
+        text: The value.
+
+    Raises:
+        UserError: It is no amount of memory.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([MG])", text)
+    if not found or not float(found[1]):
+        msg = f"{option}: expected an amount of memory such as 4G or 500M, got {text!r}"
+        raise UserError(msg)
+    return float(found[1]) * GIB_OF[found[2]]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from otx.cli import options
-from otx.cli.lines import duration, parse_duration, run_options, shown
+from otx.cli.lines import duration, parse_duration, parse_size, run_options, shown
 from otx.cli.options import Option
 from otx.cli.outcome import Outcome
 
@@ -46,6 +46,9 @@ def run(
     ] = None,
     time: Annotated[
         str | None, Option("Time for the run: as many epochs as fit (default: no bound).", "15m|1h|1h30m", "training")
+    ] = None,
+    ram: Annotated[
+        str | None, Option("Memory for the run on the CPU (default: what is free).", "4G|500M", "training")
     ] = None,
     seeds: Annotated[
         int | None, Option("Train so often, with a seed each, and say how far apart they end.", "N", "training")
@@ -100,12 +103,13 @@ def run(
         text = engine.configure(max_epochs=max_epochs, precision=precision, tile=tile).to_config()
         return Outcome(document=yaml.safe_load(text), show=lambda console: console.print(text, markup=False, end=""))
     seconds = parse_duration("--time", time) if time is not None else None
+    gib = parse_size("--ram", ram) if ram is not None else None
     if seeds is not None:
         repeated = engine.train_seeds(
-            seeds, max_epochs=max_epochs, precision=precision, tile=tile, time=seconds, resume=resume
+            seeds, max_epochs=max_epochs, precision=precision, tile=tile, time=seconds, ram=gib, resume=resume
         )
         return Outcome(document=repeated.to_json(), show=lambda console: _show_seeds(repeated, console))
-    result = engine.train(max_epochs=max_epochs, precision=precision, tile=tile, time=seconds, resume=resume)
+    result = engine.train(max_epochs=max_epochs, precision=precision, tile=tile, time=seconds, ram=gib, resume=resume)
     if place().rank:
         return Outcome(document=None, show=lambda _: None)  # the first process tells of it
     return Outcome(document=result.to_json(), show=lambda console: _show(result, console, work_dir))
@@ -131,6 +135,8 @@ def _show(result: TrainResult, console: Console, work_dir: Path | None) -> None:
     console.print(metrics_table({"validation": result.metrics}, first=result.monitor))
     if result.budget:
         console.print(f"{result.budget_used:.0%} of the {duration(result.budget)} that it was given")
+    if result.ram:
+        console.print(f"{result.ram_used:.0%} of the {result.ram:.1f} GiB of memory that it was given")
     run = run_options(work_dir)
     console.print(f"\nbest checkpoint  {shown(result.checkpoint)}\nsettings         {shown(result.work_dir)}/plan.yaml")
     console.print(f"next             otx test{run}    then    otx export{run}")

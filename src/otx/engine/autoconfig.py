@@ -16,7 +16,7 @@ from otx.core.errors import UserError
 from otx.core.evidence import Evidence
 from otx.core.input_spec import InputSpec, ResizeMode
 from otx.core.task import TaskSpec
-from otx.recipes.plan import Plan
+from otx.recipes.plan import Choice, Plan
 from otx.training.schedule import Schedule
 from otx.training.settings import ScheduleSettings
 
@@ -121,6 +121,29 @@ def _fitting_size(spec: InputSpec, sizes: Sequence[tuple[int, int]]) -> tuple[li
     return shape, reason
 
 
+def shrink_input(plan: Plan, spec: InputSpec, share: float) -> InputSpec | None:
+    """A smaller input, for want of time: at least half as high and wide, and nearly as small as it takes.
+
+    Args:
+        plan: Takes the choice.
+        spec: The input so far.
+        share: How much of the time of an epoch so far the smaller one may take.
+
+    Returns:
+        The smaller input; None where the user chose the size or the model has only one.
+    """
+    step = spec.multiple_of
+    if plan.choices["model.input_size"].origin != "auto" or not step:
+        return None
+    factor = max(0.5, math.sqrt(share))
+    size = [max(step, int(length * factor / step) * step) for length in spec.size]
+    if tuple(size) == spec.size:
+        return None
+    reason = f"smaller, because fewer than {FEWEST_EPOCHS} epochs of {spec.height}x{spec.width} fit in the time"
+    plan.choices["model.input_size"] = Choice(size, "auto", reason)
+    return spec.with_size(*size)
+
+
 def _two(size: Sequence[int]) -> tuple[int, int]:
     if len(size) != 2:
         msg = f"model.input_size: expected [height, width], got {list(size)}"
@@ -172,6 +195,7 @@ def choose_balance(plan: Plan, label_ids: Sequence[Sequence[int]]) -> None:
 
 def choose_epochs(plan: Plan, images: int) -> None:
     """Enough optimiser steps to converge, whatever the size of the data, and the schedule that goes with them."""
+    plan.choose("training.accumulate", 1, "a batch fits in memory")
     steps, per_epoch = int(plan["training.steps"]), max(1, images // int(plan["data.batch_size"]))
     epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, round(steps / per_epoch)))
     if plan.is_open("training.max_epochs") and plan["training.time"]:
@@ -179,7 +203,6 @@ def choose_epochs(plan: Plan, images: int) -> None:
     plan.choose("training.max_epochs", epochs, f"training.steps is {steps}, an epoch has {per_epoch}")
     patience = max(10, round(PATIENCE_SHARE * int(plan["training.max_epochs"])))
     plan.choose("training.patience", patience, "a share of max_epochs: only hopeless runs are cut short")
-    plan.choose("training.accumulate", 1, "a batch fits in memory")
     run = int(plan["training.max_epochs"]) * per_epoch // int(plan["training.accumulate"])
     warmup = Schedule.plan(ScheduleSettings(), run).warmup_steps
     plan.choose("training.schedule.warmup_steps", warmup, f"a share of the {run} steps of the run")

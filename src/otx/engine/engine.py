@@ -152,6 +152,7 @@ class Engine:
         precision: Literal["auto", "32", "bf16"] | None = None,
         tile: bool | Literal["auto"] | None = None,
         time: float | None = None,
+        ram: float | None = None,
         resume: bool = False,
     ) -> TrainResult:
         """Train, and keep the best and the last checkpoint.
@@ -162,6 +163,7 @@ class Engine:
             tile: Cut images into tiles, in training and wherever the model is used; chosen by the size of objects if
                 None.
             time: Seconds that the run may take; as many epochs as fit are planned, and kept to while it runs.
+            ram: GiB of memory that its process may take on the CPU; batches are made smaller until it does.
             resume: Go on with an interrupted run; a run that never started starts.
 
         Raises:
@@ -169,7 +171,7 @@ class Engine:
         """
         from otx.engine.train import train
 
-        result = train(self.given, _training(max_epochs, precision, tile, time), resume=resume)
+        result = train(self.given, _training(max_epochs, precision, tile, time, ram), resume=resume)
         self.given.work_dir = result.work_dir
         return result
 
@@ -181,6 +183,7 @@ class Engine:
         precision: Literal["auto", "32", "bf16"] | None = None,
         tile: bool | Literal["auto"] | None = None,
         time: float | None = None,
+        ram: float | None = None,
         resume: bool = False,
     ) -> SeedsResult:
         """Train with several seeds, in subfolders of the work dir, and say how far apart they end.
@@ -191,6 +194,7 @@ class Engine:
             precision: As in `train`.
             tile: As in `train`.
             time: As in `train`, for each seed.
+            ram: As in `train`.
             resume: Go on with an interrupted repetition.
 
         Raises:
@@ -198,7 +202,7 @@ class Engine:
         """
         from otx.engine.repeat import repeat
 
-        return repeat(self.given, _training(max_epochs, precision, tile, time), seeds, resume=resume)
+        return repeat(self.given, _training(max_epochs, precision, tile, time, ram), seeds, resume=resume)
 
     def test(self, checkpoint: str | Path | None = None, *, split: str = "test") -> TestResult:
         """Measure a checkpoint or an exported model on a subset.
@@ -384,9 +388,13 @@ class Engine:
 
 
 def _training(
-    max_epochs: int | None, precision: str | None, tile: bool | str | None, time: float | None = None
+    max_epochs: int | None,
+    precision: str | None,
+    tile: bool | str | None,
+    time: float | None = None,
+    ram: float | None = None,
 ) -> dict[str, Any]:
-    said = {"max_epochs": max_epochs, "precision": precision, "time": time}
+    said = {"max_epochs": max_epochs, "precision": precision, "time": time, "ram": ram}
     return {"data.tile": tile} | {f"training.{name}": value for name, value in said.items()}
 
 

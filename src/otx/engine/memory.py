@@ -22,8 +22,12 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in WORDS)
 
 
-def halve_batch(plan: Plan) -> None:
+def halve_batch(plan: Plan, why: str = "ran out of memory") -> None:
     """Half of the images at a time, and twice as many batches for a step, so that training stays the same.
+
+    Args:
+        plan: Takes the choices.
+        why: What those of the plan did.
 
     Raises:
         OTXError: It is one image at a time already.
@@ -31,11 +35,11 @@ def halve_batch(plan: Plan) -> None:
     batch, accumulate = int(plan["data.batch_size"]), int(plan["training.accumulate"])
     if batch < 2:
         msg = (
-            "out of memory with one image at a time. Take a smaller --set model.input_size=[HEIGHT,WIDTH], a smaller "
+            f"one image at a time {why}. Take a smaller --set model.input_size=[HEIGHT,WIDTH], a smaller "
             "--model, or --precision bf16."
         )
         raise OTXError(msg)
-    reason = f"batches of {batch} ran out of memory"
+    reason = f"batches of {batch} {why}"
     plan.choices["data.batch_size"] = Choice(batch // 2, "auto", reason)
     plan.choices["training.accumulate"] = Choice(accumulate * 2, "auto", f"{reason}: smaller ones make the same step")
     evaluated = min(int(plan["data.eval_batch_size"]), batch // 2)

@@ -92,6 +92,8 @@ class TrainResult(VerbResult):
         seconds: Wall-clock time of the training.
         budget: Seconds that it was asked to take, 0 if none; `budget_used` is the share that the whole run took.
         budget_used: See there; the last run alone, if it was resumed.
+        ram: GiB of memory that it was asked to take, 0 if none; `ram_used` is the share that its process took at most.
+        ram_used: See there.
     """
 
     task: str
@@ -105,6 +107,8 @@ class TrainResult(VerbResult):
     seconds: float
     budget: float = 0.0
     budget_used: float = 0.0
+    ram: float = 0.0
+    ram_used: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import re
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from otx.core.errors import OTXError
+from otx.training.ram import peak
 
 Feed = dict[str, Any]
 BATCH = 8
@@ -165,9 +165,7 @@ def main(words: list[str]) -> None:
     images = range(len(stacked["image"]))
     feeds = [{name: np.ascontiguousarray(values[i : i + 1]) for name, values in stacked.items()} for i in images]
     measured = RUNTIMES[job.runtime](job, feeds, float(words[1]))
-    # Not getrusage: its peak is at least what the parent process had when it started this one.
-    (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
-    print(json.dumps(measured | {"memory_mb": int(peak) / 1024}))  # noqa: T201
+    print(json.dumps(measured | {"memory_mb": peak() * 1024}))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -18,12 +18,13 @@ from otx.core.errors import OTXError, UserError
 from otx.core.input_spec import InputSpec
 from otx.data.check import check_data
 from otx.data.split import write_split
-from otx.engine.autoconfig import FEWEST_EPOCHS, choose_epochs
+from otx.engine.autoconfig import FEWEST_EPOCHS, choose_epochs, shrink_input
 from otx.engine.configure import configure
 from otx.engine.frozen import RECIPE, can_remember, remember_features
 from otx.engine.given import Given
 from otx.engine.memory import halve_batch, is_out_of_memory
 from otx.engine.pictures import draw_batch, draw_pairs
+from otx.engine.ram import fit_ram
 from otx.engine.reading import ReadData, make_datamodule, read_data
 from otx.engine.results import TrainResult
 from otx.engine.unlabeled import make_unlabeled, read_unlabeled
@@ -35,6 +36,7 @@ from otx.training.budget import RESERVE, seconds_per_epoch
 from otx.training.device import resolve_device
 from otx.training.fit import FitResult, fit
 from otx.training.processes import agree, companions, place
+from otx.training.ram import peak
 from otx.training.speed import choose_speed
 
 if TYPE_CHECKING:
@@ -85,6 +87,8 @@ def _train_here(given: Given, plan: Plan, workspace: Workspace | None, began: fl
         _check_time(plan)
     plan.choose("device", resolve_device("auto").type, FASTEST)
     run = _Run(given, plan, data, row, input_spec, workspace, began, resume, read_unlabeled(plan, data))
+    if workspace is None:
+        _check_ram(run)
     while True:
         try:
             return _train(run)
@@ -94,9 +98,28 @@ def _train_here(given: Given, plan: Plan, workspace: Workspace | None, began: fl
             _make_room(run, error)
 
 
+def _check_ram(run: _Run) -> None:
+    """Make batches smaller where memory is short.
+
+    Raises:
+        UserError: Nobody can say what this training takes.
+    """
+    if run.row is not None and run.given.data is None and run.plan["device"] == "cpu" and run.plan["devices"] == 1:
+        fit_ram(run.plan)
+    elif run.plan["training.ram"]:
+        msg = (
+            "training.ram: a trial in another process tells what a training takes, which is done for models of the "
+            "catalog, data in a folder, and one process on the CPU. Leave it out, or set data.batch_size."
+        )
+        raise UserError(msg)
+
+
 @dataclass
 class _Run:
-    """What an attempt at training needs; `workspace` is None until there is one."""
+    """What an attempt at training needs; `workspace` is None until there is one.
+
+    `shrunk` says that a smaller input has been looked for already, for want of time.
+    """
 
     given: Given
     plan: Plan
@@ -107,6 +130,7 @@ class _Run:
     began: float
     resume: bool
     unlabeled: UnlabeledImages | None = None
+    shrunk: bool = False
 
 
 def _make_room(run: _Run, error: Exception) -> None:
@@ -141,7 +165,10 @@ def _train(run: _Run) -> TrainResult:
     fed = _freeze(run, model) if plan["training.freeze_backbone"] is True else datamodule
     _choose_speed(plan, fed, model, name)
     if plan["training.time"] and plan.is_open("training.patience"):
-        fed = _plan_time(run, fed, model)
+        planned = _plan_time(run, fed, model)
+        if planned is None:
+            return _train(run)
+        fed = planned
     if run.workspace is None:
         run.workspace = new_workspace(run.given.work_dir, str(data.spec.task), name)
         if data.index.split is not None:
@@ -160,10 +187,12 @@ def _train(run: _Run) -> TrainResult:
     validation = datamodule.loader("val", train=False)
     draw_pairs(model, data, validation, workspace.folder("plots") / "val_predictions.jpg")
     plot_training(workspace.root / "metrics.csv", workspace.folder("plots"))
-    finished, budget = _result(workspace, data, name, result), plan["training.time"]
-    if not budget:
-        return finished
-    return replace(finished, budget=budget, budget_used=(time.monotonic() - run.began) / budget)
+    finished = _result(workspace, data, name, result)
+    if budget := plan["training.time"]:
+        finished = replace(finished, budget=budget, budget_used=(time.monotonic() - run.began) / budget)
+    if limit := plan["training.ram"]:
+        finished = replace(finished, ram=limit, ram_used=peak() / limit)
+    return finished
 
 
 def _fit(run: _Run, workspace: Workspace, datamodule: OTXDataModule, model: OTXModel[Any, Any], name: str) -> FitResult:
@@ -344,11 +373,11 @@ def _freeze(run: _Run, model: OTXModel[Any, Any]) -> OTXDataModule:
     return datamodule
 
 
-def _plan_time(run: _Run, datamodule: OTXDataModule, model: OTXModel[Any, Any]) -> OTXDataModule:
+def _plan_time(run: _Run, datamodule: OTXDataModule, model: OTXModel[Any, Any]) -> OTXDataModule | None:
     """As many epochs as fit in what is left of the time, of the head alone if too few of the whole network do.
 
     Returns:
-        What to train on.
+        What to train on; None where the input was made smaller instead, and all has to be made for it.
 
     Raises:
         UserError: Not even one fits.
@@ -363,6 +392,12 @@ def _plan_time(run: _Run, datamodule: OTXDataModule, model: OTXModel[Any, Any]) 
         plan.choose("training.freeze_backbone", short, f"{epochs} epochs of the whole network fit in the time")
         if short:
             return _plan_time(run, _freeze(run, model), model)
+    if epochs < FEWEST_EPOCHS and left > 0 and not run.shrunk:
+        run.shrunk = True
+        smaller = shrink_input(plan, run.input_spec, epochs / FEWEST_EPOCHS)
+        if smaller is not None:
+            run.input_spec = smaller
+            return None
     if epochs < 1:
         msg = (
             f"--time {budget:.0f}s cannot hold an epoch: one takes about {epoch:.0f} s here, and after reading and "

@@ -16,7 +16,7 @@ from otx.core.model import OTXModel
 from otx.training.settings import TrainingSettings
 from otx.training.state_file import previous
 
-FREE = ("max_epochs", "steps", "time", "patience", "val_interval", "tensorboard")
+FREE = ("max_epochs", "steps", "time", "ram", "patience", "val_interval", "tensorboard")
 """Settings that may change when a run goes on: how long it trains, and what it does beside."""
 NOTED = ("torch", "threads")
 """Facts that may change, but then the last bits of the result may too."""

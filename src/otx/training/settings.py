@@ -56,6 +56,9 @@ class TrainingSettings:
     """Optimiser steps that `max_epochs: auto` aims at. More learns better and takes longer."""
     time: float = 0.0
     """Seconds that the run may take; as many epochs as fit are planned and kept to. 0: no bound, `steps` decides."""
+    ram: float = 0.0
+    """GiB of memory that the training process may take on the CPU; batches are made smaller until it does. 0: what is
+    free."""
     patience: int | Literal["auto"] = "auto"
     """Epochs without a better validation after which training stops; 0 never stops early."""
     val_interval: int = 1

@@ -1,0 +1,125 @@
+"""Finds a batch that fits in memory, by a trial in a process of its own, which the system may kill without harm.
+
+    python -m otx.engine.ram PLAN_FILE GIB
+
+does the trial: a training step, a validation batch and an export, each with all that training keeps beside it.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from otx.engine.memory import halve_batch
+from otx.recipes.plan import Plan
+from otx.training.ram import available, peak, resident
+
+logger = logging.getLogger(__name__)
+
+ROOMY = 16.0
+"""GiB that no batch of OTX's choice needs; with as much free, nothing is tried."""
+SHARE = 0.95
+"""Of the limit that a trial may take: a run draws and writes besides."""
+TOO_MUCH = 9
+"""Exit status of a trial that took more than its limit, as after a SIGKILL."""
+LOOK = 0.02
+"""Seconds between two looks at the memory of a trial."""
+
+
+def fit_ram(plan: Plan) -> None:
+    """Halve the batch of a plan until it fits in the memory that the user gave, or that is free.
+
+    Args:
+        plan: Configured, for a model of the catalog and data in a folder.
+
+    Raises:
+        UserError: A single image takes more, or the trial failed for another reason.
+    """
+    given = float(plan["training.ram"])
+    limit = given or available()
+    if not given and limit >= ROOMY:
+        return
+    while not (took := _try(plan, limit * SHARE)) <= limit * SHARE:
+        halve_batch(plan, f"took more than the {limit:.1f} GiB {'given' if given else 'free'}, in a trial")
+    if math.isfinite(took):
+        batch = plan["data.batch_size"]
+        logger.info("memory    batches of %s took %.1f GiB of %.1f in a process that tried them", batch, took, limit)
+
+
+def _try(plan: Plan, limit: float) -> float:
+    """GiB that a training by this plan takes at its peak; infinite if that is more than the limit."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "plan.yaml"
+        plan.write(file)
+        command = [sys.executable, "-m", "otx.engine.ram", str(file), str(limit)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
+    if done.returncode == 0:
+        return float(done.stdout.splitlines()[-1])
+    if done.returncode in (TOO_MUCH, -TOO_MUCH):
+        return math.inf
+    # Something else is wrong, which the training itself will tell of better.
+    logger.debug("the trial of the memory failed: %s", done.stderr[-2000:])
+    return 0.0
+
+
+def _trial(plan: Plan, folder: Path) -> None:
+    import torch
+
+    from otx.deploy.export import export
+    from otx.engine.configure import configure
+    from otx.engine.reading import make_datamodule, read_data
+    from otx.frameworks.build import build_model
+    from otx.training.allocator import keep_freed_memory
+    from otx.training.average import WeightAverage
+    from otx.training.evaluate import predict
+    from otx.training.module import lay_channels_last
+    from otx.training.optimizer import build_optimizer
+
+    keep_freed_memory()
+    data = read_data(plan)
+    row, input_spec = configure(plan, data, None)
+    assert row is not None, "models of the catalog only"
+    model, _ = build_model(row, data.index.labels, input_spec, pretrained=False)
+    datamodule = make_datamodule(plan, data, input_spec)
+    settings = plan.settings().training
+    lay_channels_last(model)
+    optimizer = build_optimizer(model, settings.optimizer)
+    average = WeightAverage(model, settings.ema_decay) if settings.ema_decay else None
+    model.train()
+    for batch, _ in zip(datamodule.loader("train", train=True), range(2), strict=False):
+        losses = model(batch)
+        if losses.losses and optimizer:
+            torch.autograd.backward(losses.total)
+            optimizer.step()
+            optimizer.zero_grad()
+    if average:
+        average.update()
+    next(predict(model, datamodule.loader("val", train=False)), None)
+    if row.exportable:
+        export(model, folder / "model.xml")
+
+
+def _end_above(limit: float) -> None:
+    while True:
+        if resident() > limit:
+            os._exit(TOO_MUCH)
+        time.sleep(LOOK)
+
+
+def main(words: list[str]) -> None:
+    """Try the plan of a file, and print the GiB that it took."""
+    threading.Thread(target=_end_above, args=(float(words[1]),), daemon=True).start()
+    with tempfile.TemporaryDirectory() as folder:
+        _trial(Plan.read(Path(words[0])), Path(folder))
+    print(peak())  # noqa: T201 - the answer
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
