@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from tests.generated import pictures, write_image_folders
 
 from otx.core.errors import UserError
-from otx.engine import Engine
+from otx.engine import Engine, measure
 from otx.engine import train as engine_train
 from otx.recipes.plan import Plan
 from otx.training.module import TrainingModule
@@ -137,7 +137,7 @@ def test_a_resumed_run_ends_like_an_unbroken_one(place: Path, monkeypatch: pytes
 @pytest.mark.parametrize(("epoch", "frozen"), [(1e5, True), (1e3, False)])
 def test_too_little_time_freezes(place: Path, monkeypatch: pytest.MonkeyPatch, epoch: float, frozen: bool) -> None:
     measured = iter([epoch, 1e3])
-    monkeypatch.setattr(engine_train, "seconds_per_epoch", lambda *_, **__: next(measured))
+    monkeypatch.setattr(measure, "seconds_per_epoch", lambda *_, **__: next(measured))
     monkeypatch.setattr(engine_train, "fit", lambda model, *_, **__: pytest.fail(str(bool(model.frozen))))
     name = f"timed-{frozen}"
     with pytest.raises(pytest.fail.Exception, match=str(frozen)):
@@ -152,14 +152,14 @@ def test_too_little_time_takes_a_smaller_input(place: Path, monkeypatch: pytest.
     def seconds(_model: object, loaders: Any, *_: object, **__: object) -> float:
         return float(next(iter(loaders[0])).images.shape[-1] ** 2)
 
-    monkeypatch.setattr(engine_train, "seconds_per_epoch", seconds)
+    monkeypatch.setattr(measure, "seconds_per_epoch", seconds)
     monkeypatch.setattr(engine_train, "fit", lambda *_, **__: pytest.fail("would train"))
     with pytest.raises(pytest.fail.Exception, match="would train"):
         Engine(
             place / "data", model="timm/resnet10t", work_dir=place / "smaller", pretrained=False, settings=FIXED
-        ).train(time=3e4)
+        ).train(time=6e4)
     plan = Plan.read(place / "smaller" / "plan.yaml")
-    assert plan["model.input_size"] == [32, 32]
+    assert plan["model.input_size"] == [64, 64]  # instead of 128
     assert "fit in the time" in plan.choices["model.input_size"].reason
     assert plan["training.max_epochs"] >= 10
 

@@ -22,6 +22,7 @@ from otx.engine.autoconfig import FEWEST_EPOCHS, choose_epochs, shrink_input
 from otx.engine.configure import configure
 from otx.engine.frozen import RECIPE, can_remember, remember_features
 from otx.engine.given import Given
+from otx.engine.measure import FASTEST, epoch_seconds, make_model, settle_speed
 from otx.engine.memory import halve_batch, is_out_of_memory
 from otx.engine.pictures import draw_batch, draw_pairs
 from otx.engine.ram import fit_ram
@@ -29,15 +30,13 @@ from otx.engine.reading import ReadData, make_datamodule, read_data
 from otx.engine.results import TrainResult
 from otx.engine.unlabeled import make_unlabeled, read_unlabeled
 from otx.engine.workspace import Workspace, existing_workspace, new_workspace
-from otx.frameworks.build import build_model
 from otx.recipes.plan import Plan
 from otx.training.allocator import keep_freed_memory
-from otx.training.budget import RESERVE, seconds_per_epoch
+from otx.training.budget import RESERVE
 from otx.training.device import resolve_device
 from otx.training.fit import FitResult, fit
 from otx.training.processes import agree, companions, place
 from otx.training.ram import peak
-from otx.training.speed import choose_speed
 
 if TYPE_CHECKING:
     from otx.core.model import OTXModel
@@ -45,8 +44,6 @@ if TYPE_CHECKING:
     from otx.data.unlabeled import UnlabeledImages
 
 logger = logging.getLogger(__name__)
-
-FASTEST = "the fastest that this machine has"
 
 
 def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResult:
@@ -160,10 +157,10 @@ def _train(run: _Run) -> TrainResult:
     from otx.report.plots import plot_training
 
     plan, data = run.plan, run.data
-    model, name = _make_model(run.given, plan, data, run.row, run.input_spec)
+    model, name = make_model(run.given, plan, data, run.row, run.input_spec)
     datamodule = make_datamodule(plan, data, run.input_spec)
     fed = _freeze(run, model) if plan["training.freeze_backbone"] is True else datamodule
-    _choose_speed(plan, fed, model, name)
+    settle_speed(plan, fed, model, name)
     if plan["training.time"] and plan.is_open("training.patience"):
         planned = _plan_time(run, fed, model)
         if planned is None:
@@ -242,7 +239,7 @@ def _accompany(given: Given) -> TrainResult:
     data = read_data(plan, split_file=_split_file(root), own=given.data)
     row, input_spec = configure(plan, data, given.model)
     run = _Run(given, plan, data, row, input_spec, workspace, began, resume)
-    model, name = _make_model(given, plan, data, row, input_spec)
+    model, name = make_model(given, plan, data, row, input_spec)
     frozen = plan["training.freeze_backbone"] is True
     datamodule = _freeze(run, model) if frozen else make_datamodule(plan, data, input_spec)
     return _result(workspace, data, name, _fit(run, workspace, datamodule, model, name))
@@ -300,60 +297,6 @@ def _plan_of(workspace: Workspace, said: Plan) -> Plan:
     return plan
 
 
-def _make_model(
-    given: Given, plan: Plan, data: ReadData, row: ModelRow | None, input_spec: InputSpec
-) -> tuple[OTXModel[Any, Any], str]:
-    if row is None:
-        own = given.model
-        assert own is not None
-        return own, type(own).__name__
-    torch.manual_seed(plan["seed"])
-    pretrained = plan["model.pretrained"]
-    source = Path(pretrained) if isinstance(pretrained, str) else bool(pretrained)
-    model, report = build_model(row, data.index.labels, input_spec, source)
-    for line in report.lines() if report is not None else ():
-        logger.info("weights: %s", line)
-    return model, row.name
-
-
-def _choose_speed(plan: Plan, datamodule: OTXDataModule, model: OTXModel[Any, Any], name: str) -> None:
-    """Memory format and precision: measured on this machine, unless both are given."""
-    if not (plan.is_open("training.precision") or plan.is_open("training.channels_last")):
-        return
-    device = resolve_device(plan["device"])
-    choice = choose_speed(model, next(iter(datamodule.loader("train", train=True))), device, name=name)
-    plan.choose("training.precision", choice.precision, choice.reason)
-    plan.choose("training.channels_last", choice.channels_last, choice.reason)
-
-
-def _epoch_seconds(plan: Plan, datamodule: OTXDataModule, model: OTXModel[Any, Any]) -> float:
-    return seconds_per_epoch(
-        model,
-        (datamodule.loader("train", train=True), datamodule.loader("val", train=False)),
-        resolve_device(plan["device"]),
-        precision=plan["training.precision"],
-        channels_last=plan["training.channels_last"],
-    )
-
-
-def measure_epoch(given: Given, plan: Plan, data: ReadData, row: ModelRow | None, input_spec: InputSpec) -> float:
-    """Seconds that an epoch of a planned training would take here, with its validation.
-
-    Args:
-        given: Has the model where the user made one.
-        plan: Configured; gets the device and the speed that are chosen on the way.
-        data: To train on.
-        row: Of the catalog; None where the user made the model.
-        input_spec: Of the model.
-    """
-    keep_freed_memory()
-    plan.choose("device", resolve_device("auto").type, FASTEST)
-    model, name = _make_model(given, plan, data, row, input_spec)
-    datamodule = make_datamodule(plan, data, input_spec)
-    _choose_speed(plan, datamodule, model, name)
-    return _epoch_seconds(plan, datamodule, model)
-
-
 def _check_time(plan: Plan) -> None:
     chosen = plan.choices["training.max_epochs"]
     if plan["training.time"] and not plan.is_open("training.max_epochs"):
@@ -384,7 +327,7 @@ def _plan_time(run: _Run, datamodule: OTXDataModule, model: OTXModel[Any, Any]) 
     """
     plan, began = run.plan, run.began
     budget = float(plan["training.time"])
-    epoch = _epoch_seconds(plan, datamodule, model)
+    epoch = epoch_seconds(plan, datamodule, model)
     left = budget * (1 - RESERVE) - (time.monotonic() - began)
     epochs = int(left / epoch)
     short = epochs < FEWEST_EPOCHS and can_remember(plan, model)

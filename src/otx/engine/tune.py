@@ -20,9 +20,9 @@ from otx.core.errors import OTXError, UserError
 from otx.data.split import write_split
 from otx.engine.configure import configure
 from otx.engine.given import Given
+from otx.engine.measure import measure_epoch
 from otx.engine.reading import ReadData, read_data
 from otx.engine.results import TuneResult
-from otx.engine.train import measure_epoch
 from otx.engine.workspace import Workspace, new_study
 from otx.recipes.settings import check_key, nested
 from otx.tuning.search import Search, train
