@@ -27,7 +27,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.syspath_prepend(str(tmp_path))
     # Measuring takes longer than the training here, and has its own tests.
     plain = SpeedChoice(channels_last=False, precision="32", reason="not measured in this test", measured={})
-    monkeypatch.setattr("otx.engine.train.choose_speed", lambda *_, **__: plain)
+    monkeypatch.setattr("otx.engine.measure.choose_speed", lambda *_, **__: plain)
     made = pictures({"train": 24, "val": 8, "test": 8})
     write_coco(tmp_path / "my_data", made)
     write_image_folders(tmp_path / "my_folders", made)
