@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, tv_tensors
 from torchvision.transforms import v2
 
+CXCYWH, XYWH = tv_tensors.BoundingBoxFormat.CXCYWH, tv_tensors.BoundingBoxFormat.XYWH
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 TO_INPUT = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)]
 
@@ -56,7 +57,7 @@ def train(network: nn.Module, loader: Iterable[Any], loss: Callable[[Any], Tenso
     for _ in range(job.epochs):
         for batch in loader:
             optimizer.zero_grad()
-            loss(batch).backward()
+            torch.autograd.backward(loss(batch))
             if clip:
                 nn.utils.clip_grad_norm_(network.parameters(), clip)
             optimizer.step()
@@ -103,7 +104,7 @@ def detection(job: Job) -> tuple[float, Callable[[], float]]:
         targets = [
             {
                 "class_labels": torch.tensor([numbers[int(label)] for label in target["labels"]], dtype=torch.int64),
-                "boxes": v2.functional.convert_bounding_box_format(target["boxes"], new_format="CXCYWH").as_subclass(
+                "boxes": v2.functional.convert_bounding_box_format(target["boxes"], new_format=CXCYWH).as_subclass(
                     Tensor
                 )
                 / scale,
@@ -134,8 +135,8 @@ def _mean_ap50(network: nn.Module, job: Job, categories: list[int]) -> float:
         with torch.inference_mode():
             outputs = network(pixel_values=image[None])
         info = data.coco.imgs[target["image_id"]]
-        boxes = tv_tensors.BoundingBoxes(outputs.pred_boxes[0], format="CXCYWH", canvas_size=(1, 1))
-        corners = v2.functional.convert_bounding_box_format(boxes, new_format="XYWH").as_subclass(Tensor)
+        boxes = tv_tensors.BoundingBoxes(outputs.pred_boxes[0], format=CXCYWH, canvas_size=(1, 1))
+        corners = v2.functional.convert_bounding_box_format(boxes, new_format=XYWH).as_subclass(Tensor)
         pixels = corners * torch.tensor([info["width"], info["height"], info["width"], info["height"]])
         best = outputs.logits[0].sigmoid().flatten().topk(100)
         for score, place in zip(best.values.tolist(), best.indices.tolist(), strict=True):

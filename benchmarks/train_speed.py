@@ -110,22 +110,17 @@ def main() -> None:
         return
     told = {"data_root": str(options.data_root.resolve()), "size": options.size, "batch_size": options.batch_size}
     told |= {"epochs": options.epochs, "lr": options.lr, "workers": options.workers}
-    rows = []
-    for model in options.model:
-        rows.append(summary(told | {"model": model}, both_arms(told | {"model": model}, options.seeds)))
+    jobs = [told | {"model": model} for model in options.model]
+    rows = [summary(job, both_arms(job, options.seeds)) for job in jobs]
     if options.json:
         print(json.dumps({"benchmark": "train_speed", "rows": rows}, indent=2))
         return
-    print(
-        f"{'model':<32} {'training':>9} {'run':>6} {'limit':>6} {'metric OTX':>18} {'metric bare':>18} {'GiB OTX, bare':>14}"
-    )
+    table = "{:<32} {:>9} {:>6} {:>6} {:>18} {:>18} {:>14}".format
+    print(table("model", "training", "run", "limit", "metric OTX", "metric bare", "GiB OTX, bare"))
     for row in rows:
-        middle = {key: _spread(row[key]) for key in ("otx_metric", "bare_metric")}
+        metrics = [_spread(row[f"{arm}_metric"]) for arm in ("otx", "bare")]
         memory = f"{max(row['otx_gib']):.2f}, {max(row['bare_gib']):.2f}"
-        print(
-            f"{row['model']:<32} {row['training']:9.3f} {row['run']:6.3f} {row['limit']:6.2f} {middle['otx_metric']:>18} "
-            f"{middle['bare_metric']:>18} {memory:>14}"
-        )
+        print(table(row["model"], row["training"], row["run"], row["limit"], *metrics, memory))
 
 
 def _spread(values: list[float]) -> str:

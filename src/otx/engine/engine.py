@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from otx.engine.given import Given
+from otx.engine.given import Given, absolute_text, as_path, training_settings
 from otx.engine.results import (
     BenchmarkResult,
     CheckResult,
@@ -77,8 +77,8 @@ class Engine:
         settings: Mapping[str, Any] | None = None,
     ) -> None:
         values = {
-            "data_root": _absolute(data_root),
-            "unlabeled_data_root": _absolute(unlabeled_data_root),
+            "data_root": absolute_text(data_root),
+            "unlabeled_data_root": absolute_text(unlabeled_data_root),
             "data_format": data_format,
             "task": str(task) if task is not None else None,  # a member of OTXTaskType is a str, too
             "seed": seed,
@@ -89,8 +89,8 @@ class Engine:
             "model.pretrained": str(pretrained) if isinstance(pretrained, Path) else pretrained,
         }
         self.given = Given(
-            work_dir=_path(work_dir),
-            config=_path(config),
+            work_dir=as_path(work_dir),
+            config=as_path(config),
             model=None if isinstance(model, str) else model,
             data=data,
             settings={key: value for key, value in values.items() if value is not None} | dict(settings or {}),
@@ -141,7 +141,7 @@ class Engine:
         from otx.engine.configure import configure
         from otx.engine.reading import read_data
 
-        plan = self.given.plan(_training(max_epochs, precision, tile))
+        plan = self.given.plan(training_settings(tile=tile, max_epochs=max_epochs, precision=precision))
         configure(plan, read_data(plan, own=self.given.data), self.given.model)
         return plan
 
@@ -171,7 +171,11 @@ class Engine:
         """
         from otx.engine.train import train
 
-        result = train(self.given, _training(max_epochs, precision, tile, time, ram), resume=resume)
+        result = train(
+            self.given,
+            training_settings(tile=tile, max_epochs=max_epochs, precision=precision, time=time, ram=ram),
+            resume=resume,
+        )
         self.given.work_dir = result.work_dir
         return result
 
@@ -202,7 +206,12 @@ class Engine:
         """
         from otx.engine.repeat import repeat
 
-        return repeat(self.given, _training(max_epochs, precision, tile, time, ram), seeds, resume=resume)
+        return repeat(
+            self.given,
+            training_settings(tile=tile, max_epochs=max_epochs, precision=precision, time=time, ram=ram),
+            seeds,
+            resume=resume,
+        )
 
     def test(self, checkpoint: str | Path | None = None, *, split: str = "test") -> TestResult:
         """Measure a checkpoint or an exported model on a subset.
@@ -216,7 +225,7 @@ class Engine:
         """
         from otx.engine.test import test
 
-        return test(self.given, _path(checkpoint), split)
+        return test(self.given, as_path(checkpoint), split)
 
     def compare(self, first: str | Path, second: str | Path) -> CompareResult:
         """Say whether one tested model is better than another, or whether it was the luck of the test images.
@@ -256,7 +265,7 @@ class Engine:
         """
         from otx.engine.predict import predict
 
-        return predict(self.given, str(input), _path(checkpoint), threshold, _path(coco))
+        return predict(self.given, str(input), as_path(checkpoint), threshold, as_path(coco))
 
     def export(
         self,
@@ -283,7 +292,7 @@ class Engine:
         """
         from otx.engine.export import export
 
-        return export(self.given, _path(checkpoint), format, precision, max_drop, bundle=bundle)
+        return export(self.given, as_path(checkpoint), format, precision, max_drop, bundle=bundle)
 
     def optimize(
         self,
@@ -307,7 +316,7 @@ class Engine:
         """
         from otx.engine.optimize import optimize
 
-        return optimize(self.given, _path(checkpoint), method, max_drop)
+        return optimize(self.given, as_path(checkpoint), method, max_drop)
 
     def tune(
         self,
@@ -332,7 +341,7 @@ class Engine:
         """
         from otx.engine.tune import tune
 
-        return tune(self.given, _training(max_epochs, None, None), budget, storage, max_trials)
+        return tune(self.given, training_settings(max_epochs=max_epochs), budget, storage, max_trials)
 
     def explain(
         self,
@@ -350,7 +359,7 @@ class Engine:
         """
         from otx.engine.explain import explain
 
-        return explain(self.given, str(input), _path(checkpoint))
+        return explain(self.given, str(input), as_path(checkpoint))
 
     def serve(self, checkpoint: str | Path | None = None, *, host: str = "127.0.0.1", port: int = 8000) -> ServeResult:
         """Serve a model over HTTP until the process gets SIGINT or SIGTERM.
@@ -365,7 +374,7 @@ class Engine:
         """
         from otx.engine.serve import serve
 
-        return serve(self.given, _path(checkpoint), host, port)
+        return serve(self.given, as_path(checkpoint), host, port)
 
     def benchmark(
         self, checkpoint: str | Path | None = None, *, seconds: float = 3.0, batch_size: int | None = None
@@ -384,23 +393,4 @@ class Engine:
         """
         from otx.engine.benchmark import benchmark
 
-        return benchmark(self.given, _path(checkpoint), seconds, batch_size)
-
-
-def _training(
-    max_epochs: int | None,
-    precision: str | None,
-    tile: bool | str | None,
-    time: float | None = None,
-    ram: float | None = None,
-) -> dict[str, Any]:
-    said = {"max_epochs": max_epochs, "precision": precision, "time": time, "ram": ram}
-    return {"data.tile": tile} | {f"training.{name}": value for name, value in said.items()}
-
-
-def _absolute(path: str | Path | None) -> str | None:
-    return str(Path(path).absolute()) if path is not None else None
-
-
-def _path(value: str | Path | None) -> Path | None:
-    return Path(value) if value is not None else None
+        return benchmark(self.given, as_path(checkpoint), seconds, batch_size)

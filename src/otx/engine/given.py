@@ -47,3 +47,18 @@ class Given:
         said = {key: value for key, value in (extra or {}).items() if value is not None}
         plan.add_user({**self.settings, **said}, "given")
         return plan
+
+
+def training_settings(*, tile: bool | str | None = None, **training: object) -> dict[str, Any]:
+    """The arguments of a training verb as settings by dotted key."""
+    return {"data.tile": tile} | {f"training.{name}": value for name, value in training.items()}
+
+
+def absolute_text(path: str | Path | None) -> str | None:
+    """A path that means the same from another folder."""
+    return str(Path(path).absolute()) if path is not None else None
+
+
+def as_path(value: str | Path | None) -> Path | None:
+    """A path, if one was given."""
+    return Path(value) if value is not None else None
