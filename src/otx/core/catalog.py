@@ -5,12 +5,11 @@ A name stands for one network. Where it serves several tasks it has a row for ea
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from otx.core.errors import MissingExtraError, UserError, nearest
+from otx.core.errors import UserError, nearest, require
 from otx.core.input_spec import InputSpec
 
 
@@ -100,8 +99,7 @@ class ModelRow:
         Raises:
             MissingExtraError: It is not; the message says what to install.
         """
-        if importlib.util.find_spec(self.package) is None:
-            raise MissingExtraError(self.package, self.extra or self.package)
+        require(self.package, self.extra or self.package)
 
 
 Lookup = Callable[[str, str], ModelRow | None]

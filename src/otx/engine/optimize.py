@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from otx.core.errors import MissingExtraError, UserError
+from otx.core.errors import UserError, require
 from otx.deploy.gate import export_proven, quantize_proven
 from otx.deploy.quantize import LADDER, Rung
 from otx.deploy.settings import CALIBRATION_IMAGES, FEWEST_CALIBRATION_IMAGES, INT8_IMAGES, PARITY_FILE
@@ -37,8 +36,7 @@ def optimize(
         ParityError: No rung of the ladder, or not the training, keeps the metric.
         UserError: The model cannot be quantised, or there are too few images.
     """
-    if importlib.util.find_spec("nncf") is None:
-        raise MissingExtraError("nncf", "nncf")
+    require("nncf", "nncf")
     workspace, path = locate(given.work_dir, checkpoint)
     opened = open_model(path, given.model)
     _require_quantizable(opened)

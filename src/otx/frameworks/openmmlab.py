@@ -19,7 +19,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from otx.core.errors import MissingExtraError, UserError, nearest
+from otx.core.errors import MissingExtraError, UserError, nearest, require
 from otx.core.input_spec import InputSpec, ResizeMode
 
 UNFROZEN = {"frozen_stages": -1, "norm_eval": False, "requires_grad": True, "pretrained": None}
@@ -32,8 +32,7 @@ def load_library(library: str) -> ModuleType:
     Raises:
         MissingExtraError: It is not installed.
     """
-    if importlib.util.find_spec(library) is None:
-        raise MissingExtraError(library, library)
+    require(library, library)
     from otx.frameworks.mmcv_operators import install
 
     # Old names and habits of torch's, at each step.

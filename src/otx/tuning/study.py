@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from otx.core.errors import MissingExtraError, UserError
+from otx.core.errors import MissingExtraError, UserError, require
 from otx.tuning.space import Axis
 
 if TYPE_CHECKING:
@@ -53,10 +53,9 @@ def open_study(
         MissingExtraError: Optuna or the driver of the database is not installed.
         UserError: The database cannot be reached.
     """
-    try:
-        import optuna
-    except ImportError as error:
-        raise MissingExtraError("optuna", "tune") from error
+    require("optuna", "tune")
+    import optuna
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     logging.getLogger("optuna").propagate = False
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)  # heartbeats, since 2.8

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from otx.core.catalog import ModelRow, Weights
-from otx.core.errors import MissingExtraError, UserError, nearest
+from otx.core.errors import UserError, nearest, require
 from otx.core.input_spec import InputSpec
 from otx.core.task import OTXTaskType
 
@@ -85,10 +85,8 @@ def lookup(name: str, task: str) -> ModelRow | None:
     """
     if task not in {row.task for row in ROWS}:
         return None
-    try:
-        import segmentation_models_pytorch as smp
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("segmentation_models_pytorch", "smp") from error
+    require("segmentation_models_pytorch", "smp")
+    import segmentation_models_pytorch as smp
     import torch
 
     from otx.frameworks import timm_networks
