@@ -95,8 +95,7 @@ def open_deep(path: Path) -> DeepImage | None:
 def _open_array(path: Path) -> DeepImage:
     array = np.load(path, mmap_mode="r")
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] > min(array.shape[:2])):
-        msg = f"expected an array (height, width) or (height, width, channels), found {array.shape}"
-        raise ValueError(msg)
+        raise ValueError(f"expected an array (height, width) or (height, width, channels), found {array.shape}")
     pixels = array.reshape(*array.shape[:2], -1)
     height, width, channels = pixels.shape
     return DeepImage(height, width, channels, array.dtype, lambda: pixels)

@@ -199,8 +199,7 @@ def as_asked(found_HWC: Pixels, wanted: PixelFormat | None) -> Pixels:
     if wanted is None or found == wanted:
         return found_HWC
     if not can_stand_for(found, wanted):
-        msg = f"expected {wanted}, found {found}"
-        raise ValueError(msg)
+        raise ValueError(f"expected {wanted}, found {found}")
     if wanted.channels == 1:
         return cv2.cvtColor(found_HWC, cv2.COLOR_RGB2GRAY)[..., np.newaxis]
     return found_HWC.repeat(wanted.channels, axis=2)

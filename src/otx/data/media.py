@@ -79,8 +79,7 @@ def _frame_image(frame: Frame, spec: InputSpec, window: Window | None) -> tv_ten
     try:
         pixels_HWC = as_asked(frame.pixels[top : top + height, left : left + width], spec.pixels)
     except ValueError as error:
-        msg = f"{frame}: {error}"
-        raise BrokenVideoError(msg) from error
+        raise BrokenVideoError(f"{frame}: {error}") from error
     return tv_tensors.Image(torch.from_numpy(pixels_HWC).permute(2, 0, 1))
 
 

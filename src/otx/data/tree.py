@@ -89,8 +89,7 @@ class DataTree:
         try:
             return self.files[path].read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
-            msg = f"expected UTF-8 text in {self.root / path}: {error}"
-            raise UserError(msg) from error
+            raise UserError(f"expected UTF-8 text in {self.root / path}: {error}") from error
 
     def lines(self, path: str) -> Iterator[tuple[str, str]]:
         """Where each line of a text file stands (`labels/1.txt:7`) and what it says, without blank ones."""

@@ -68,11 +68,10 @@ def require_bundle(task: TaskSpec, spec: InputSpec) -> None:
     }
     found = [reason for reason, holds in reasons.items() if holds]
     if found:
-        msg = (
+        raise UserError(
             f"--bundle: there is no runner for this model, because {' and '.join(found)}. Export it without --bundle; "
             "docs/exported-model.md describes its inputs and outputs."
         )
-        raise UserError(msg)
 
 
 def write_bundle(model: Path, pictures: Sequence[Path], facts: Facts) -> Path:
@@ -148,8 +147,7 @@ def _prove(folder: Path, exported: ExportedModel, pictures: Sequence[Path]) -> N
     run = [sys.executable, "-I", "run.py", str(picture.relative_to(folder))]
     done = subprocess.run(run, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
     if done.returncode:
-        msg = f"the runner of the bundle fails: {done.stderr.strip()[-1000:]} The bundle stays as {folder}."
-        raise OTXError(msg)
+        raise OTXError(f"the runner of the bundle fails: {done.stderr.strip()[-1000:]} The bundle stays as {folder}.")
     found = json.loads(done.stdout)[0]
     reasons = disagreements(answers[surest], found, exported.threshold)
     if reasons:

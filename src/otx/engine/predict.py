@@ -129,8 +129,7 @@ def _sources(source: str, spec: InputSpec) -> list[Path] | list[str]:
     if not is_live(source):
         return find_media(source, spec, frames=True)
     if spec.frames > 1:
-        msg = "--input: expected video files, because the model takes whole clips; found a camera or stream"
-        raise UserError(msg)
+        raise UserError("--input: expected video files, because the model takes whole clips; found a camera or stream")
     return [source]
 
 
@@ -139,11 +138,10 @@ def _coco_ids(
 ) -> CocoIds:
     """What the results of these sources are called in an annotation file; all that does not fit is refused here."""
     if not {"bboxes", "scores"} <= {field.name for field in fields(opened.spec.load("prediction"))}:
-        msg = (
+        raise UserError(
             f"--coco: COCO's results are objects with boxes and scores, found a model of {opened.spec.title.lower()}; "
             "what it predicts is in predictions.json"
         )
-        raise UserError(msg)
     ids = read_coco_ids(file, opened.model.label_info)
     left_out = len(set(ids.images.values()) - ids.of_inputs(sources))
     if left_out:
