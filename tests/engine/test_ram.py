@@ -8,11 +8,21 @@ from pathlib import Path
 import pytest
 
 from otx.cli.lines import parse_size
+from otx.core.catalog import ModelRow
 from otx.core.errors import OTXError, UserError
+from otx.core.input_spec import InputSpec
 from otx.engine import Engine, ram
 from otx.recipes.plan import Plan
 from otx.tasks import task_spec
 from otx.training.ram import GIB, available, peak, resident
+
+SPEC = InputSpec(height=224, width=224)
+MADE = (
+    ModelRow(
+        name="x/y", task="MULTI_CLASS_CLS", adapter="a:b", arch="y", input_spec=SPEC, parameters=10**7, package="torch"
+    ),
+    SPEC,
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +44,7 @@ def test_batches_are_halved_until_the_trial_fits(monkeypatch: pytest.MonkeyPatch
     took = {16: math.inf, 8: 3.9, 4: 3.0}
     monkeypatch.setattr(ram, "_try", lambda plan, _limit: took[plan["data.batch_size"]])
     plan = planned(4.0)
-    ram.fit_ram(plan)
+    ram.fit_ram(plan, *MADE)
     assert (plan["data.batch_size"], plan["training.accumulate"]) == (4, 4)
     assert plan.choices["data.batch_size"].reason == "batches of 8 took more than the 4.0 GiB given, in a trial"
 
@@ -42,15 +52,19 @@ def test_batches_are_halved_until_the_trial_fits(monkeypatch: pytest.MonkeyPatch
 def test_one_image_too_many_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ram, "_try", lambda _plan, _limit: math.inf)
     with pytest.raises(OTXError, match=r"one image at a time took more than the 0.5 GiB given.*input_size"):
-        ram.fit_ram(planned(0.5))
+        ram.fit_ram(planned(0.5), *MADE)
 
 
-@pytest.mark.parametrize(("free", "tried"), [(20.0, False), (6.0, True)])
-def test_without_a_limit_the_free_memory_decides(monkeypatch: pytest.MonkeyPatch, free: float, tried: bool) -> None:
+@pytest.mark.parametrize(
+    ("free", "batch", "tried"), [(20.0, 32, False), (6.0, 32, True), (6.0, 4, False), (1.0, 4, True)]
+)
+def test_without_a_limit_the_free_memory_decides(
+    monkeypatch: pytest.MonkeyPatch, free: float, batch: int, tried: bool
+) -> None:
     limits: list[float] = []
     monkeypatch.setattr(ram, "available", lambda: free)
-    monkeypatch.setattr(ram, "_try", lambda _plan, limit: limits.append(limit) or 1.0)
-    ram.fit_ram(planned(0.0))
+    monkeypatch.setattr(ram, "_try", lambda _plan, limit: limits.append(limit) or 0.5)
+    ram.fit_ram(planned(0.0, batch), *MADE)
     assert limits == ([free * ram.SHARE] if tried else [])
 
 

@@ -17,14 +17,20 @@ import threading
 import time
 from pathlib import Path
 
+from otx.core.catalog import ModelRow
+from otx.core.input_spec import InputSpec
 from otx.engine.memory import halve_batch
 from otx.recipes.plan import Plan
-from otx.training.ram import available, peak, resident
+from otx.training.ram import GIB, available, peak, resident
 
 logger = logging.getLogger(__name__)
 
-ROOMY = 16.0
-"""GiB that no batch of OTX's choice needs; with as much free, nothing is tried."""
+LIBRARIES = 2.0
+"""GiB that a process has with all its libraries and data, and then some."""
+PER_PIXEL = 8192
+"""Bytes that a network keeps for each pixel of a batch at most: efficientnet_b0 keeps 2200."""
+PER_PARAMETER = 20
+"""Bytes for each weight: itself, its gradient, two moments and an average."""
 SHARE = 0.95
 """Of the limit that a trial may take: a run draws and writes besides."""
 TOO_MUCH = 9
@@ -33,18 +39,23 @@ LOOK = 0.02
 """Seconds between two looks at the memory of a trial."""
 
 
-def fit_ram(plan: Plan) -> None:
+def fit_ram(plan: Plan, row: ModelRow, spec: InputSpec) -> None:
     """Halve the batch of a plan until it fits in the memory that the user gave, or that is free.
 
+    Nothing is tried where the user gave none and far more is free than such a batch can need.
+
     Args:
-        plan: Configured, for a model of the catalog and data in a folder.
+        plan: Configured, for data in a folder.
+        row: Of the model.
+        spec: Its input.
 
     Raises:
         UserError: A single image takes more, or the trial failed for another reason.
     """
     given = float(plan["training.ram"])
     limit = given or available()
-    if not given and limit >= ROOMY:
+    pixels = int(plan["data.batch_size"]) * spec.height * spec.width * spec.frames
+    if not given and limit >= LIBRARIES + (pixels * PER_PIXEL + row.parameters * PER_PARAMETER) / GIB:
         return
     while not (took := _try(plan, limit * SHARE)) <= limit * SHARE:
         halve_batch(plan, f"took more than the {limit:.1f} GiB {'given' if given else 'free'}, in a trial")

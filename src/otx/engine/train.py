@@ -102,7 +102,7 @@ def _check_ram(run: _Run) -> None:
         UserError: Nobody can say what this training takes.
     """
     if run.row is not None and run.given.data is None and run.plan["device"] == "cpu" and run.plan["devices"] == 1:
-        fit_ram(run.plan)
+        fit_ram(run.plan, run.row, run.input_spec)
     elif run.plan["training.ram"]:
         msg = (
             "training.ram: a trial in another process tells what a training takes, which is done for models of the "
