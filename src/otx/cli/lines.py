@@ -45,8 +45,7 @@ def parse_duration(option: str, text: str) -> float:
     """
     parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        msg = f"{option}: expected a time such as 90s, 15m or 1h30m, got {text!r}"
-        raise UserError(msg)
+        raise UserError(f"{option}: expected a time such as 90s, 15m or 1h30m, got {text!r}")
     return sum(float(number) * UNITS[unit] for number, unit in parts)
 
 
@@ -62,6 +61,5 @@ def parse_size(option: str, text: str) -> float:
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([MG])", text)
     if not found or not float(found[1]):
-        msg = f"{option}: expected an amount of memory such as 4G or 500M, got {text!r}"
-        raise UserError(msg)
+        raise UserError(f"{option}: expected an amount of memory such as 4G or 500M, got {text!r}")
     return float(found[1]) * GIB_OF[found[2]]

@@ -47,17 +47,15 @@ def choose_task(plan: Plan, evidence: Evidence, specs: Mapping[str, TaskSpec]) -
     if not plan.is_open("task"):
         named = [spec for spec in specs.values() if spec.task == str(plan["task"]).upper()]
         if not named:
-            msg = f"task {plan['task']!r} is not offered. Known: {', '.join(sorted(specs))}"
-            raise UserError(msg)
+            raise UserError(f"task {plan['task']!r} is not offered. Known: {', '.join(sorted(specs))}")
         return named[0]
     claims = {spec.task: claim for spec in specs.values() if (claim := spec.claim(evidence)) is not None}
     if not claims:
         found = ", ".join(f"{count} {kind}" for kind, count in evidence.annotations.items() if count) or "none"
-        msg = (
+        raise UserError(
             f"no task fits this data set: {evidence.items} images in format {evidence.format!r}, annotations: {found}. "
             "Name one with --task, or look with: otx check --data_root DIR"
         )
-        raise UserError(msg)
     best = max(claims, key=lambda task: claims[task].fit)
     others = ", ".join(f"{task} ({claim.reason})" for task, claim in claims.items() if task != best)
     plan.choose("task", str(best), claims[best].reason + (f"; less likely: {others}" if others else ""))
@@ -146,8 +144,7 @@ def shrink_input(plan: Plan, spec: InputSpec, share: float) -> InputSpec | None:
 
 def _two(size: Sequence[int]) -> tuple[int, int]:
     if len(size) != 2:
-        msg = f"model.input_size: expected [height, width], got {list(size)}"
-        raise UserError(msg)
+        raise UserError(f"model.input_size: expected [height, width], got {list(size)}")
     return (int(size[0]), int(size[1]))
 
 
@@ -181,11 +178,10 @@ def choose_balance(plan: Plan, label_ids: Sequence[Sequence[int]]) -> None:
         why_not = "all images are of one class"
     if why_not:
         if plan["data.balance"] is True:
-            msg = (
+            raise UserError(
                 "data.balance: expected training images of one class each, of two classes or more, but "
                 f"{why_not}; leave it out, or set data.balance=false"
             )
-            raise UserError(msg)
         plan.choose("data.balance", False, why_not)
         return
     ratio = max(counts.values()) / min(counts.values())
@@ -220,11 +216,10 @@ def choose_freezing(plan: Plan, own: bool) -> None:
     """
     scratch = plan["model.pretrained"] is False
     if scratch and not own and plan["training.freeze_backbone"] is True:
-        msg = (
+        raise UserError(
             "training.freeze_backbone: expected a backbone that has learned something, but model.pretrained is false "
             f"({plan.choices['model.pretrained'].reason}). Name a checkpoint (--pretrained FILE), or leave it out."
         )
-        raise UserError(msg)
     if scratch or not plan["training.time"]:
         reason = "it has no pretrained weights to keep" if scratch else "the time is not bound"
         plan.choose("training.freeze_backbone", False, reason)

@@ -34,11 +34,10 @@ def halve_batch(plan: Plan, why: str = "ran out of memory") -> None:
     """
     batch, accumulate = int(plan["data.batch_size"]), int(plan["training.accumulate"])
     if batch < 2:
-        msg = (
+        raise OTXError(
             f"one image at a time {why}. Take a smaller --set model.input_size=[HEIGHT,WIDTH], a smaller "
             "--model, or --precision bf16."
         )
-        raise OTXError(msg)
     reason = f"batches of {batch} {why}"
     plan.choices["data.batch_size"] = Choice(batch // 2, "auto", reason)
     plan.choices["training.accumulate"] = Choice(accumulate * 2, "auto", f"{reason}: smaller ones make the same step")

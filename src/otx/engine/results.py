@@ -8,18 +8,23 @@ from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
-class VerbResult:
-    """What every verb returns at least.
+class Result:
+    """What every verb returns, one without a work dir too."""
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-serialisable form, what `--json` prints."""
+        return {key: _plain(value) for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerbResult(Result):
+    """What a verb with a work dir returns at least.
 
     Attributes:
         work_dir: Where everything was written.
     """
 
     work_dir: Path
-
-    def to_json(self) -> dict[str, Any]:
-        """JSON-serialisable form, what `--json` prints."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - walks any JSON-like value
@@ -33,7 +38,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - walks any JSON-like value
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckResult:
+class CheckResult(Result):
     """What a data root holds, and whether it can be trained on.
 
     Attributes:
@@ -52,7 +57,7 @@ class CheckResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShardResult:
+class ShardResult(Result):
     """A data root whose pictures are in shards.
 
     Attributes:
@@ -70,10 +75,6 @@ class ShardResult:
     files: int
     size: int
     seconds: float
-
-    def to_json(self) -> dict[str, Any]:
-        """What `--json` prints."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +157,7 @@ class TestResult(VerbResult):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompareResult:
+class CompareResult(Result):
     """What `otx test` measured of two models on the same images, side by side.
 
     Attributes:
@@ -173,10 +174,6 @@ class CompareResult:
     split: str
     images: int
     rows: list[dict[str, Any]]
-
-    def to_json(self) -> dict[str, Any]:
-        """What `--json` prints."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, kw_only=True)

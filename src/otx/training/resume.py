@@ -104,10 +104,9 @@ def find_state(state_path: Path, *, resume: bool) -> Path | None:
     """
     there = state_path.is_file() or previous(state_path).is_file()
     if there and not resume:
-        msg = (
+        raise UserError(
             f"{state_path.parent.parent} holds a training run already. Go on with it (--resume), or name another "
             "--work_dir; nothing is overwritten."
         )
-        raise UserError(msg)
     remove_partial(state_path.parent)
     return state_path if there else None
