@@ -74,6 +74,14 @@ def test_a_real_trial_ends_itself_above_its_limit_and_says_what_it_took(plan: Pl
     assert 0.3 < ram._try(plan, 20.0) < 4.0
 
 
+def test_a_trial_that_fails_is_told_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    plan = planned(4.0)
+    ram.fit_ram(plan, *MADE)
+    assert plan["data.batch_size"] == 16
+    assert "the trial failed" in caplog.text
+    assert "no data set" in caplog.text
+
+
 def test_models_that_no_other_process_can_build_are_refused(tmp_path: Path, plan: Plan) -> None:
     engine = Engine(plan["data_root"], model="timm/resnet10t", pretrained=False, work_dir=tmp_path, devices=2)
     with pytest.raises(UserError, match=r"training\.ram: a trial in another process"):

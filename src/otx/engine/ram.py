@@ -50,7 +50,7 @@ def fit_ram(plan: Plan, row: ModelRow, spec: InputSpec) -> None:
         spec: Its input.
 
     Raises:
-        UserError: A single image takes more, or the trial failed for another reason.
+        OTXError: A single image takes more.
     """
     given = float(plan["training.ram"])
     limit = given or available()
@@ -59,7 +59,7 @@ def fit_ram(plan: Plan, row: ModelRow, spec: InputSpec) -> None:
         return
     while not (took := _try(plan, limit * SHARE)) <= limit * SHARE:
         halve_batch(plan, f"took more than the {limit:.1f} GiB {'given' if given else 'free'}, in a trial")
-    if math.isfinite(took):
+    if took:
         batch = plan["data.batch_size"]
         logger.info("memory    batches of %s took %.1f GiB of %.1f in a process that tried them", batch, took, limit)
 
@@ -76,7 +76,8 @@ def _try(plan: Plan, limit: float) -> float:
     if done.returncode in (TOO_MUCH, -TOO_MUCH):
         return math.inf
     # Something else is wrong, which the training itself will tell of better.
-    logger.debug("the trial of the memory failed: %s", done.stderr[-2000:])
+    last = done.stderr.strip().rpartition("\n")[2]
+    logger.warning("how much memory a batch takes is not known, the trial failed: %s", last)
     return 0.0
 
 
