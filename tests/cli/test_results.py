@@ -218,11 +218,11 @@ def test_the_next_command_names_the_same_work_dir(
 def test_train_hands_every_option_to_the_engine(otx: Run, calls: dict[str, Any]) -> None:
     words = (
         "--data_root data --task DETECTION --data_format coco --on_bad_data skip --model timm/x --pretrained false "
-        "--max_epochs 3 --seed 7 --device cpu --precision 32 --tile true --time 15m --resume "
+        "--max_epochs 3 --seed 7 --device cpu --precision 32 --tile true --time 15m --ram 4G --resume "
         "--set data.batch_size=4 --set training.patience=0"
     )
     assert otx("train", *words.split()) == 0
-    assert calls["named"] == {"max_epochs": 3, "precision": "32", "tile": True, "time": 900, "resume": True}
+    assert calls["named"] == {"max_epochs": 3, "precision": "32", "tile": True, "time": 900, "ram": 4.0, "resume": True}
     plan = calls["engine"].given.plan()
     given = {key: choice.value for key, choice in plan.choices.items() if choice.origin == "user"}
     assert given == {
