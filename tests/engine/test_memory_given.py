@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,9 @@ from otx.cli.lines import parse_size
 from otx.core.catalog import ModelRow
 from otx.core.errors import OTXError, UserError
 from otx.core.input_spec import InputSpec
+from otx.core.model import OTXModel
 from otx.engine import Engine, ram
+from otx.engine.reading import read_data
 from otx.recipes.plan import Plan
 from otx.tasks import task_spec
 from otx.training.ram import GIB, available, peak, resident
@@ -80,6 +83,47 @@ def test_a_trial_that_fails_is_told_and_stops_nothing(caplog: pytest.LogCaptureF
     assert plan["data.batch_size"] == 16
     assert "the trial failed" in caplog.text
     assert "no data set" in caplog.text
+
+
+@pytest.mark.framework("timm")
+def test_a_run_that_goes_on_may_get_less(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"model.input_size": [32, 32], "training.precision": "32", "training.channels_last": False}
+    engine = Engine(plan["data_root"], model="timm/resnet10t", pretrained=False, work_dir=tmp_path, settings=settings)
+    engine.train(max_epochs=1)
+    before = Plan.read(tmp_path / "plan.yaml")["data.batch_size"]
+    monkeypatch.setattr(ram, "_try", lambda now, _limit: 3.0 if now["data.batch_size"] < before else math.inf)
+    done = engine.train(max_epochs=2, ram=4.0, resume=True)
+    after = Plan.read(tmp_path / "plan.yaml")
+    assert (after["data.batch_size"], after["training.accumulate"]) == (before // 2, 2)
+    assert (done.epochs, done.ram) == (2, 4.0)
+    assert 0 < done.ram_used < 4
+
+
+@pytest.mark.parametrize(
+    ("task", "model", "whole"),
+    [
+        pytest.param("ANOMALY_CLASSIFICATION", "anomalib/padim_random", True, marks=pytest.mark.framework("anomalib")),
+        pytest.param("MULTI_CLASS_CLS", "timm/resnet10t", False, marks=pytest.mark.framework("timm")),
+    ],
+)
+def test_what_is_fitted_in_one_pass_is_tried_on_all_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str, model: str, whole: bool
+) -> None:
+    task_spec(task).load("demo")(tmp_path / "data")
+    settings = {"model.input_size": [64, 64], "data.batch_size": 8}
+    engine = Engine(tmp_path / "data", model=model, task=task, pretrained=False, settings=settings)
+    plan, seen, forward = engine.configure(max_epochs=1), 0, OTXModel.forward
+
+    def count(self: OTXModel[Any, Any], batch: Any) -> Any:
+        nonlocal seen
+        seen += batch.batch_size * self.training
+        return forward(self, batch)
+
+    monkeypatch.setattr(OTXModel, "forward", count)
+    ram._trial(plan, tmp_path)
+    images = len(read_data(plan).index.subsets["train"])
+    assert seen == (images if whole else 8 * ram.STEPS)
+    assert (tmp_path / "model.xml").is_file()
 
 
 def test_models_that_no_other_process_can_build_are_refused(tmp_path: Path, plan: Plan) -> None:

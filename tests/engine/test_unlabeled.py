@@ -51,6 +51,7 @@ def test_the_plan_and_the_files_of_the_run_tell_of_it(place: Path) -> None:
     [
         ({"devices": 2}, "does not go together with --devices: leave one of the two out"),
         ({"settings": {"training.time": 60.0}}, "does not go together with --time"),
+        ({"settings": {"training.ram": 4.0}}, "does not go together with --ram"),
         ({"pretrained": "weights", "settings": {"training.freeze_backbone": True}}, "together with --freeze_backbone"),
         (
             {"task": "MULTI_LABEL_CLS"},

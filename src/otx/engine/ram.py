@@ -2,7 +2,7 @@
 
     python -m otx.engine.ram PLAN_FILE GIB
 
-does the trial: a training step, a validation batch and an export, each with all that training keeps beside it.
+does the trial: training steps, a validation batch and an export, each with all that training keeps beside it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from itertools import islice
 from pathlib import Path
 
 from otx.core.catalog import ModelRow
@@ -35,6 +36,8 @@ SHARE = 0.95
 """Of the limit that a trial may take: a run draws and writes besides."""
 TOO_MUCH = 9
 """Exit status of a trial that took more than its limit, as after a SIGKILL."""
+STEPS = 2
+"""Of a trial: the second finds the memory as the first left it."""
 LOOK = 0.02
 """Seconds between two looks at the memory of a trial."""
 
@@ -91,7 +94,7 @@ def _trial(plan: Plan, folder: Path) -> None:
     from otx.training.allocator import keep_freed_memory
     from otx.training.average import WeightAverage
     from otx.training.evaluate import predict
-    from otx.training.module import lay_channels_last
+    from otx.training.module import is_trained, lay_channels_last
     from otx.training.optimizer import build_optimizer
 
     keep_freed_memory()
@@ -105,12 +108,14 @@ def _trial(plan: Plan, folder: Path) -> None:
     optimizer = build_optimizer(model, settings.optimizer)
     average = WeightAverage(model, settings.ema_decay) if settings.ema_decay else None
     model.train()
-    for batch, _ in zip(datamodule.loader("train", train=True), range(2), strict=False):
+    # What is fitted in one pass keeps something of every image.
+    for batch in islice(datamodule.loader("train", train=True), STEPS if is_trained(model) else None):
         losses = model(batch)
         if losses.losses and optimizer:
             torch.autograd.backward(losses.total)
             optimizer.step()
             optimizer.zero_grad()
+    model.finish_epoch()
     if average:
         average.update()
     next(predict(model, datamodule.loader("val", train=False)), None)

@@ -84,8 +84,7 @@ def _train_here(given: Given, plan: Plan, workspace: Workspace | None, began: fl
         _check_time(plan)
     plan.choose("device", resolve_device("auto").type, FASTEST)
     run = _Run(given, plan, data, row, input_spec, workspace, began, resume, read_unlabeled(plan, data))
-    if workspace is None:
-        _check_ram(run)
+    _check_ram(run)
     while True:
         try:
             return _train(run)
@@ -96,14 +95,16 @@ def _train_here(given: Given, plan: Plan, workspace: Workspace | None, began: fl
 
 
 def _check_ram(run: _Run) -> None:
-    """Make batches smaller where memory is short.
+    """Make batches smaller where memory is short; a run that goes on does so too, for the step stays the same.
 
     Raises:
         UserError: Nobody can say what this training takes.
     """
-    if run.row is not None and run.given.data is None and run.plan["device"] == "cpu" and run.plan["devices"] == 1:
-        fit_ram(run.plan, run.row, run.input_spec)
-    elif run.plan["training.ram"]:
+    plan, row = run.plan, run.row
+    alone = plan["device"] == "cpu" and plan["devices"] == 1
+    if row is not None and run.given.data is None and run.unlabeled is None and alone:
+        fit_ram(plan, row, run.input_spec)
+    elif plan["training.ram"]:
         msg = (
             "training.ram: a trial in another process tells what a training takes, which is done for models of the "
             "catalog, data in a folder, and one process on the CPU. Leave it out, or set data.batch_size."
@@ -283,7 +284,7 @@ def _plan_of(workspace: Workspace, said: Plan) -> Plan:
     plan = Plan.read(workspace.plan)
     if place().size > 1:
         plan.choices["devices"] = said.choices["devices"]  # it may go on in another number of them
-    free = {"training.max_epochs", "devices"}
+    free = {"training.max_epochs", "training.ram", "devices"}
     for key, choice in said.choices.items():
         if choice.origin != "user" or choice.value == plan[key]:
             continue

@@ -38,6 +38,7 @@ def check_unlabeled(plan: Plan, data: ReadData, input_spec: InputSpec) -> None:
         "--devices": not plan.is_open("devices") and plan["devices"] > 1,
         "--freeze_backbone": plan["training.freeze_backbone"] is True,
         "--time": bool(plan["training.time"]),
+        "--ram": bool(plan["training.ram"]),
         "--tile": input_spec.tile > 0,
     }
     wrong = [option for option, given in against.items() if given]
