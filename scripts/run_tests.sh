@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests, one process a room: torch, OpenVINO and OpenCV each bring thread pools of their own, and one process
-# that had gone through all rooms was seen to end in a segmentation fault (docs/decisions/0012-a-process-a-room.md).
+# Runs the tests, one process a room.
 # Words are handed to pytest. The exit status is that of the last room that failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import openvino as ov
 import pytest
 import torch
 from torch import nn
@@ -14,6 +13,7 @@ from otx.core.task import OTXTaskType
 from otx.deploy.gate import export_proven
 from otx.frameworks import catalog
 from otx.frameworks.build import build_model
+from otx.runtime.compiled import openvino_core
 from otx.tasks import task_spec
 
 LABELS = LabelInfo(("cat", "sea lion", "dog"))
@@ -74,7 +74,9 @@ def test_model_api_gives_our_results(tmp_path, name):
         model.score_threshold.fill_(0.3)
     path = tmp_path / "model.xml"
     export_proven(model, [batch], path, measure=False)
-    adapter = OpenvinoAdapter(ov.Core(), str(path), device="CPU", plugin_config={"INFERENCE_PRECISION_HINT": "f32"})
+    adapter = OpenvinoAdapter(
+        openvino_core(), str(path), device="CPU", plugin_config={"INFERENCE_PRECISION_HINT": "f32"}
+    )
     result = Model.create_model(adapter)(np.ascontiguousarray(batch.images[0].permute(1, 2, 0).numpy()))
     with torch.no_grad():
         ours = model(batch)

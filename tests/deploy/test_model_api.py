@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import openvino as ov
 import pytest
 import torch
 from tests.deploy.conftest import COLOURS, ColourNet
@@ -15,6 +14,7 @@ from otx.core.input_spec import InputSpec, ResizeMode
 from otx.core.masks import from_pixels, overlaps
 from otx.deploy.export import export
 from otx.deploy.metadata import sections
+from otx.runtime.compiled import openvino_core
 from otx.tasks.anomaly.entity import LABELS, AnomalyDetBatchDataEntity
 from otx.tasks.anomaly.model import OTXAnomalyModel
 from otx.tasks.hierarchical_classification.model import OTXHLabelClsModel
@@ -34,7 +34,7 @@ FILES = ["model.xml", "model.onnx"]
 def opened(path):
     """With f32 arithmetic: by itself OpenVINO takes bf16 where the CPU has it, and scores differ in the third place."""
     return Model.create_model(
-        OpenvinoAdapter(ov.Core(), str(path), device="CPU", plugin_config={"INFERENCE_PRECISION_HINT": "f32"})
+        OpenvinoAdapter(openvino_core(), str(path), device="CPU", plugin_config={"INFERENCE_PRECISION_HINT": "f32"})
     )
 
 

@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import openvino as ov
 import torch
 
 from otx.core.entity import OTXBatchDataEntity
 from otx.core.errors import OTXError
 from otx.data.loader import BatchLoader
 from otx.deploy.graph import INPUT_NAME
-from otx.runtime.compiled import read_graph
+from otx.runtime.compiled import openvino_core, read_graph
 from otx.runtime.exported import load_exported
 from otx.runtime.metadata import SECTION
 
@@ -182,7 +181,7 @@ def noisiest_layers(graph: Any, feeds: Iterator[Feed], share: float) -> list[str
     # Some share an input, and what is an output already is not added again: each is looked up.
     places = {_port_key(port.get_node().input_value(0)): place for place, port in enumerate(graph.outputs)}
     pairs = [(places[_port_key(node.input_value(0))], places[_port_key(node.output(0))]) for node in quantizers]
-    compiled = ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = openvino_core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     request = compiled.create_infer_request()
     noise, signal = np.zeros(len(quantizers)), np.zeros(len(quantizers))
     for _, feed in zip(range(PROBES), feeds, strict=False):

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import openvino as ov
 import torch
 from safetensors.numpy import save_file
 
@@ -28,6 +27,7 @@ from otx.engine.results import BenchmarkResult
 from otx.engine.speed import Job, run_apart
 from otx.engine.test import data_for
 from otx.engine.workspace import Workspace
+from otx.runtime.compiled import openvino_core
 from otx.runtime.exported import load_exported
 from otx.runtime.onnx_runtime import load_onnx
 from otx.training.device import resolve_device
@@ -124,7 +124,7 @@ def _forms(opened: OpenedModel, given: Given, workspace: Workspace, folder: Path
         if quantised.is_file():
             openvino["OpenVINO INT8"] = lambda: quantised
     for name, file in openvino.items():
-        for device in ov.Core().available_devices:
+        for device in openvino_core().available_devices:
             yield Form(name, "openvino", file, device, partial(load_exported, device=device))
     if not opened.exported and all(importlib.util.find_spec(package) for package in ("onnx", "onnxruntime")):
         yield Form("ONNX Runtime", "onnxruntime", partial(write, "model.onnx", "fp32"), "CPU", load_onnx)

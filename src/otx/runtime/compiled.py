@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,17 @@ from otx.core.errors import UserError
 
 PerformanceHint = Literal["LATENCY", "THROUGHPUT"]
 SUFFIXES = (".xml", ".onnx")
+
+
+@cache
+def openvino_core() -> Any:  # noqa: ANN401 - openvino is untyped
+    """The process's only `openvino.Core`, which is never freed.
+
+    OpenVINO's CPU plugin gives the thread that starts it a signal stack, and when it ends gives back the one before. Of
+    two cores that end in the order they began the second gives back that of the first, which is freed by then: the
+    next signal is written over whatever lies there now (OpenVINO 2026.4; docs/decisions/0012-signal-stacks.md).
+    """
+    return ov.Core()
 
 
 def read_graph(path: Path) -> Any:  # noqa: ANN401 - openvino is untyped
@@ -29,7 +41,7 @@ def read_graph(path: Path) -> Any:  # noqa: ANN401 - openvino is untyped
     if path.suffix == ".xml" and not path.with_suffix(".bin").is_file():
         raise UserError(f"{path} has no weights beside it: expected {path.with_suffix('.bin').name} in the same folder")
     try:
-        return ov.Core().read_model(path)
+        return openvino_core().read_model(path)
     except RuntimeError as error:
         raise UserError(f"OpenVINO cannot read {path}: {_last_line(error)}") from error
 
@@ -69,7 +81,7 @@ class CompiledGraph(nn.Module):
         if precision:
             config["INFERENCE_PRECISION_HINT"] = precision
         try:
-            self.compiled = ov.Core().compile_model(ov_model, device, config)
+            self.compiled = openvino_core().compile_model(ov_model, device, config)
         except RuntimeError as error:
             raise UserError(f"OpenVINO cannot run the model on device {device!r}: {_last_line(error)}") from error
         self._inputs = [port.any_name for port in self.compiled.inputs]
