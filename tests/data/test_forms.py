@@ -170,3 +170,13 @@ def test_xml_with_another_root_is_not_vocs(tmp_path: Path) -> None:
     (tmp_path / "annotations.xml").write_text("<annotations><version>1.1</version></annotations>")
     with pytest.raises(UserError, match="none with the root <annotation>"):
         open_source(tmp_path)
+
+
+def test_numbers_that_are_the_names_of_several_images_make_no_csv(tmp_path: Path) -> None:
+    for label in ("cat", "dog"):
+        for number in range(4):
+            paint(tmp_path / label / f"{number}.jpg")
+    (tmp_path / "measured.csv").write_text("run,loss\n1,2\n3,4\n")
+    source = open_source(tmp_path)
+    assert source.format == "imagenet"
+    assert "csv: found no such file among 1 .csv: measured.csv begins with 'run,loss'" in source.why

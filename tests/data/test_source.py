@@ -77,6 +77,9 @@ def test_unknown_format_says_what_was_looked_for_and_what_is_there(tmp_path: Pat
         (["a/b/c.txt"], "There are no images below it"),
         (["pictures/1.jpg", "pictures/2.jpg"], "Nearest: yolo"),
         (["pictures/1.jpg", "notes.json"], "Nearest: coco"),
+        (["1.jpg", "1.json"], "Nearest: coco. Ask the tool that wrote 1.json"),
+        (["pictures/1.jpg", "annotations.xml"], "Ask the tool that wrote annotations.xml for COCO"),
+        (["images/img_1.jpg", "masks/mask_1.png"], "Nearest: mask_folders. Give each mask in .*/masks the name of its"),
     ],
 )
 def test_advice(tmp_path: Path, names: list[str], advice: str) -> None:

@@ -42,6 +42,8 @@ def _outline(tree: DataTree) -> list[str]:
 
 
 def _advice(tree: DataTree, below: Mapping[str, str]) -> str:
+    from otx.data.formats.mask_folders import is_named_for_masks  # its libraries take long, and it is seldom asked
+
     root = shlex.quote(str(tree.root))
     if below:
         listed = "\n".join(f"  --data_root {root}/{shlex.quote(top)}  ({name})" for top, name in below.items())
@@ -52,6 +54,14 @@ def _advice(tree: DataTree, below: Mapping[str, str]) -> str:
         return f"It seems to be packed. Unpack it: cd {root} && {'unzip' if file.endswith('.zip') else 'tar xf'} {file}"
     if tree.root.name.lower() in _PARTS_OF_A_SET:
         return f"This looks like one folder of a data set. Name the data set: --data_root {tree.root.parent}"
+    if tree.images and (written := tree.with_suffix(".json", ".jsonl", ".xml")):
+        first = shlex.quote(str(tree.files[written[0]]))
+        return f"Nearest: coco. Ask the tool that wrote {written[0]} for COCO; what it holds: head -c 300 {first}"
+    if masks := [folder for folder in tree.image_folders if is_named_for_masks(folder)]:
+        return (
+            f"Nearest: mask_folders. Give each mask in {root}/{masks[0]} the name of its image, as a .png with a "
+            "value or a colour per class (.jpg blurs them)"
+        )
     if tree.image_folders.keys() == {""}:
         return (
             "Nearest: imagenet, one folder per class. For each class: "
@@ -64,9 +74,6 @@ def _advice(tree: DataTree, below: Mapping[str, str]) -> str:
         )
     if not tree.images:
         return f"There are no images below it. Name the folder that holds images and annotations, not {root}"
-    if tree.with_suffix(".json"):
-        first = shlex.quote(str(tree.files[tree.with_suffix(".json")[0]]))
-        return f"Nearest: coco. Ask the tool that wrote the .json for COCO; what it holds: head -c 300 {first}"
     return (
         "Nearest: yolo. Put a .txt per image, with lines 'class x_centre y_centre width height' relative to the image, "
         f"in folders called labels beside those called images, and the class names in {root}/data.yaml"

@@ -52,7 +52,7 @@ def find(tree: DataTree) -> Reading | str:
         return none_among(others, ".csv")
     images = frozenset(image for table in tables for image, _, _ in table.rows if isinstance(image, str))
     return Reading(
-        reason=f"{', '.join(table.path for table in tables[:4])} list {len(images)} images",
+        reason=f"{', '.join(table.path for table in tables[:4])} list{'' if tables[1:] else 's'} {len(images)} images",
         images=images,
         read=lambda problems: [_read(tree, table, problems) for table in tables],
     )
@@ -78,6 +78,8 @@ def _table(tree: DataTree, path: str, rows: list[list[str]]) -> Table | None:
         for number, cells in enumerate(rows[1:], start=2)
         if any(cells)
     ]
+    if suffix(image) not in IMAGE_SUFFIXES and not any(isinstance(place, str) for place, *_ in found):
+        return None  # a number or a word that happens to be the name of several images
     return Table(path, None if named else head, found)
 
 

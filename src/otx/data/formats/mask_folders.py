@@ -74,7 +74,7 @@ def _groups(tree: DataTree) -> list[_Group]:
         votes = {}
         for other, count in partners[folder, ending].items():
             # Where images have few values too, only the names tell which are the masks.
-            told_apart = bool(ending or _is_named(folder)) and not _is_named(other)
+            told_apart = bool(ending or is_named_for_masks(folder)) and not is_named_for_masks(other)
             if (ending or other != folder) and (told_apart or (other, "") not in like_masks):
                 votes[other] = (count, _shared_parts(folder, other), other)
         if not votes:
@@ -98,7 +98,8 @@ def _partners(tree: DataTree, names: dict[str, str]) -> Counter[str]:
     )
 
 
-def _is_named(folder: str) -> bool:
+def is_named_for_masks(folder: str) -> bool:
+    """Whether the name of a folder says that masks are in it."""
     words = re.split(r"[^a-z]+", folder.casefold())
     return any(_FOLDER.fullmatch(word) for word in words)
 
