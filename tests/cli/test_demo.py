@@ -15,6 +15,7 @@ from otx.engine import Engine
 from otx.engine.results import ExportResult, PredictResult, TestResult, TrainResult
 from otx.recipes.files import read_recipe, recipe_names
 from otx.tasks import task_specs
+from otx.training.fit import InterruptedTrainingError
 
 Run = Callable[..., int]
 PARITY = {"metric": "map", "reference": 0.6, "exported": 0.6, "drop_relative": 0.0, "max_drop": 0.01, "images": 60}
@@ -97,6 +98,21 @@ def test_it_can_be_done_again_and_in_json(
     assert first["data_root"] == second["data_root"]
     assert first["work_dir"] != second["work_dir"]
     assert first["metrics_exported"] == {"map": 0.6, "map_50": 0.849}
+
+
+def test_one_that_was_stopped_names_a_command_that_goes_on(
+    otx: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def stop(engine: Engine) -> None:
+        raise InterruptedTrainingError("1 of 3 epochs", "kept. Go on with the same command and --resume")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("otx.data.digit_scenes.IMAGES", {"train": 4, "val": 2, "test": 3})
+    monkeypatch.setattr(Engine, "train", stop)
+    assert otx("demo", "--work_dir", "mine") == 130
+    text = " ".join(capfd.readouterr().err.split())
+    assert "1 of 3 epochs kept in mine. Go on with the training alone: otx train --work_dir mine --resume" in text
+    assert "same command" not in text
 
 
 @pytest.mark.parametrize("task", task_specs())

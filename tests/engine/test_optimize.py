@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import openvino as ov
 import pytest
+from lightning.pytorch import Callback
 from tests.generated import pictures, write_image_folders
 
 from otx.cli.main import main
@@ -23,6 +28,7 @@ from otx.engine.speed import run_apart
 from otx.frameworks import catalog
 from otx.recipes.plan import Plan
 from otx.tasks import task_spec
+from otx.training.fit import fit
 
 MODEL = """
 from torch import nn
@@ -91,6 +97,31 @@ def test_what_the_user_says_about_training_on_stands(run: Path) -> None:
     given = {"training.max_epochs": 1, "training.optimizer.lr": 5e-4}
     result = Engine(work_dir=run, settings=given).optimize(method="qat", max_drop=1.0)
     assert result.parity["detail"] == "epoch 1 of 1 at a learning rate of 5.0e-04"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_training_on_that_was_stopped_promises_no_resume(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    class Stop(Callback):
+        def on_train_batch_start(self, trainer: Any, *rest: Any) -> None:
+            if trainer.current_epoch == 1:
+                os.kill(os.getpid(), number)
+
+    # Tests that run in the background inherit that Ctrl-C is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr(logging.getLogger("otx"), "handlers", [])  # the command's own must not outlive this test
+    with monkeypatch.context() as patch:
+        patch.setattr("otx.engine.qat.fit", partial(fit, callbacks=[Stop()]))
+        with pytest.raises(SystemExit) as stop:
+            main(["optimize", "--work_dir", str(run), "--method", "qat", "--max_drop", "1"])
+    assert stop.value.code == 130
+    text = " ".join(capfd.readouterr().err.split())
+    assert "stopped with 1 of 3 epochs of quantisation-aware training, which begins anew with the same command" in text
+    assert "resume" not in text + (run / "optimize/qat/train.log").read_text()
+    assert not (run / "optimize/qat/checkpoints").exists()
+    settings = {"training.max_epochs": 1}
+    assert "of 1 at" in Engine(work_dir=run, settings=settings).optimize(method="qat", max_drop=1.0).parity["detail"]
 
 
 def test_only_what_learns_can_be_trained_on(run: Path) -> None:

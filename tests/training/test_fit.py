@@ -171,6 +171,7 @@ def test_somebody_who_stops_it_is_told_how_to_go_on(tmp_path: Path, number: sign
     with pytest.raises(InterruptedTrainingError, match=r"1 of 3 epochs kept in .*--resume") as caught:
         train(tmp_path, callbacks=[Stop()])
     assert caught.value.exit_status == 130
+    assert "resume" not in (tmp_path / "train.log").read_text()  # how to go on is for the verb to say
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
     assert train(tmp_path, resume=True).epochs_done == 3
 

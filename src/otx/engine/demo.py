@@ -13,6 +13,7 @@ from otx.engine.engine import Engine
 from otx.engine.results import DemoResult
 from otx.recipes.files import recipe_names
 from otx.tasks import task_spec
+from otx.training.fit import InterruptedTrainingError
 
 HOME = Path("otx-demo")
 
@@ -46,20 +47,26 @@ def demo(task: str, work_dir: Path | None = None) -> DemoResult:
 
     Raises:
         OTXError: A step failed, above all: the exported model does not predict like the trained one.
+        InterruptedTrainingError: By Ctrl-C or SIGTERM; the epochs that are kept can be gone on with.
     """
     spec = task_spec(task)
     seconds: dict[str, float] = {}
     data_root = HOME / f"{_slug(spec)}-data"
     _timed(seconds, "write data", lambda: spec.load("demo")(data_root))
+    folder = work_dir or _new_run(spec)
     engine = Engine(
         data_root,
         task=str(spec.task),
-        work_dir=work_dir or _new_run(spec),
+        work_dir=folder,
         config=_recipe(spec),
         pretrained=False,
         device="cpu",
     )
-    trained = _timed(seconds, "train", engine.train)
+    try:
+        trained = _timed(seconds, "train", engine.train)
+    except InterruptedTrainingError as stopped:
+        how = f"Go on with the training alone: otx train --work_dir {folder} --resume"
+        raise InterruptedTrainingError(stopped.epochs, f"kept in {folder}. {how}") from stopped
     tested = _timed(seconds, "test checkpoint", engine.test)
     exported = _timed(seconds, "export and compare", engine.export)
     tested_ir = _timed(seconds, "test OpenVINO IR", lambda: engine.test(exported.model))

@@ -16,7 +16,7 @@ from otx.engine.opening import OpenedModel
 from otx.engine.workspace import Workspace
 from otx.recipes.plan import Choice, Plan
 from otx.training.device import resolve_device
-from otx.training.fit import fit
+from otx.training.fit import InterruptedTrainingError, fit
 from otx.training.module import is_trained
 
 NAME = "quantisation-aware training"
@@ -58,6 +58,7 @@ def train_quantized(
 
     Raises:
         UserError: The checkpoint is of no work dir, or NNCF cannot follow the network.
+        InterruptedTrainingError: By Ctrl-C or SIGTERM; nothing is kept.
     """
     plan = _plan(given, workspace.plan)
     model = insert_fake_quantizers(opened.model, calibration, opened.name)
@@ -66,19 +67,24 @@ def train_quantized(
     folder.mkdir(parents=True)
     plan.write(folder / "plan.yaml")
     settings = plan.settings()
-    result = fit(
-        model.train(),  # Lightning leaves each part in the mode that it finds
-        datamodule,
-        opened.spec.load("metric")(model.label_info),
-        settings.training,
-        folder,
-        model_name=opened.name,
-        monitor=opened.spec.monitor,
-        monitor_mode=opened.spec.monitor_mode,
-        seed=settings.seed,
-        device=resolve_device(settings.device),
-    )
-    shutil.rmtree(folder / "checkpoints")  # nothing else could read them: their networks have quantisers in
+    try:
+        result = fit(
+            model.train(),  # Lightning leaves each part in the mode that it finds
+            datamodule,
+            opened.spec.load("metric")(model.label_info),
+            settings.training,
+            folder,
+            model_name=opened.name,
+            monitor=opened.spec.monitor,
+            monitor_mode=opened.spec.monitor_mode,
+            seed=settings.seed,
+            device=resolve_device(settings.device),
+        )
+    except InterruptedTrainingError as stopped:
+        rest = f"of {NAME}, which begins anew with the same command; nothing is kept, and {opened.path} is as it was."
+        raise InterruptedTrainingError(stopped.epochs, rest) from stopped
+    finally:  # nothing else could read them: their networks have quantisers in
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     path = export(model, folder / "model.unproven.xml", model_name=opened.name)
     lr = settings.training.optimizer.lr
     detail = f"epoch {result.best_epoch} of {result.epochs_done} at a learning rate of {lr:.1e}"

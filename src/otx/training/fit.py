@@ -31,6 +31,8 @@ from otx.training.report import Listener
 from otx.training.resume import find_state, run_facts
 from otx.training.settings import TrainingSettings
 
+GO_ON = "Go on with the same command and --resume, or with Engine.train(resume=True)."
+
 
 class FitData(Protocol):
     """Where batches come from, for example `otx.data.datamodule.OTXDataModule`."""
@@ -65,15 +67,18 @@ class FitResult:
 
 
 class InterruptedTrainingError(OTXError):
-    """Somebody stopped the training."""
+    """Somebody stopped the training.
+
+    Args:
+        epochs: How many of how many were done.
+        rest: Where they are kept, and how to go on.
+    """
 
     exit_status = 130
 
-    def __init__(self, epochs_done: int, max_epochs: int, folder: Path) -> None:
-        super().__init__(
-            f"stopped with {epochs_done} of {max_epochs} epochs kept in {folder}. Go on with the same command and "
-            "--resume, or with Engine.train(resume=True)."
-        )
+    def __init__(self, epochs: str, rest: str) -> None:
+        super().__init__(f"stopped with {epochs} {rest}")
+        self.epochs = epochs
 
 
 def fit(
@@ -159,9 +164,9 @@ def fit(
         except (KeyboardInterrupt, SystemExit) as error:
             if not witness.stopped:
                 raise
-            stopped = InterruptedTrainingError(keeper.epochs_done, module.max_epochs, work_dir)
-            log.line(str(stopped))
-            raise stopped from error
+            epochs = f"{keeper.epochs_done} of {module.max_epochs} epochs"
+            log.line(f"stopped with {epochs}")
+            raise InterruptedTrainingError(epochs, f"kept in {work_dir}. {GO_ON}") from error
     load_model(keeper.path(BEST), model)
     return _result(keeper, module.max_epochs)
 
