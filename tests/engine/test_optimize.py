@@ -141,7 +141,7 @@ def test_a_drop_beyond_what_is_allowed_exits_with_1(
     with pytest.raises(SystemExit) as stop:
         main(["optimize", "--checkpoint", str(run / "export/model.xml"), "--max_drop", "-2"])
     assert stop.value.code == 1
-    assert "INT8 model (weights only) does not predict like the checkpoint on 9 images" in capsys.readouterr().err
+    assert "(weights only) does not predict like the checkpoint on 9 validation images" in capsys.readouterr().err
     assert (run / "optimize/model.failed-parity.xml").is_file()
     assert not (run / "optimize/model.xml").exists()
     assert not json.loads((run / "optimize/parity.json").read_text())["passed"]

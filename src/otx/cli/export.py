@@ -52,6 +52,7 @@ def _show(result: ExportResult, console: Console, work_dir: Path | None) -> None
     from otx.report.tables import parity_table
 
     console.print(f"\n[bold]{shown(result.checkpoint)}[/] exported to {result.format}, {result.precision}")
+    console.print("\nexported model against checkpoint, on validation images")
     console.print(parity_table(result.parity))
     console.print(f"\nmodel  {shown(result.model)}\nproof  {shown(result.model.parent / 'parity.json')}")
     if result.bundle is not None:

@@ -49,6 +49,9 @@ def _show(result: OptimizeResult, console: Console, work_dir: Path | None) -> No
     from otx.report.tables import parity_table
 
     console.print(f"\n[bold]{shown(result.checkpoint)}[/] quantised on {result.calibration_images} training images")
+    console.print("\nexported models against checkpoint, on validation images")
     console.print(parity_table(result.parity))
+    console.print("\nThese images chose the way to INT8, so others may lose more. What the test images say:")
+    console.print(f"       otx test --checkpoint {shown(result.model)}{run_options(work_dir)}")
     console.print(f"\nmodel  {shown(result.model)}\nproof  {shown(result.model.parent / 'parity.json')}")
     console.print(f"next   otx benchmark{run_options(work_dir)}")

@@ -35,7 +35,7 @@ class ParityError(OTXError):
     def __init__(self, parity: Parity, path: Path) -> None:
         self.parity = parity
         super().__init__(
-            f"the {parity.name} does not predict like the checkpoint on {parity.images} images: "
+            f"the {parity.name} does not predict like the checkpoint on {parity.images} validation images: "
             f"{'; '.join(parity.reasons)}. It was put aside as {path}; figures are in {path.with_name(PARITY_FILE)}."
         )
 
