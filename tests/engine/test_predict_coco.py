@@ -8,15 +8,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tests.deploy.conftest import COLOURS, SPEC, ColourClassifier, ColourDetector, det_batch
+from torchvision import tv_tensors
 
 from otx.core.errors import UserError
+from otx.core.image_info import ImageInfo
+from otx.core.keypoints import Skeleton
 from otx.core.label_info import LabelInfo
 from otx.core.masks import decode_rle, encode_rle
 from otx.deploy.export import export
 from otx.engine import Engine
 from otx.report.coco import read_coco_ids
+from otx.tasks.keypoint_detection.entity import KeypointBatchPredEntity
+from otx.tasks.keypoint_detection.metric import AREA_OF_BOX, KeypointMetric, sigmas
 
 IMAGES = 12
 
@@ -132,3 +138,60 @@ def test_outlines_and_keypoints_take_cocos_form(tmp_path: Path) -> None:
     assert outlined == common | {"bbox": [1.25, 2.0, 2.75, 4.5], "segmentation": mask}
     assert decode_rle(slanted["segmentation"]).sum() == 12
     assert pointed == common | {"bbox": [0.0, 0.0, 9.0, 9.0], "keypoints": [1.0, 2.0, 0.9, 3.0, 4.0, 0.1]}
+
+
+def test_coco_finds_keypoints_as_the_metric_does(tmp_path: Path) -> None:
+    coco, evaluation = pytest.importorskip("pycocotools.coco"), pytest.importorskip("pycocotools.cocoeval")
+    labels, rng, size = LabelInfo(("tube",), keypoints=Skeleton(("head", "tail"))), np.random.default_rng(0), (90, 120)
+    metric, found = KeypointMetric(labels), []
+    content: dict[str, Any] = {"images": [], "annotations": [], "categories": [{"id": 4, "name": "tube"}]}
+    for image in range(1, 21):
+        content["images"].append({"id": image, "file_name": f"{image}.png"})
+        boxes, points = _objects(rng, size)
+        for box, ends in zip(boxes.tolist(), points.tolist(), strict=True):
+            width, height = box[2] - box[0], box[3] - box[1]
+            marked = [value for point in ends for value in (*point, 2)]
+            entry = {"id": len(content["annotations"]) + 1, "image_id": image, "category_id": 4, "iscrowd": 0}
+            entry |= {"bbox": [*box[:2], width, height], "area": AREA_OF_BOX * width * height}
+            content["annotations"].append(entry | {"keypoints": marked, "num_keypoints": 2})
+        off = points + rng.normal(0, 2, points.shape)
+        truth, prediction = (_tubes(boxes, ends, rng, image, size) for ends in (points, off))
+        metric.update(prediction, truth)
+        (tmp_path / "ids.json").write_text(json.dumps(content))
+        (record,) = prediction.records(labels, 0.0)
+        found += read_coco_ids(tmp_path / "ids.json", labels).results(record)
+    truths = coco.COCO(str(tmp_path / "ids.json"))
+    evaluated = evaluation.COCOeval(truths, truths.loadRes(found), "keypoints")
+    evaluated.params.kpt_oks_sigmas = sigmas(("head", "tail"))
+    evaluated.evaluate()
+    evaluated.accumulate()
+    evaluated.summarize()
+    values = metric.compute().values
+    ours = [values[name] for name in ("oks_map", "oks_map_50", "oks_map_75")]
+    assert 0.1 < ours[0] < 0.9
+    assert ours == pytest.approx(evaluated.stats[:3].tolist(), abs=2e-3)  # records round places to 0.01 pixels
+
+
+def _objects(rng: np.random.Generator, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """(N, 4) boxes and the (N, 2, 2) keypoints in their corners."""
+    corner = rng.uniform(0, [size[1] - 60, size[0] - 50], (int(rng.integers(1, 4)), 2))
+    boxes = np.round(np.hstack([corner, corner + rng.uniform(15, 45, corner.shape)]), 2)
+    return boxes, boxes.reshape(-1, 2, 2)
+
+
+def _tubes(
+    boxes: np.ndarray, points: np.ndarray, rng: np.random.Generator, image: int, size: tuple[int, int]
+) -> KeypointBatchPredEntity:
+    count = len(boxes)
+    scores = torch.tensor(rng.permutation(1000)[:count] / 1000)
+    order = scores.argsort(descending=True)
+    return KeypointBatchPredEntity(
+        images=torch.zeros(1, 3, *size, dtype=torch.uint8),
+        imgs_info=[ImageInfo(height=size[0], width=size[1], path=f"{image}.png")],
+        bboxes=[tv_tensors.BoundingBoxes(torch.tensor(boxes)[order], format="XYXY", canvas_size=size)],
+        labels=[torch.zeros(count, dtype=torch.int64)],
+        keypoints=[tv_tensors.KeyPoints(torch.tensor(points)[order], canvas_size=size)],
+        visible=[torch.full((count, 2), 2)],
+        scores=[scores[order]],
+        keypoint_scores=[torch.ones(count, 2)],
+    )
