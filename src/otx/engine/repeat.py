@@ -44,7 +44,10 @@ def repeat(given: Given, extra: Mapping[str, Any], seeds: int, *, resume: bool) 
         if runs and (made := Workspace(runs[0].work_dir).split).is_file():
             own.folder("data")
             shutil.copy(made, own.split)
-        one = replace(given, work_dir=own.root, settings={**given.settings, "seed": seed})
+        settings = {**given.settings, "seed": seed}
+        if runs and given.plan().is_open("model.name"):
+            settings["model.name"] = runs[0].model  # by the clock, another one might be chosen
+        one = replace(given, work_dir=own.root, settings=settings)
         runs.append(train(one, extra, resume=resume))
     result = SeedsResult(
         work_dir=workspace.root,

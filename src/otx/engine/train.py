@@ -6,7 +6,7 @@ import gc
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from otx.engine.autoconfig import FEWEST_EPOCHS, choose_epochs, shrink_input
 from otx.engine.configure import configure
 from otx.engine.frozen import RECIPE, can_remember, remember_features
 from otx.engine.given import Given
+from otx.engine.lighter import find_lighter
 from otx.engine.measure import FASTEST, epoch_seconds, make_model, settle_speed
 from otx.engine.memory import halve_batch, is_out_of_memory
 from otx.engine.pictures import draw_batch, draw_pairs
@@ -79,11 +80,13 @@ def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResul
 def _train_here(given: Given, plan: Plan, workspace: Workspace | None, began: float, *, resume: bool) -> TrainResult:
     split_file = _split_file(workspace.root if workspace else given.work_dir)
     data = read_data(plan, split_file=split_file, own=given.data)
+    plan.choose("device", resolve_device("auto").type, FASTEST)
+    untouched = Plan(dict(plan.choices))
     row, input_spec = configure(plan, data, given.model)
     if workspace is None:
         _check_time(plan)
-    plan.choose("device", resolve_device("auto").type, FASTEST)
-    run = _Run(given, plan, data, row, input_spec, workspace, began, resume, read_unlabeled(plan, data))
+    unlabeled = read_unlabeled(plan, data)
+    run = _Run(given, plan, data, row, input_spec, workspace, began, resume, unlabeled, untouched)
     _check_ram(run)
     while True:
         try:
@@ -116,7 +119,8 @@ def _check_ram(run: _Run) -> None:
 class _Run:
     """What an attempt at training needs; `workspace` is None until there is one.
 
-    `shrunk` says that a smaller input has been looked for already, for want of time.
+    `untouched` is the plan without what was chosen for the model; `shrunk` and `lightened` say that a smaller input and
+    a lighter model have been looked for already, for want of time.
     """
 
     given: Given
@@ -128,7 +132,9 @@ class _Run:
     began: float
     resume: bool
     unlabeled: UnlabeledImages | None = None
+    untouched: Plan = field(default_factory=Plan)
     shrunk: bool = False
+    lightened: bool = False
 
 
 def _make_room(run: _Run, error: Exception) -> None:
@@ -321,7 +327,7 @@ def _plan_time(run: _Run, datamodule: OTXDataModule, model: OTXModel[Any, Any]) 
     """As many epochs as fit in what is left of the time, of the head alone if too few of the whole network do.
 
     Returns:
-        What to train on; None where the input was made smaller instead, and all has to be made for it.
+        What to train on; None where a smaller input or a lighter model was taken, and all has to be made for it.
 
     Raises:
         UserError: Not even one fits.
@@ -336,12 +342,8 @@ def _plan_time(run: _Run, datamodule: OTXDataModule, model: OTXModel[Any, Any]) 
         plan.choose("training.freeze_backbone", short, f"{epochs} epochs of the whole network fit in the time")
         if short:
             return _plan_time(run, _freeze(run, model), model)
-    if epochs < FEWEST_EPOCHS and left > 0 and not run.shrunk:
-        run.shrunk = True
-        smaller = shrink_input(plan, run.input_spec, epochs / FEWEST_EPOCHS)
-        if smaller is not None:
-            run.input_spec = smaller
-            return None
+    if epochs < FEWEST_EPOCHS and left > 0 and _give_way(run, model, left / epoch):
+        return None
     if epochs < 1:
         msg = (
             f"--time {budget:.0f}s cannot hold an epoch: one takes about {epoch:.0f} s here, and after reading and "
@@ -354,6 +356,32 @@ def _plan_time(run: _Run, datamodule: OTXDataModule, model: OTXModel[Any, Any]) 
     logger.info("time      %d epochs %s", epochs, reason)
     choose_epochs(plan, len(datamodule.loader("train", train=True)) * int(plan["data.batch_size"]))
     return datamodule
+
+
+def _give_way(run: _Run, model: OTXModel[Any, Any], epochs: float) -> bool:
+    """Whether there was a smaller input, or where not one epoch fits of that a lighter model; all is made anew for it.
+
+    So many epochs fit of the model as it is, which are too few.
+    """
+    plan = run.plan
+    if not run.shrunk:
+        run.shrunk = True
+        smaller = shrink_input(plan, run.input_spec, epochs / FEWEST_EPOCHS)
+        if smaller is not None:
+            run.input_spec = smaller
+            return True
+    if epochs >= 1 or run.row is None or run.lightened or plan["training.freeze_backbone"] is True:
+        return False
+    run.lightened = True
+    lighter = find_lighter(plan, run.data, run.row, run.input_spec, model=model, epochs=epochs)
+    if lighter is None:
+        return False
+    logger.info("time      %s is %s", lighter.value, lighter.reason)
+    plan.choices = {**run.untouched.choices, "model.name": lighter}
+    run.row, run.input_spec = configure(plan, run.data, None)
+    run.shrunk = False
+    _check_ram(run)
+    return True
 
 
 def _result(workspace: Workspace, data: ReadData, name: str, result: FitResult) -> TrainResult:
