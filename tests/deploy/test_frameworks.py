@@ -13,7 +13,7 @@ from otx.core.task import OTXTaskType
 from otx.deploy.gate import export_proven
 from otx.frameworks import catalog
 from otx.frameworks.build import build_model
-from otx.runtime.compiled import openvino_core
+from otx.runtime.openvino_core import openvino_core
 from otx.tasks import task_spec
 
 LABELS = LabelInfo(("cat", "sea lion", "dog"))

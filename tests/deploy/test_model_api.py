@@ -14,7 +14,7 @@ from otx.core.input_spec import InputSpec, ResizeMode
 from otx.core.masks import from_pixels, overlaps
 from otx.deploy.export import export
 from otx.deploy.metadata import sections
-from otx.runtime.compiled import openvino_core
+from otx.runtime.openvino_core import openvino_core
 from otx.tasks.anomaly.entity import LABELS, AnomalyDetBatchDataEntity
 from otx.tasks.anomaly.model import OTXAnomalyModel
 from otx.tasks.hierarchical_classification.model import OTXHLabelClsModel

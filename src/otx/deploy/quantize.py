@@ -18,9 +18,10 @@ from otx.core.entity import OTXBatchDataEntity
 from otx.core.errors import OTXError
 from otx.data.loader import BatchLoader
 from otx.deploy.graph import INPUT_NAME
-from otx.runtime.compiled import openvino_core, read_graph
+from otx.runtime.compiled import read_graph
 from otx.runtime.exported import load_exported
 from otx.runtime.metadata import SECTION
+from otx.runtime.openvino_core import openvino_core, signal_stack_kept
 
 Feed = dict[str, npt.NDArray[Any]]
 Images = BatchLoader | Sequence[OTXBatchDataEntity[Any]]
@@ -133,7 +134,7 @@ class Quantizer:
         self.detail = ""
         graph = _of_one_image(self.path)
         try:
-            with redirect_stdout(sys.stderr):  # its progress
+            with signal_stack_kept(), redirect_stdout(sys.stderr):  # its cores, its progress
                 return method(graph, *args, **settings)
         except (nncf.InternalError, nncf.ValidationError, nncf.UnsupportedModelError, RuntimeError) as error:
             raise OTXError(f"NNCF cannot do it: {error}") from error

@@ -27,9 +27,9 @@ from otx.engine.results import BenchmarkResult
 from otx.engine.speed import Job, run_apart
 from otx.engine.test import data_for
 from otx.engine.workspace import Workspace
-from otx.runtime.compiled import openvino_core
 from otx.runtime.exported import load_exported
 from otx.runtime.onnx_runtime import load_onnx
+from otx.runtime.openvino_core import openvino_core
 from otx.training.device import resolve_device
 from otx.training.evaluate import evaluate
 

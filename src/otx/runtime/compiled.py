@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,20 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from otx.core.errors import UserError
+from otx.runtime.openvino_core import openvino_core
 
 PerformanceHint = Literal["LATENCY", "THROUGHPUT"]
 SUFFIXES = (".xml", ".onnx")
-
-
-@cache
-def openvino_core() -> Any:  # noqa: ANN401 - openvino is untyped
-    """The process's only `openvino.Core`, which is never freed.
-
-    OpenVINO's CPU plugin gives the thread that starts it a signal stack, and when it ends gives back the one before. Of
-    two cores that end in the order they began the second gives back that of the first, which is freed by then: the
-    next signal is written over whatever lies there now (OpenVINO 2026.4; docs/decisions/0012-signal-stacks.md).
-    """
-    return ov.Core()
 
 
 def read_graph(path: Path) -> Any:  # noqa: ANN401 - openvino is untyped
