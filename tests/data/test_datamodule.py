@@ -22,6 +22,7 @@ from otx.core.errors import UserError
 from otx.core.input_spec import InputSpec
 from otx.data.datamodule import OTXDataModule
 from otx.data.images import BrokenImageError
+from otx.data.item import Item
 from otx.data.settings import DataSettings
 from otx.tasks.detection.entity import DetBatchDataEntity
 from otx.tasks.detection.reader import DetAnnotation, DetectionReader
@@ -67,7 +68,7 @@ def detection(paths: list[Path], workers: int = 0, batch_size: int = 4, **option
 
 
 def classification(paths: list[Path], workers: int = 0, batch_size: int = 4, **options: object) -> OTXDataModule:
-    items = tuple(SimpleNamespace(path=path, annotation=n % 3) for n, path in enumerate(paths))
+    items = tuple(Item(path, 40, 30 + n, n % 3) for n, path in enumerate(paths))
     return make(
         items, MultiClassClsReader(), MultiClassClsBatchDataEntity, CLASSIFICATION, workers, batch_size, **options
     )
@@ -231,9 +232,9 @@ def test_lightning_finds_its_loaders(pictures) -> None:
 SCRIPT = """
 import signal, sys, time
 from pathlib import Path
-from types import SimpleNamespace
 from otx.core.input_spec import InputSpec
 from otx.data.dataset import OTXDataset
+from otx.data.item import Item
 from otx.data.loader import BatchLoader
 from otx.data.sampler import EpochSampler
 from otx.tasks.multi_class_classification.entity import MultiClassClsBatchDataEntity
@@ -242,7 +243,7 @@ from otx.transforms.fit import FitToInput
 
 # Tests that run in the background inherit that Ctrl-C is ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-items = [SimpleNamespace(path=path, annotation=0) for path in sorted(Path(sys.argv[1]).glob("*.png"))]
+items = [Item(path, 40, 30, 0) for path in sorted(Path(sys.argv[1]).glob("*.png"))]
 dataset = OTXDataset(items, MultiClassClsReader(), FitToInput(InputSpec(height=32, width=32)), 0)
 loader = BatchLoader(
     dataset, EpochSampler(len(items), 0, shuffle=True), MultiClassClsBatchDataEntity, batch_size=2, drop_last=True,

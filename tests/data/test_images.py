@@ -56,6 +56,37 @@ def test_cmyk_is_converted(tmp_path) -> None:
     assert np.abs(read_image(path).permute(1, 2, 0).numpy() - expected).max() <= 1
 
 
+@pytest.mark.parametrize(
+    ("name", "least_side", "size"),
+    [
+        ("a.jpg", 0, (48, 64)),
+        ("a.jpg", 48, (48, 64)),
+        ("a.jpg", 25, (48, 64)),
+        ("a.jpg", 24, (24, 32)),
+        ("a.jpg", 13, (24, 32)),
+        ("a.jpg", 12, (12, 16)),
+        ("a.jpg", 1, (6, 8)),
+        ("a.png", 12, (48, 64)),
+    ],
+)
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_jpeg_is_decoded_smaller_where_that_is_enough(tmp_path, name, least_side, size, mode) -> None:
+    image = read_image(save(tmp_path / name, mode), least_side=least_side)
+    assert image.shape == (3, *size)
+    area = 48 // size[0]
+    means = torch.nn.functional.avg_pool2d(read_image(tmp_path / name).float(), area)
+    assert (image.float() - means).abs().mean() < 12  # other pixels: 80
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_smaller_jpeg_is_turned_too(tmp_path, orientation) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(tmp_path / "a.jpg", exif=exif, quality=95)
+    means = torch.nn.functional.avg_pool2d(read_image(path).float(), 4)
+    assert (read_image(path, least_side=12).float() - means).abs().mean() < 12  # other pixels: 80
+
+
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied(tmp_path, suffix, orientation) -> None:

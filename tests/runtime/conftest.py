@@ -66,3 +66,12 @@ def pictures(tmp_path) -> list[Path]:
         paths.append(folder / f"{index:02}.png")
         Image.fromarray(pixels).save(paths[-1])
     return paths
+
+
+@pytest.fixture
+def photograph(tmp_path) -> Path:
+    """A JPEG of 480 x 300 pixels whose neighbours are alike, as in photographs."""
+    path = tmp_path / "photograph.jpg"
+    coarse = np.random.default_rng(1).integers(0, 256, (10, 16, 3), dtype=np.uint8)
+    Image.fromarray(coarse).resize((480, 300), Image.Resampling.BICUBIC).save(path, quality=95)
+    return path

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import itertools
 import threading
+from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 
 from otx.core.errors import UserError
 from otx.core.image_info import ImageInfo
-from otx.data.images import BrokenImageError, read_image
+from otx.data.dataset import OTXDataset
+from otx.data.images import BrokenImageError, image_size, read_image
+from otx.data.item import Item
 from otx.runtime import stream
 from otx.runtime.exported import load_exported
 from otx.runtime.stream import predict_files
-from otx.transforms.fit import fit_image
+from otx.tasks.multi_class_classification.reader import MultiClassClsReader
+from otx.transforms.fit import FitToInput, fit_image
 
 
 @pytest.fixture
@@ -36,6 +41,26 @@ def test_same_as_one_by_one_and_in_order(model, pictures, threads):
         assert prediction.imgs_info == [
             ImageInfo(path=str(path), height=height, width=width, scale=scale, offset=offset)
         ]
+
+
+def test_a_large_photograph_is_decoded_smaller_as_in_training_and_its_size_is_told(model, photograph):
+    spec, path = model.input_spec, photograph
+    ((_, prediction),) = predict_files(model, [path])
+    (info,) = prediction.imgs_info
+    assert (info.height, info.width) == image_size(path) == (300, 480)
+    assert info.scale == pytest.approx((spec.width / 480, spec.height / 300))
+    least_side = spec.least_side
+    item = Item(path, 300, 480, 0)
+    data = OTXDataset(
+        [item], MultiClassClsReader(), FitToInput(spec), 0, read=partial(read_image, least_side=least_side)
+    )
+    sample = data[0, 0]
+    assert sample.img_info == replace(info, index=0)
+    seen = model.model(sample.image.unsqueeze(0))["logits"].softmax(1)
+    torch.testing.assert_close(prediction.scores, seen)
+    whole = fit_image(read_image(path), spec)[0]
+    assert not torch.equal(sample.image, whole)
+    assert (sample.image.int() - whole.int()).abs().float().mean() < 2
 
 
 def test_no_files(model):
@@ -90,6 +115,6 @@ def test_other_failures_are_not_swallowed(model, pictures, monkeypatch):
     def fail(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(stream, "fit_alone", fail)
+    monkeypatch.setattr(stream, "read_fitted", fail)
     with pytest.raises(ZeroDivisionError):
         list(predict_files(model, pictures, on_broken=lambda *_: None))

@@ -31,11 +31,13 @@ class OTXDataEntity:
         mask_fill: What masks hold where a step shows more than the image has.
         measured_at_original: Names of the fields that stay in pixels of the original image where nothing is trained,
             because the task's metric measures there and resizing them would lose something.
+        placeless: Nothing in it has a place in the image, which may then be decoded smaller than its file has it.
     """
 
     per_object: ClassVar[tuple[str, ...]] = ()
     mask_fill: ClassVar[int] = 0
     measured_at_original: ClassVar[tuple[str, ...]] = ()
+    placeless: ClassVar[bool] = False
 
     image: tv_tensors.Image | tv_tensors.Video
     img_info: ImageInfo

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
@@ -93,6 +94,11 @@ class InputSpec:
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return (self.height, self.width)
+
+    @property
+    def least_side(self) -> int:
+        """Pixels that each side of an image must have for its resized sides to lose nothing."""
+        return math.ceil(max(self.size) / self.crop_ratio)
 
     @property
     def pixels(self) -> PixelFormat:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar, cast
 
@@ -112,6 +112,9 @@ class OTXDataset(Dataset[SampleT], Generic[SampleT]):
         height, width = image.shape[-2:]
         info = ImageInfo(index=index, path=str(item.path), height=height, width=width)
         sample = self.reader.entity(image, info, item.annotation)
+        if sample.placeless:  # the image may have been decoded smaller
+            scale = (width / item.width, height / item.height)
+            sample = replace(sample, img_info=replace(info, height=item.height, width=item.width, scale=scale))
         return cut_out(sample, item.region) if isinstance(item, ObjectItem) else sample
 
     def _readable(self, index: int, tries: int, broken: list[BrokenImageError]) -> SampleT | None:

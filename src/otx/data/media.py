@@ -44,15 +44,16 @@ def media_head(path: Path) -> ImageHead:
 
 
 def read_media(
-    path: Path | Frame, spec: InputSpec, *, random: bool = False, window: Window | None = None
+    path: Path | Frame, spec: InputSpec, *, random: bool = False, window: Window | None = None, least_side: int = 0
 ) -> tv_tensors.Image | tv_tensors.Video:
-    """Decode what a model is to be shown of an item, in its original size.
+    """Decode what a model is to be shown of an item, in its original size unless it may be smaller.
 
     Args:
         path: The item, or a frame of a video for a model of images.
         spec: Of the model, which takes images or clips.
         random: Of a video one clip from anywhere, by torch's generator, as for training; else several, evenly spread.
         window: The part of an image to give; None: all of it.
+        least_side: See `read_image`.
 
     Returns:
         (C, H, W) of an image, (K, T, C, H, W) of a video.
@@ -64,7 +65,7 @@ def read_media(
     if isinstance(path, Frame):
         return _frame_image(path, spec, window)
     if spec.frames == 1:
-        return read_image(path, spec.pixels, window)
+        return read_image(path, spec.pixels, window, least_side=least_side)
     if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
         msg = f"{path}: expected a video, because the model takes clips of {spec.frames} frames; found a single image"
         raise BrokenVideoError(msg)

@@ -131,6 +131,7 @@ def make_datamodule(plan: Plan, data: ReadData, input_spec: InputSpec) -> OTXDat
     from otx.transforms.fit import FitToInput
 
     settings = plan.settings()
+    least_side = input_spec.least_side if data.spec.load("sample").placeless else 0
     augmentation = resolve(catalog().augmentation(settings.transforms.framework))
     return OTXDataModule(
         object_index(data.index, data.reader, input_spec),
@@ -138,8 +139,9 @@ def make_datamodule(plan: Plan, data: ReadData, input_spec: InputSpec) -> OTXDat
         data.spec.load("batch"),
         augmentation(settings.transforms.train, input_spec),
         FitToInput(input_spec, evaluation=True),
-        train_read=partial(read_media, spec=input_spec, random=True),
-        eval_read=partial(read_media, spec=input_spec),
+        # A crop of a quarter of the image keeps all that the model can see of it.
+        train_read=partial(read_media, spec=input_spec, random=True, least_side=2 * least_side),
+        eval_read=partial(read_media, spec=input_spec, least_side=least_side),
         settings=settings.data,
         seed=settings.seed,
         tiling=make_tiling(data, input_spec),

@@ -19,10 +19,8 @@ from otx.core.entity import OTXBatchPredEntity
 from otx.core.errors import UserError
 from otx.core.image_info import ImageInfo
 from otx.data.frames import Frame
-from otx.data.media import read_media
 from otx.runtime.exported import ExportedModel
-from otx.runtime.whole_image import predict_image
-from otx.transforms.fit import fit_alone
+from otx.runtime.whole_image import predict_image, read_fitted
 
 Prediction = OTXBatchPredEntity[Any]
 Medium = Path | Frame
@@ -98,7 +96,7 @@ class _Predictor:
         found: dict[Medium, Prediction | UserError] = {}
         for path in group:
             try:
-                fitted[path] = fit_alone(read_media(path, spec), str(path), spec)
+                fitted[path] = read_fitted(path, spec, self._model.spec)
             except UserError as error:
                 found[path] = error
         with torch.no_grad():

@@ -24,6 +24,18 @@ Each = Callable[[Callable[[Window], Prediction], Sequence[Window]], Iterable[Pre
 """`map`, or the like of a pool of threads."""
 
 
+def read_fitted(path: Path | Frame, spec: InputSpec, task: TaskSpec) -> tuple[Tensor, ImageInfo]:
+    """A whole file as the model takes it, decoded no larger than it needs where places in it do not matter.
+
+    Raises:
+        BrokenImageError: The file cannot be read, or is not of the kind that the model takes.
+    """
+    least_side = spec.least_side if task.load("sample").placeless else 0
+    image = read_media(path, spec, least_side=least_side)
+    may_be_smaller = 0 < least_side <= min(image.shape[-2:])
+    return fit_alone(image, str(path), spec, media_size(path) if may_be_smaller else None)
+
+
 def predict_image(path: Path | Frame, spec: InputSpec, task: TaskSpec, run: Run, each: Each = map) -> Prediction:
     """The prediction on one file, a batch of one.
 
@@ -41,7 +53,7 @@ def predict_image(path: Path | Frame, spec: InputSpec, task: TaskSpec, run: Run,
         BrokenImageError: The file cannot be read, or is not of the kind that the model takes.
     """
     if not spec.tile:
-        return run(*fit_alone(read_media(path, spec), str(path), spec))
+        return run(*read_fitted(path, spec, task))
     height, width = media_size(path)
     windows = tile_windows(height, width, spec.tile, spec.tile_overlap)
 

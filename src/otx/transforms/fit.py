@@ -64,19 +64,23 @@ def fit_image(image: Tensor, input_spec: InputSpec) -> tuple[Tensor, tuple[float
     return image, *frame_change(height, width, moves)
 
 
-def fit_alone(image: Tensor, path: str, input_spec: InputSpec) -> tuple[Tensor, ImageInfo]:
+def fit_alone(
+    image: Tensor, path: str, input_spec: InputSpec, size: tuple[int, int] | None = None
+) -> tuple[Tensor, ImageInfo]:
     """An image, or the clips of a video, as a batch without annotations, fitted.
 
     Args:
         image: (C, H, W) uint8, or (K, T, C, H, W).
         path: Where it comes from.
         input_spec: Size and resize rule of the model.
+        size: Height and width of the original image, where this one was decoded smaller.
 
     Returns:
         (1, C, height, width) or (K, T, C, height, width) uint8, and what the batch says of it.
     """
-    height, width = image.shape[-2:]
+    height, width = size or image.shape[-2:]
     fitted, scale, offset = fit_image(image, input_spec)
+    scale = (scale[0] * image.shape[-1] / width, scale[1] * image.shape[-2] / height)
     info = ImageInfo(path=path, height=height, width=width, scale=scale, offset=offset)
     return (fitted if input_spec.frames > 1 else fitted.unsqueeze(0)), info
 

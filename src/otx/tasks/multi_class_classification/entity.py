@@ -20,6 +20,8 @@ class MultiClassClsDataEntity(OTXDataEntity):
         label: () int64 class index.
     """
 
+    placeless: ClassVar[bool] = True
+
     label: Tensor
 
     def __post_init__(self) -> None:

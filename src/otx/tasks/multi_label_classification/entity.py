@@ -21,6 +21,8 @@ class MultiLabelClsDataEntity(OTXDataEntity):
         labels: (C,) bool, one per class.
     """
 
+    placeless: ClassVar[bool] = True
+
     labels: Tensor
 
     def __post_init__(self) -> None:
