@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from otx.core.entity import OTXBatchDataEntity
     from otx.core.model import OTXModel
 
+LOOK = 0.1
+"""Share of the time left after which no other model is looked at."""
 STEPS = 2
 """That are timed of each stand-in, after one that fills caches."""
 ABILITIES = ("exportable", "quantizable", "explainable", "tileable")
@@ -40,7 +42,7 @@ def stand_ins(plan: Plan, row: ModelRow, spec: InputSpec, rows: Iterable[ModelRo
         rows: Models of the same task.
 
     Returns:
-        The one of most parameters first; none where the user named the model, or a file of weights for it.
+        The one of fewest parameters first; none where the user named the model, or a file of weights for it.
     """
     if plan.choices["model.name"].origin != "auto" or isinstance(plan["model.pretrained"], str):
         return []
@@ -48,7 +50,7 @@ def stand_ins(plan: Plan, row: ModelRow, spec: InputSpec, rows: Iterable[ModelRo
     if plan["model.pretrained"]:
         source = row.weights.trained_on if row.weights else ""
         lighter = [other for other in lighter if other.weights and other.weights.trained_on == source]
-    return sorted(lighter, key=lambda other: other.parameters, reverse=True)
+    return sorted(lighter, key=lambda other: other.parameters)
 
 
 def _is_equal(other: ModelRow, row: ModelRow, spec: InputSpec) -> bool:
@@ -66,7 +68,7 @@ def _is_equal(other: ModelRow, row: ModelRow, spec: InputSpec) -> bool:
 
 
 def find_lighter(
-    plan: Plan, data: ReadData, row: ModelRow, spec: InputSpec, *, model: OTXModel[Any, Any], epochs: float
+    plan: Plan, data: ReadData, row: ModelRow, spec: InputSpec, *, model: OTXModel[Any, Any], epoch: float, left: float
 ) -> Choice | None:
     """A lighter model in place of one of which not one epoch fits in the time, found by timing steps of both.
 
@@ -78,11 +80,13 @@ def find_lighter(
         row: Of the model so far.
         spec: Its input.
         model: The model so far.
-        epochs: Of it that fit in the time, less than one.
+        epoch: Seconds of an epoch of it.
+        left: Seconds for all, of which looking may take a share.
 
     Returns:
         For `model.name`; None where an epoch of no such model would fit.
     """
+    end = time.monotonic() + LOOK * left
     others = stand_ins(plan, row, spec, catalog().find(str(data.spec.task)))
     if not others:
         return None
@@ -90,12 +94,13 @@ def find_lighter(
     before = _step(plan, model, batch)
     fitting: dict[str, float] = {}
     for other in others:
+        if fitting and time.monotonic() >= end:
+            break
         like = replace(other.input_spec, height=spec.height, width=spec.width, channels=spec.channels)
         built, _ = build_model(other, data.index.labels, like, pretrained=False)
-        fitting[other.name] = epochs * before / _step(plan, built, batch)
-        if fitting[other.name] >= FEWEST_EPOCHS:
-            break
-    name = max(fitting, key=fitting.__getitem__)
+        fitting[other.name] = left / epoch * before / _step(plan, built, batch)
+    enough = [name for name, epochs in fitting.items() if epochs >= FEWEST_EPOCHS]
+    name = enough[-1] if enough else max(fitting, key=fitting.__getitem__)
     if fitting[name] < 1:
         return None
     size = f"{spec.height}x{spec.width}"

@@ -342,7 +342,7 @@ def _plan_time(run: _Run, datamodule: OTXDataModule, model: OTXModel[Any, Any]) 
         plan.choose("training.freeze_backbone", short, f"{epochs} epochs of the whole network fit in the time")
         if short:
             return _plan_time(run, _freeze(run, model), model)
-    if epochs < FEWEST_EPOCHS and left > 0 and _give_way(run, model, left / epoch):
+    if epochs < FEWEST_EPOCHS and left > 0 and _give_way(run, model, epoch, left):
         return None
     if epochs < 1:
         msg = (
@@ -358,28 +358,28 @@ def _plan_time(run: _Run, datamodule: OTXDataModule, model: OTXModel[Any, Any]) 
     return datamodule
 
 
-def _give_way(run: _Run, model: OTXModel[Any, Any], epochs: float) -> bool:
+def _give_way(run: _Run, model: OTXModel[Any, Any], epoch: float, left: float) -> bool:
     """Whether there was a smaller input, or where not one epoch fits of that a lighter model; all is made anew for it.
 
-    So many epochs fit of the model as it is, which are too few.
+    Too few epochs of so many seconds fit in the seconds that are left.
     """
     plan = run.plan
     if not run.shrunk:
         run.shrunk = True
-        smaller = shrink_input(plan, run.input_spec, epochs / FEWEST_EPOCHS)
+        smaller = shrink_input(plan, run.input_spec, left / epoch / FEWEST_EPOCHS)
         if smaller is not None:
             run.input_spec = smaller
             return True
-    if epochs >= 1 or run.row is None or run.lightened or plan["training.freeze_backbone"] is True:
+    if epoch <= left or run.row is None or run.lightened or plan["training.freeze_backbone"] is True:
         return False
     run.lightened = True
-    lighter = find_lighter(plan, run.data, run.row, run.input_spec, model=model, epochs=epochs)
+    lighter = find_lighter(plan, run.data, run.row, run.input_spec, model=model, epoch=epoch, left=left)
     if lighter is None:
         return False
     logger.info("time      %s is %s", lighter.value, lighter.reason)
-    plan.choices = {**run.untouched.choices, "model.name": lighter}
+    kept = {"model.input_size": plan.choices["model.input_size"]}  # at which it was timed
+    plan.choices = {**run.untouched.choices, **kept, "model.name": lighter}
     run.row, run.input_spec = configure(plan, run.data, None)
-    run.shrunk = False
     _check_ram(run)
     return True
 
