@@ -45,7 +45,8 @@ class Engine:
         seed: Seeds everything random.
         device: Where to train.
         devices: Processes that train together, each on a device of its own or on its part of the processor; a script
-            that asks for several needs `if __name__ == "__main__":`, as `multiprocessing` does.
+            that asks for several needs `if __name__ == "__main__":`, as `multiprocessing` does. Each has the whole
+            model, or its part where `settings` has `{"training.strategy": "fsdp"}` in place of "ddp".
         on_bad_data: What to do with images that cannot be read.
         data: Datasets of your own in place of `data_root`.
         unlabeled_data_root: Folder of images without labels to learn from, too; for classification with one label and

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from otx.core.catalog import ModelRow
+from otx.core.errors import UserError
 from otx.core.input_spec import InputSpec
 from otx.engine.given import Given
 from otx.engine.reading import ReadData, make_datamodule
@@ -46,7 +47,10 @@ def make_model(
 
 
 def settle_speed(plan: Plan, datamodule: OTXDataModule, model: OTXModel[Any, Any], name: str) -> None:
-    """Memory format and precision: measured on this machine, unless both are given."""
+    """Memory format and precision: measured on this machine, unless both are given or the model is to be shared out."""
+    if plan["training.strategy"] == "fsdp":
+        plan.choose("training.precision", "32", "not measured: the model may be too large for one process")
+        plan.choose("training.channels_last", False, "fsdp keeps the weights in no other layout")
     if not (plan.is_open("training.precision") or plan.is_open("training.channels_last")):
         return
     device = resolve_device(plan["device"])
@@ -56,7 +60,16 @@ def settle_speed(plan: Plan, datamodule: OTXDataModule, model: OTXModel[Any, Any
 
 
 def epoch_seconds(plan: Plan, datamodule: OTXDataModule, model: OTXModel[Any, Any]) -> float:
-    """Seconds of an epoch with its validation, once memory layout and precision are chosen."""
+    """Seconds of an epoch with its validation, once memory layout and precision are chosen.
+
+    Raises:
+        UserError: The model is to be shared out.
+    """
+    if plan["training.strategy"] == "fsdp":
+        raise UserError(
+            "--time measures an epoch of the whole model in one process, for which training.strategy=fsdp takes it to "
+            "be too large: say --max_epochs instead"
+        )
     return seconds_per_epoch(
         model,
         (datamodule.loader("train", train=True), datamodule.loader("val", train=False)),

@@ -103,6 +103,7 @@ def _plan(given: Given, path: Path) -> Plan:
         "training.ema_decay": (0.0, "a run of so few steps ends before an average catches up"),
         "training.patience": (0, "it ends soon enough"),
         "training.time": (0.0, "max_epochs says how long"),
+        "training.strategy": ("ddp", "one process trains"),
         "training.tensorboard": (False, "metrics.csv has it"),
     }
     for key, (value, reason) in changes.items():

@@ -36,6 +36,7 @@ from otx.training.allocator import keep_freed_memory
 from otx.training.budget import RESERVE
 from otx.training.device import resolve_device
 from otx.training.fit import FitResult, fit
+from otx.training.fsdp import check_number
 from otx.training.processes import agree, companions, place
 from otx.training.ram import peak
 
@@ -222,7 +223,7 @@ def _choose_devices(plan: Plan) -> None:
     """As many processes as were started, or as the user wants.
 
     Raises:
-        UserError: That is none, or another number than were started.
+        UserError: That is none, or another number than were started, or too few for the strategy.
     """
     started, wanted = place(), plan["devices"]
     if started.size > 1:
@@ -232,8 +233,8 @@ def _choose_devices(plan: Plan) -> None:
             raise UserError(msg)
     plan.choose("devices", 1, "several where they are asked for")
     if plan["devices"] < 1:
-        msg = f"devices: expected at least 1, got {wanted}"
-        raise UserError(msg)
+        raise UserError(f"devices: expected at least 1, got {wanted}")
+    check_number(plan["training.strategy"], plan["devices"])
 
 
 def _accompany(given: Given) -> TrainResult:
@@ -290,7 +291,7 @@ def _plan_of(workspace: Workspace, said: Plan) -> Plan:
     plan = Plan.read(workspace.plan)
     if place().size > 1:
         plan.choices["devices"] = said.choices["devices"]  # it may go on in another number of them
-    free = {"training.max_epochs", "training.ram", "devices"}
+    free = {"training.max_epochs", "training.ram", "training.strategy", "devices"}
     for key, choice in said.choices.items():
         if choice.origin != "user" or choice.value == plan[key]:
             continue

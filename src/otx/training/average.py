@@ -8,6 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+
+from otx.training.fsdp import local, share_like, whole
 
 
 class WeightAverage:
@@ -41,17 +44,22 @@ class WeightAverage:
         currents: list[Tensor] = []
         for name, tensor in self._current():
             if tensor.is_floating_point():
-                averages.append(self._average[name])
-                currents.append(tensor.detach())
+                averages.append(local(self._average[name]))
+                currents.append(local(tensor.detach()))
             else:
                 self._average[name].copy_(tensor)
         torch._foreach_lerp_(averages, currents, weight)
 
     @torch.no_grad()
     def swap(self) -> None:
-        """Exchange the average and the weights in the model, without copying."""
+        """Exchange the average and the weights in the model, without copying where they are whole."""
         for name, tensor in self._current():
-            self._average[name], tensor.data = tensor.data, self._average[name]
+            if isinstance(tensor, DTensor):
+                kept = local(tensor).clone()
+                local(tensor).copy_(local(self._average[name]))
+                local(self._average[name]).copy_(kept)
+            else:
+                self._average[name], tensor.data = tensor.data, self._average[name]
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -63,14 +71,14 @@ class WeightAverage:
             self.swap()
 
     def state(self) -> dict[str, Any]:
-        """For the resume file."""
-        return {"steps": self.steps, "average": dict(self._average)}
+        """For the resume file; where the model is shared out, all processes have to ask together."""
+        return {"steps": self.steps, "average": whole(self._average)}
 
     def load(self, state: dict[str, Any]) -> None:
         """Inverse of `state`."""
         self.steps = state["steps"]
         for name, tensor in self._average.items():
-            tensor.copy_(state["average"][name])
+            tensor.copy_(share_like(state["average"][name], tensor))
 
 
 def _tensors(model: nn.Module) -> Iterator[tuple[str, nn.Module, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -80,11 +81,11 @@ class CheckpointMeta:
         return cls(**(data | nested))
 
 
-def save_model(path: Path, model: OTXModel[Any, Any], meta: CheckpointMeta) -> None:
-    """Write weights and buffers as `*.safetensors`, and what they are as `*.json` beside it, each atomically."""
+def save_model(path: Path, weights: Mapping[str, Tensor], meta: CheckpointMeta) -> None:
+    """Write a model's weights and buffers as `*.safetensors`, and what they are beside it as `*.json`, atomically."""
     tensors: dict[str, Tensor] = {}
     seen: set[int] = set()
-    for name, tensor in model.state_dict().items():
+    for name, tensor in weights.items():
         storage = tensor.untyped_storage().data_ptr()
         # Weights that layers share are written once for each, so that any reader finds every name.
         tensors[name] = tensor.detach().clone() if storage in seen else tensor.detach()

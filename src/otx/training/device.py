@@ -10,6 +10,7 @@ from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 
 from otx.core.errors import UserError
+from otx.training.fsdp import ShardedStrategy
 from otx.training.processes import launcher, place
 
 DeviceName = Literal["auto", "cpu", "xpu", "cuda"]
@@ -78,7 +79,9 @@ class XPUAccelerator(Accelerator):
         return "xpu"
 
 
-def trainer_arguments(device: torch.device, precision: Literal["32", "bf16"]) -> dict[str, Any]:
+def trainer_arguments(
+    device: torch.device, precision: Literal["32", "bf16"], strategy: Literal["ddp", "fsdp"] = "ddp"
+) -> dict[str, Any]:
     """What Lightning's `Trainer` is told about the device, the other processes, and the precision of the arithmetic.
 
     Raises:
@@ -91,11 +94,13 @@ def trainer_arguments(device: torch.device, precision: Literal["32", "bf16"]) ->
             msg = "several Intel GPUs cannot train together yet; train on one, or on processors (--device cpu)"
             raise UserError(msg)
         # A part of a model may be left out of a step, for example where no image of the batch has an object.
-        strategy = DDPStrategy(cluster_environment=launcher(), find_unused_parameters=True)
+        apart = DDPStrategy(cluster_environment=launcher(), find_unused_parameters=True)
         nodes = here.size // here.local_size
         return {
-            "accelerator": device.type, "devices": here.local_size, "num_nodes": nodes, "strategy": strategy,
+            "accelerator": device.type, "devices": here.local_size, "num_nodes": nodes,
+            "strategy": ShardedStrategy(cluster_environment=launcher()) if strategy == "fsdp" else apart,
             "plugins": plugins,
+            "inference_mode": strategy == "ddp",  # what is gathered in it could not be trained with afterwards
         }  # fmt: skip
     if device.type == "xpu":
         return {"strategy": SingleDeviceStrategy(device, accelerator=XPUAccelerator()), "plugins": plugins}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import statistics
 import time
@@ -21,6 +22,7 @@ from otx.core.model import OTXModel
 from otx.training.budget import Budget
 from otx.training.checkpoint import load_model
 from otx.training.data_wait import DataWait
+from otx.training.fsdp import check_number, share_out
 from otx.training.keeper import BEST, LAST, RESUME, Keeper
 from otx.training.lightning_trainer import StopWitness, interruptible, make_trainer, silenced
 from otx.training.module import TrainingModule, is_trained, lay_channels_last
@@ -139,11 +141,8 @@ def fit(
     loaders = (data.loader("train", train=True), data.loader("val", train=False))
     run = run_facts(model, model_name, settings, seed, len(loaders[0]))
     run |= {"unlabelled images": unlabeled.images} if unlabeled else {}
-    # Before the average copies the weights: it lives beside them.
-    model.to(device)
-    if settings.channels_last is True:
-        lay_channels_last(model)
-    module = TrainingModule(model, metric, settings, loaders, seed=seed, run=run, note=log.line, unlabeled=unlabeled)
+    trained = _placed(model, settings, torch.device(device))
+    module = TrainingModule(trained, metric, settings, loaders, seed=seed, run=run, note=log.line, unlabeled=unlabeled)
     progress, witness = ProgressReport(log, monitor), StopWitness()
     keeper = Keeper(
         work_dir,
@@ -171,6 +170,18 @@ def fit(
     return _result(keeper, module.max_epochs)
 
 
+def _placed(model: OTXModel[Any, Any], settings: TrainingSettings, device: torch.device) -> OTXModel[Any, Any]:
+    """The model on the device, before the average copies the weights: it lives beside them."""
+    if settings.strategy == "fsdp":
+        shared = copy.deepcopy(model)  # for it cannot be made whole again
+        share_out(shared, device)
+        return shared
+    model.to(device)
+    if settings.channels_last is True:
+        lay_channels_last(model)
+    return model
+
+
 def _check_chosen(settings: TrainingSettings, model: OTXModel[Any, Any]) -> None:
     names = ("max_epochs", "patience", "accumulate", "precision", "channels_last")
     left = [name for name in names if getattr(settings, name) == "auto"]
@@ -182,6 +193,7 @@ def _check_chosen(settings: TrainingSettings, model: OTXModel[Any, Any]) -> None
         raise UserError(
             "this model is fitted in one pass over the images, which one process has to see all of: leave --devices out"
         )
+    check_number(settings.strategy, place().size)
     if settings.ema_decay and not is_trained(model):
         msg = "training.ema_decay: expected 0, because this model is fitted in one pass and has no weights to average"
         raise UserError(msg)

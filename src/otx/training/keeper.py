@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from otx.core.errors import OTXError
 from otx.training.checkpoint import CheckpointMeta, save_model
 from otx.training.curves import TensorBoardCurves, write_metrics
+from otx.training.fsdp import whole
 from otx.training.module import TrainingModule, is_trained
 from otx.training.report import EpochReport, Listener
 
@@ -179,12 +180,13 @@ class Keeper(Checkpoint):
         return self.sign * score > self.sign * self.best_score
 
     def _keep(self, trainer: Trainer, module: TrainingModule, report: EpochReport) -> None:
-        if trainer.is_global_zero:
-            meta = CheckpointMeta.of(module.model, self.model_name, report.epoch, report.metrics)
-            with module.kept_weights():
+        meta = CheckpointMeta.of(module.model, self.model_name, report.epoch, report.metrics)
+        with module.kept_weights():
+            weights = whole(module.model.state_dict())
+            if trainer.is_global_zero:
                 if report.is_best:
-                    save_model(self.path(BEST), module.model, meta)
-                save_model(self.path(LAST), module.model, meta)
+                    save_model(self.path(BEST), weights, meta)
+                save_model(self.path(LAST), weights, meta)
         self._save(trainer)
 
     def _save(self, trainer: Trainer) -> None:

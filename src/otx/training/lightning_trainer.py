@@ -26,7 +26,8 @@ def make_trainer(
     settings: TrainingSettings, work_dir: Path, device: torch.device, callbacks: Sequence[Callback]
 ) -> Trainer:
     """A trainer without logger, bar, summary and sanity check, whose checkpoints are free of pickle."""
-    arguments = trainer_arguments(device, cast("Literal['32', 'bf16']", settings.precision))
+    precision = cast("Literal['32', 'bf16']", settings.precision)
+    arguments = trainer_arguments(device, precision, settings.strategy)
     plugins = [SafetensorsIO(), *arguments.pop("plugins")]
     return Trainer(
         default_root_dir=work_dir,

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
@@ -30,6 +31,8 @@ from otx.training.schedule import Schedule
 from otx.training.settings import TrainingSettings
 
 STATE_KEY = "otx"
+LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
+"""Of tensors of so many dimensions, where channels are kept together in memory."""
 
 
 @dataclass
@@ -258,7 +261,8 @@ class TrainingModule(LightningModule):
         """Shorten long gradients; here, because Lightning refuses to where BF16 meets a fused optimiser."""
         if self.settings.optimizer.clip_norm:
             longest = self.settings.optimizer.clip_norm
-            self.tally.gradients += torch.nn.utils.clip_grad_norm_(self.model.parameters(), longest)
+            length = torch.nn.utils.clip_grad_norm_(self.model.parameters(), longest)
+            self.tally.gradients += length.full_tensor() if isinstance(length, DTensor) else length
 
     def on_train_batch_end(self, outputs: Any, batch: OTXBatchDataEntity[Any], batch_idx: int) -> None:  # noqa: ANN401
         """Let the model finish its epoch."""
@@ -329,6 +333,8 @@ class TrainingModule(LightningModule):
         self.note(f"going on after epoch {done}{batches}")
         if self.average:
             self.average.load(state["average"])
+        if self.settings.channels_last is True:
+            _lay_moments_channels_last(checkpoint["optimizer_states"])
 
 
 def is_trained(model: OTXModel[Any, Any]) -> bool:
@@ -353,7 +359,14 @@ def place(batch: OTXBatchDataEntity[Any], device: torch.device, *, channels_last
 
 def lay_channels_last(model: nn.Module) -> None:
     """Let the weights of convolutions over images and over clips have their channels together in memory."""
-    layouts = {4: torch.channels_last, 5: torch.channels_last_3d}
     for tensor in (*model.parameters(), *model.buffers()):
-        if tensor.ndim in layouts:
-            tensor.data = tensor.data.contiguous(memory_format=layouts[tensor.ndim])
+        if tensor.ndim in LAYOUTS:
+            tensor.data = tensor.data.contiguous(memory_format=LAYOUTS[tensor.ndim])
+
+
+def _lay_moments_channels_last(states: list[dict[str, Any]]) -> None:
+    """Likewise what optimisers know of the weights: processes that shared a model out kept it in another layout."""
+    for known in (known for state in states for known in state.get("state", {}).values()):
+        for name, value in known.items():
+            if isinstance(value, Tensor) and value.ndim in LAYOUTS:
+                known[name] = value.contiguous(memory_format=LAYOUTS[value.ndim])

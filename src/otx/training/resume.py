@@ -16,8 +16,8 @@ from otx.core.model import OTXModel
 from otx.training.settings import TrainingSettings
 from otx.training.state_file import previous
 
-FREE = ("max_epochs", "steps", "time", "ram", "patience", "val_interval", "tensorboard")
-"""Settings that may change when a run goes on: how long it trains, and what it does beside."""
+FREE = ("max_epochs", "steps", "time", "ram", "patience", "val_interval", "tensorboard", "strategy")
+"""Settings that may change when a run goes on: how long it trains, by whom, and what it does beside."""
 NOTED = ("torch", "threads")
 """Facts that may change, but then the last bits of the result may too."""
 BATCHES, ACCUMULATE = "batches in an epoch", "training.accumulate"

@@ -65,6 +65,8 @@ class TrainingSettings:
     """Validate each so many epochs, and after the last one."""
     accumulate: int | Literal["auto"] = "auto"
     """Batches whose gradients make one optimiser step: a larger effective batch for the same memory."""
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    """Of several processes: each has the whole model (ddp), or its part of each weight, for large models (fsdp)."""
     precision: Literal["auto", "32", "bf16"] = "auto"
     """Arithmetic of the forward pass: bfloat16 halves memory and is faster where the hardware has it; auto measures."""
     channels_last: bool | Literal["auto"] = "auto"
