@@ -41,6 +41,7 @@ def assert_alike(found: dict[str, torch.Tensor], expected: dict[str, torch.Tenso
         torch.testing.assert_close(found[name], tensor, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_two_that_share_a_model_learn_what_one_learns_and_go_on_for_each_other(tmp_path):
     alone = tiny_processes.train_blocks(tmp_path / "alone", "ddp")
     tiny_processes.train_blocks(tmp_path / "alone and stopped", "ddp", stop=1)
