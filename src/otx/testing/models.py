@@ -40,6 +40,8 @@ from otx.training.module import is_trained
 
 TOLERANCE = Tolerance(difference=1e-3, unmatched=0.02)
 """Of raw outputs relative to their largest magnitude, of scores absolute; near-tied queries may swap."""
+ROUNDING = 1e-3
+"""Difference of the outputs of equal models, relative to their largest magnitude."""
 
 
 class ContractError(AssertionError):
@@ -256,7 +258,8 @@ def state_round_trip(subject: Subject) -> None:
     graphs = [model.eval().export_graph() for model in (subject.model, twin)]
     with torch.no_grad():
         ours, theirs = (graph(**subject.batch.graph_inputs()) for graph in graphs)
-    same = all(torch.equal(ours[name], theirs[name]) for name in ours)
+    # Not bit for bit: where the weights lie in memory can decide which kernel multiplies them.
+    same = all((ours[name] - theirs[name]).abs().max() <= ROUNDING * ours[name].abs().max() for name in ours)
     _expect(same, "expected the same outputs from a new model with the same state dict: is a buffer not persistent?")
 
 
