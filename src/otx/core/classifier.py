@@ -2,7 +2,7 @@
 
 A task says what the logits mean: its losses and its predictions. An adapter of a network family writes `create_model`,
 `customize_inputs(batch)` (the arguments of the network, from the pixels alone) and, if the network does not return
-plain logits, `logits`; and `label_rows`, where rows of the head can be kept for another label set.
+plain logits, `logits`; and `label_layers`, where rows of the head can be kept for another label set.
 """
 
 from __future__ import annotations

@@ -61,6 +61,7 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
             image's own, as two-stage detectors do. The runtime then runs a batch image by image.
         float_parts: Names of submodules that quantisation leaves in floating point, whatever else it may try.
         soft_labels: The losses also take the labels of a batch as (B, C) shares.
+        label_layers: Names in the network of the layers with a row or channel for each label, in the labels' order.
         frozen: Modules that are not trained, each without those inside it; they always work as in evaluation.
         model: The framework's network, as `create_model` made it.
         normalize: Turns pixels into what the network was made for.
@@ -71,6 +72,7 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
     exports_batch_of_one: bool = False
     float_parts: tuple[str, ...] = ()
     soft_labels: ClassVar[bool] = False
+    label_layers: tuple[str, ...] = ()
     frozen: tuple[nn.Module, ...] = ()
 
     def __init__(
@@ -138,10 +140,11 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
             labels: Number of labels of the model or file in question, which is of this architecture.
 
         Returns:
-            State-dict key -> (labels, n) indices along dimension 0. Rows that belong to no label (background) are
-            shared. Empty: nothing can be transferred.
+            State-dict key -> (labels, n) indices along dimension 0, by default for the `label_layers`. Rows that belong
+            to no label (background) are shared. Empty: nothing can be transferred.
         """
-        return {}
+        keys = [f"model.{layer}.{kind}" for layer in self.label_layers for kind in ("weight", "bias")]
+        return {key: torch.arange(labels).unsqueeze(1) for key in keys if key in self.state_dict()}
 
     def backbone(self) -> list[nn.Module]:
         """The modules between pixels and head, each for itself; empty where the model has no head for its labels."""
@@ -159,7 +162,7 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
         if not self.frozen:
             raise UserError(
                 f"training.freeze_backbone: {type(self).__name__} has no head that OTX could train alone: either its "
-                "labels have no weights, or it does not say which they are (label_rows). Leave the setting out."
+                "labels have no weights, or it does not say which they are (label_layers). Leave the setting out."
             )
         for module in self.frozen:
             for parameter in module.parameters(recurse=False):
@@ -190,6 +193,12 @@ class OTXModel(nn.Module, ABC, Generic[BatchT, PredT]):
         """Losses in training mode, predictions in eval mode."""
         outputs = self.model(**self.customize_inputs(batch))
         return self.customize_outputs(outputs, batch)
+
+
+def last_layer(network: nn.Module, kind: type[nn.Module]) -> str:
+    """Name of the last layer of a kind, which in most classifiers is the one with a row for each label."""
+    *_, last = (name for name, module in network.named_modules() if isinstance(module, kind))
+    return str(last)
 
 
 class PixelInput(OTXModel[Any, Any]):

@@ -6,7 +6,7 @@ An adapter of a network family writes `create_model` and three functions:
     losses(outputs, batch)         what the network returned in training mode -> named losses
     raw_outputs(outputs, images)   what it returned in eval mode -> the named tensors of the task's `decode.py`
 
-and, where rows of the head can be kept for another label set, `label_rows`.
+and, where rows of the head can be kept for another label set, `label_layers` or `label_rows`.
 """
 
 from __future__ import annotations

@@ -158,14 +158,9 @@ def input_spec(library: str, name: str, size: tuple[int, int], resize: ResizeMod
     )
 
 
-def label_channels(network: nn.Module, *endings: str) -> list[str]:
-    """Keys of the weights and biases of the layers whose name ends so: those with one channel per label."""
-    return [
-        f"model.{name}.{kind}"
-        for name, layer in network.named_modules()
-        for kind in ("weight", "bias")
-        if name.rstrip("0123456789.").endswith(endings) and getattr(layer, kind, None) is not None
-    ]
+def layers_named(network: nn.Module, *endings: str) -> tuple[str, ...]:
+    """Names of the layers that end so, numbers behind left out: those with one channel per label."""
+    return tuple(name for name, _ in network.named_modules() if name.rstrip("0123456789.").endswith(endings))
 
 
 def pipeline(config: Any, subset: str = "test") -> list[Any]:  # noqa: ANN401 - mmengine's Config

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, arange, nn
+from torch import Tensor, nn
 
 from otx.frameworks.mmdet.dense import dense_detections, is_dense
 from otx.frameworks.mmdet.samples import add_up, found_objects, to_samples
-from otx.frameworks.openmmlab import build_network, channels_as, label_channels, wants_bgr
+from otx.frameworks.openmmlab import build_network, channels_as, layers_named, wants_bgr
 from otx.tasks.detection.entity import DetBatchDataEntity
 from otx.tasks.detection.model import OTXDetectionModel
 
@@ -30,6 +30,7 @@ class MMDetCompatibleModel(OTXDetectionModel):
         self.bgr = wants_bgr("mmdet", self.arch)
         self.dense = is_dense(network)
         if self.dense:
+            self.label_layers = layers_named(network, "cls")
             settings: Any = network.test_cfg
             self.nms_iou = float(settings.nms.iou_threshold)
             self.max_detections = int(settings.get("max_per_img", 300))
@@ -60,6 +61,5 @@ class MMDetCompatibleModel(OTXDetectionModel):
             return {}
         head: Any = self.model.bbox_head
         background = head.cls_out_channels - len(self.label_info)
-        starts = arange(getattr(head, "num_base_priors", 1)) * (labels + background)
-        rows = torch.arange(labels).unsqueeze(1) + starts
-        return dict.fromkeys(label_channels(self.model, "cls"), rows)
+        starts = torch.arange(getattr(head, "num_base_priors", 1)) * (labels + background)
+        return {key: rows + starts for key, rows in super().label_rows(labels).items()}

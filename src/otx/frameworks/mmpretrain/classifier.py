@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from otx.core.model import OTXModel
+from otx.core.model import OTXModel, last_layer
 from otx.frameworks.openmmlab import build_network, channels_as, load_config, wants_bgr
 from otx.tasks.hierarchical_classification.model import OTXHLabelClsModel
 from otx.tasks.multi_class_classification.entity import MultiClassClsBatchDataEntity
@@ -24,17 +22,13 @@ class MMPretrainNetwork(OTXModel[Any, Any]):
         self.bgr = wants_bgr("mmpretrain", self.arch)
         backbone = load_config("mmpretrain", self.arch).model.backbone
         size = {"backbone.img_size": self.input_spec.size} if "img_size" in backbone else {}
-        return build_network("mmpretrain", self.arch, len(self.label_info), {**size, **self.options})
+        network = build_network("mmpretrain", self.arch, len(self.label_info), {**size, **self.options})
+        self.label_layers = (last_layer(network, nn.Linear),)
+        return network
 
     def customize_inputs(self, batch: Any) -> dict[str, Any]:  # noqa: ANN401 - of any of the tasks
         """The normalised images; `tensor` asks for logits."""
         return {"inputs": channels_as(self.normalize(batch.images), bgr=self.bgr), "mode": "tensor"}
-
-    def label_rows(self, labels: int) -> Mapping[str, Tensor]:
-        """One row per label in the last linear layer."""
-        layer = [name for name, module in self.named_modules() if isinstance(module, nn.Linear)][-1]
-        head = {f"{layer}.{kind}": torch.arange(labels).unsqueeze(1) for kind in ("weight", "bias")}
-        return {**super().label_rows(labels), **head}
 
 
 class MMPretrainClassifier(MMPretrainNetwork, OTXMultiClassClsModel):

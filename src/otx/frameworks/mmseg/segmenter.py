@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from otx.frameworks.openmmlab import build_network, channels_as, label_channels, wants_bgr
+from otx.frameworks.openmmlab import build_network, channels_as, layers_named, wants_bgr
 from otx.tasks.semantic_segmentation.entity import SegBatchDataEntity
 from otx.tasks.semantic_segmentation.model import OTXSegmentationModel
 
@@ -19,7 +17,9 @@ class MMSegCompatibleModel(OTXSegmentationModel):
     def create_model(self) -> nn.Module:
         """Build the network with random weights."""
         self.bgr = wants_bgr("mmseg", self.arch)
-        return build_network("mmseg", self.arch, len(self.label_info), self.options)
+        network = build_network("mmseg", self.arch, len(self.label_info), self.options)
+        self.label_layers = layers_named(network, "conv_seg", "cls_seg")
+        return network
 
     def customize_inputs(self, batch: SegBatchDataEntity) -> dict[str, Any]:
         """The normalised images; in training mode MMSegmentation's samples, too, for its own loss."""
@@ -38,7 +38,3 @@ class MMSegCompatibleModel(OTXSegmentationModel):
     def losses(self, outputs: dict[str, Tensor], batch: SegBatchDataEntity) -> dict[str, Tensor]:
         """MMSegmentation's own, of the head and of the auxiliary heads."""
         return {name: value for name, value in outputs.items() if "loss" in name}
-
-    def label_rows(self, labels: int) -> Mapping[str, Tensor]:
-        """One channel per label in the last layer of each head."""
-        return dict.fromkeys(label_channels(self.model, "conv_seg", "cls_seg"), torch.arange(labels).unsqueeze(1))

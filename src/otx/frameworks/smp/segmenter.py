@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from torch import nn
 
-import torch
-from torch import Tensor, nn
-
-from otx.core.model import PixelInput
+from otx.core.model import PixelInput, last_layer
 from otx.tasks.semantic_segmentation.model import OTXSegmentationModel
 
 
@@ -25,12 +22,6 @@ class SMPSegmenter(PixelInput, OTXSegmentationModel):
             classes=len(self.label_info),
             **self.options,
         )
+        head = network.get_submodule("segmentation_head")
+        self.label_layers = (f"segmentation_head.{last_layer(head, nn.Conv2d)}",)
         return network
-
-    def label_rows(self, labels: int) -> Mapping[str, Tensor]:
-        """One output channel per label in the last convolution."""
-        layer = [name for name, module in self.named_modules() if isinstance(module, nn.Conv2d)
-                 and name.startswith("model.segmentation_head")][-1]  # fmt: skip
-        own = self.state_dict()
-        keys = [f"{layer}.{kind}" for kind in ("weight", "bias")]
-        return {key: torch.arange(labels).unsqueeze(1) for key in keys if key in own}

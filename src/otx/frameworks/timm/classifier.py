@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 
 import timm
-import torch
 from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
@@ -29,20 +28,10 @@ class TimmNetwork(PixelInput):
         options = {"in_chans": self.input_spec.channels, **self.options}
         if _facts(self.arch).fixed_input_size:
             options["img_size"] = self.input_spec.size
+        classifiers = _facts(self.arch).classifier or ()
+        self.label_layers = (classifiers,) if isinstance(classifiers, str) else tuple(classifiers)
         network: nn.Module = timm.create_model(self.arch, num_classes=len(self.label_info), **options)
         return network
-
-    def label_rows(self, labels: int) -> Mapping[str, Tensor]:
-        """One row per label in each linear layer that timm calls a classifier."""
-        own = self.state_dict()
-        keys = [f"model.{layer}.{kind}" for layer in self._classifiers for kind in ("weight", "bias")]
-        head = {key: torch.arange(labels).unsqueeze(1) for key in keys if key in own}
-        return {**super().label_rows(labels), **head}
-
-    @property
-    def _classifiers(self) -> tuple[str, ...]:
-        names: str | tuple[str, ...] = _facts(self.arch).classifier or ()
-        return (names,) if isinstance(names, str) else tuple(names)
 
     def convert_pretrained(self, state: Mapping[str, Tensor], part: str = "") -> dict[str, Tensor]:
         """Let timm bring old key names and position embeddings of another size into the form of this network."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, cast
 
-from torch import Tensor, arange, nn
+from torch import Tensor, nn
 from torchvision.models import get_model
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.fcos import FCOS, FCOSHead
@@ -21,6 +20,8 @@ class TorchvisionFCOS(TorchvisionOneStage):
     `options` of the latter: `backbone`, `backbone_options`, `stages` (see `Pyramid`), `channels` of the
     pyramid and the head (a multiple of 32, for the group norm), `convs` of each branch of the head.
     """
+
+    label_layers = ("detector.head.classification_head.cls_logits",)
 
     def create_model(self) -> nn.Module:
         """Build the detector with random weights."""
@@ -61,8 +62,3 @@ class TorchvisionFCOS(TorchvisionOneStage):
         """Geometric mean of class confidence and centreness."""
         scores: Tensor = (outputs["cls_logits"].sigmoid() * outputs["bbox_ctrness"].sigmoid()).sqrt()
         return scores
-
-    def label_rows(self, labels: int) -> Mapping[str, Tensor]:
-        """One output channel per label."""
-        layer = "model.detector.head.classification_head.cls_logits"
-        return {f"{layer}.{kind}": arange(labels).unsqueeze(1) for kind in ("weight", "bias")}

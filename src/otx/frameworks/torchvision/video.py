@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 from torchvision.models import get_model
 from torchvision.models.video.resnet import BasicBlock, BasicStem, Conv3DNoTemporal, Conv3DSimple, VideoResNet
 
@@ -17,6 +15,8 @@ from otx.tasks.multi_class_classification.entity import MultiClassClsBatchDataEn
 class TorchvisionVideo(OTXActionClsModel):
     """An action classifier of torchvision; `arch` is its name there."""
 
+    label_layers = ("fc",)
+
     def create_model(self) -> nn.Module:
         """Build the network with random weights."""
         network: nn.Module = get_model(self.arch, weights=None, num_classes=len(self.label_info))
@@ -25,10 +25,6 @@ class TorchvisionVideo(OTXActionClsModel):
     def customize_inputs(self, batch: MultiClassClsBatchDataEntity) -> dict[str, Any]:
         """The normalised clips as (B, C, T, H, W)."""
         return {"x": self.normalize(batch.images).transpose(1, 2)}
-
-    def label_rows(self, labels: int) -> Mapping[str, Tensor]:
-        """One row per label in the last layer."""
-        return {f"model.fc.{kind}": torch.arange(labels).unsqueeze(1) for kind in ("weight", "bias")}
 
 
 class TorchvisionSlimVideo(TorchvisionVideo):

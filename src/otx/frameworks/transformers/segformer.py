@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from otx.core.model import PixelInput
@@ -14,6 +12,8 @@ from otx.tasks.semantic_segmentation.model import OTXSegmentationModel
 
 class TransformersSegformer(PixelInput, OTXSegmentationModel):
     """A SegFormer; `options` go to its configuration."""
+
+    label_layers = ("decode_head.classifier",)
 
     def create_model(self) -> nn.Module:
         """Build the network from its configuration, with random weights."""
@@ -28,8 +28,3 @@ class TransformersSegformer(PixelInput, OTXSegmentationModel):
     def raw_outputs(self, outputs: Any, images: Tensor) -> dict[str, Tensor]:  # noqa: ANN401 - transformers' output class
         """The logits, of a quarter of the input's height and width, enlarged."""
         return super().raw_outputs(outputs.logits, images)
-
-    def label_rows(self, labels: int) -> Mapping[str, Tensor]:
-        """One output channel per label in the last convolution."""
-        layer = "model.decode_head.classifier"
-        return {f"{layer}.{kind}": torch.arange(labels).unsqueeze(1) for kind in ("weight", "bias")}

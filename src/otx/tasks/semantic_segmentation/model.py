@@ -2,7 +2,7 @@
 
 An adapter of a network family writes `create_model`, `customize_inputs(batch)` (the arguments of the network, from the
 pixels alone) and, if the network does not return plain logits, `raw_outputs`; `losses` if cross-entropy with Dice is
-not what it wants; and `label_rows`, where rows of the head can be kept for another label set.
+not what it wants; and `label_layers`, where rows of the head can be kept for another label set.
 """
 
 from __future__ import annotations
