@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -47,50 +47,25 @@ def _nms(boxes_N4: Tensor, scores_N: Tensor, *, iou_threshold: float, offset: in
     return nms(boxes_N4 + reach, scores_N, iou_threshold)
 
 
-def _roi_align_forward(
-    features: Tensor,
-    rois_R5: Tensor,
-    output: Tensor,
-    *_: Tensor,
-    aligned_height: int,
-    aligned_width: int,
-    spatial_scale: float,
-    sampling_ratio: int,
-    pool_mode: int,
-    aligned: bool,
-) -> None:
-    if pool_mode != 1:
+def _roi_align(features: Tensor, rois_R5: Tensor, settings: Mapping[str, Any]) -> Tensor:
+    if settings["pool_mode"] != 1:
         raise UserError("this model pools boxes by their maximum, which needs a compiled mmcv; take another")
-    size = (aligned_height, aligned_width)
-    output.copy_(roi_align(features, rois_R5, size, spatial_scale, sampling_ratio, aligned))
+    size, more = (settings["aligned_height"], settings["aligned_width"]), ("sampling_ratio", "aligned")
+    return roi_align(features, rois_R5, size, settings["spatial_scale"], **{name: settings[name] for name in more})
 
 
-def _roi_align_backward(
-    gradient: Tensor,
-    rois_R5: Tensor,
-    *places: Tensor,
-    aligned_height: int,
-    aligned_width: int,
-    spatial_scale: float,
-    sampling_ratio: int,
-    aligned: bool,
-    **_: int,
-) -> None:
+def _roi_align_forward(features: Tensor, rois_R5: Tensor, output: Tensor, *_: Tensor, **settings: Any) -> None:  # noqa: ANN401
+    output.copy_(_roi_align(features, rois_R5, settings))
+
+
+def _roi_align_backward(gradient: Tensor, rois_R5: Tensor, *places: Tensor, **settings: Any) -> None:  # noqa: ANN401
     into = places[-1]
-    size = (aligned_height, aligned_width)
-    into.copy_(_gradient(lambda x: roi_align(x, rois_R5, size, spatial_scale, sampling_ratio, aligned), into, gradient))
+    into.copy_(_gradient(lambda features: _roi_align(features, rois_R5, settings), into, gradient))
 
 
-def _roi_pool_forward(
-    features: Tensor,
-    rois_R5: Tensor,
-    output: Tensor,
-    *_: Tensor,
-    pooled_height: int,
-    pooled_width: int,
-    spatial_scale: float,
-) -> None:
-    output.copy_(roi_pool(features, rois_R5, (pooled_height, pooled_width), spatial_scale))
+def _roi_pool_forward(features: Tensor, rois_R5: Tensor, output: Tensor, *_: Tensor, **settings: Any) -> None:  # noqa: ANN401
+    size = (settings["pooled_height"], settings["pooled_width"])
+    output.copy_(roi_pool(features, rois_R5, size, settings["spatial_scale"]))
 
 
 def _focal_loss_forward(
