@@ -8,6 +8,7 @@ on a scale of the model's own. The score of an image is the highest value of its
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import wraps
 from typing import Any
 
 from torch import Tensor
@@ -37,53 +38,29 @@ def decode(
         pixel_threshold: Value from which a pixel is anomalous.
         normalization_scale: What becomes 1.
     """
-    fields = _fields(raw, images, imgs_info, (image_threshold, pixel_threshold, normalization_scale))
-    return AnomalyBatchPredEntity(**fields)
+    maps_BHW, unit = raw["anomaly_map"].float().squeeze(1), normalization_scale
+    # Divided first: subtracting the threshold from tiny values would lose their digits.
+    scores = maps_BHW.amax(dim=(1, 2)) / unit + (0.5 - image_threshold / unit)
+    anomaly_maps = maps_BHW / unit + (0.5 - pixel_threshold / unit)
+    return AnomalyBatchPredEntity(
+        images=images,
+        imgs_info=list(imgs_info),
+        labels=(scores >= 0.5).long(),
+        masks=(anomaly_maps >= 0.5).byte(),
+        defects=[""] * len(imgs_info),
+        scores=scores,
+        anomaly_maps=anomaly_maps,
+    )
 
 
-def decode_boxes(
-    raw: Mapping[str, Tensor],
-    images: Tensor,
-    imgs_info: Sequence[ImageInfo],
-    *,
-    image_threshold: float,
-    pixel_threshold: float,
-    normalization_scale: float,
-) -> AnomalyDetBatchPredEntity:
-    """The like, with a box around each connected part of the map above its threshold.
-
-    Args:
-        raw: As in `decode`.
-        images: As in `decode`.
-        imgs_info: As in `decode`.
-        image_threshold: As in `decode`.
-        pixel_threshold: As in `decode`.
-        normalization_scale: As in `decode`.
-    """
-    fields = _fields(raw, images, imgs_info, (image_threshold, pixel_threshold, normalization_scale))
+@wraps(decode, assigned=())  # the runtime asks for the names of its settings
+def decode_boxes(*inputs: Any, **settings: Any) -> AnomalyDetBatchPredEntity:  # noqa: ANN401 - those of `decode`
+    """The like, with a box around each connected part of the map above its threshold."""
+    found = decode(*inputs, **settings)
     bboxes, scores = [], []
-    for mask, heat, info in zip(fields["masks"], fields["anomaly_maps"], imgs_info, strict=True):
+    for mask, heat, info in zip(found.masks, found.anomaly_maps, found.imgs_info, strict=True):
         boxes, peaks = boxes_of(mask, heat)
         size = (info.height, info.width)
         bboxes.append(tv_tensors.BoundingBoxes(to_original(boxes, info), format="XYXY", canvas_size=size))
         scores.append(peaks)
-    return AnomalyDetBatchPredEntity(**fields, bboxes=bboxes, box_scores=scores)
-
-
-def _fields(
-    raw: Mapping[str, Tensor], images: Tensor, imgs_info: Sequence[ImageInfo], found: tuple[float, float, float]
-) -> dict[str, Any]:
-    image_threshold, pixel_threshold, scale = found
-    maps_BHW = raw["anomaly_map"].float().squeeze(1)
-    # Divided first: subtracting the threshold from tiny values would lose their digits.
-    scores = maps_BHW.amax(dim=(1, 2)) / scale + (0.5 - image_threshold / scale)
-    anomaly_maps = maps_BHW / scale + (0.5 - pixel_threshold / scale)
-    return {
-        "images": images,
-        "imgs_info": list(imgs_info),
-        "labels": (scores >= 0.5).long(),
-        "masks": (anomaly_maps >= 0.5).byte(),
-        "defects": [""] * len(imgs_info),
-        "scores": scores,
-        "anomaly_maps": anomaly_maps,
-    }
+    return AnomalyDetBatchPredEntity(**vars(found), bboxes=bboxes, box_scores=scores)
