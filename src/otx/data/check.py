@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -12,28 +13,32 @@ from otx.data.source import DataSource
 
 def check_data(
     source: DataSource,
-    index: DataIndex,
+    index: DataIndex | None,
     task: str | None = None,
     on_bad_data: Literal["error", "skip"] = "error",
+    reason: str = "",
 ) -> dict[str, Any]:
     """The result of `otx check` as a JSON document.
 
     Args:
         source: The opened data root.
-        index: Its index, built with `on_bad_data="skip"` so that everything that is wrong is known.
+        index: Its index, built with `on_bad_data="skip"` so that everything that is wrong is known; None: no task can
+            use the data set, for this `reason`, and the document has what the files say.
         task: The task that the index was made for.
         on_bad_data: What training would do about bad images; `error` makes a data set with any untrainable.
+        reason: Why it cannot be trained on, where that is known already.
 
     Returns:
         `task`, `format`, `evidence`, `why` (of the format), `labels`, `subsets` (name -> `images`, `objects`,
         `per_class`), `split`, `image_sizes` (`height` and `width` with `min`, `median`, `max`), `pixels` (what they
         are made of), `problems` (by kind), `trainable` and, if it is not, the `reason`.
     """
-    reason = index.why_not_trainable()
-    bad = len(index.problems.bad())
-    if not reason and bad and on_bad_data == "error":
-        reason = f"{bad} images or annotations cannot be used: mend them, or leave them out with --on_bad_data skip"
-    evidence = source.evidence
+    evidence, problems = source.evidence, index.problems if index else source.problems
+    bad = len(problems.bad())
+    if index and not reason:
+        reason = index.why_not_trainable()
+        if not reason and bad and on_bad_data == "error":
+            reason = f"{bad} images or annotations cannot be used: mend them, or leave them out with --on_bad_data skip"
     return {
         "task": str(task) if task else None,
         "format": source.format,
@@ -44,22 +49,24 @@ def check_data(
             "videos": evidence.videos,
         },
         "why": list(source.why),
-        "labels": list(index.labels.names),
-        "subsets": {
-            name: {
-                "images": len(items),
-                "objects": sum(index.class_counts[name]),
-                "per_class": dict(zip(index.labels.names, index.class_counts[name], strict=True)),
-            }
-            for name, items in index.subsets.items()
-        },
-        "split": index.split_origin,
-        "image_sizes": _image_sizes(index),
-        "pixels": str(index.pixels),
-        "problems": index.problems.to_list(),
+        "labels": list(index.labels.names) if index else [],
+        "subsets": _subsets(index) if index else {name: _subset(len(items)) for name, items in source.subsets.items()},
+        "split": index.split_origin if index else "",
+        "image_sizes": _image_sizes(index) if index else {},
+        "pixels": str(index.pixels) if index else "",
+        "problems": problems.to_list(),
         "trainable": not reason,
         "reason": reason,
     }
+
+
+def _subsets(index: DataIndex) -> dict[str, dict[str, Any]]:
+    labels, counts = index.labels.names, index.class_counts
+    return {name: _subset(len(items), labels, counts[name]) for name, items in index.subsets.items()}
+
+
+def _subset(images: int, labels: Sequence[str] = (), counts: Sequence[int] = ()) -> dict[str, Any]:
+    return {"images": images, "objects": sum(counts), "per_class": dict(zip(labels, counts, strict=True))}
 
 
 def _image_sizes(index: DataIndex) -> dict[str, dict[str, int]]:

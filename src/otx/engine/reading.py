@@ -53,6 +53,20 @@ class ReadData:
         return media_picture(path) if self.own is None else self.own.picture(path)
 
 
+def open_root(plan: Plan) -> DataSource:
+    """The data root that a plan names, in the format that it names, or else in the one that suits the task best.
+
+    Raises:
+        UserError: There is no data root, or it is in no known format.
+    """
+    from otx.data.source import open_source
+
+    if not plan["data_root"]:
+        raise UserError("no data set: name its folder with --data_root DIR")
+    data_format = None if plan["data_format"] == AUTO else plan["data_format"]
+    return open_source(Path(plan["data_root"]), data_format, preferred_formats(plan, task_specs()))
+
+
 def read_data(
     plan: Plan, *, split_file: Path | None = None, labels: LabelInfo | None = None, own: OwnData | None = None
 ) -> ReadData:
@@ -68,15 +82,10 @@ def read_data(
         UserError: There is no data root, or what is in there cannot be used.
     """
     from otx.data.index import build_index
-    from otx.data.source import open_source
 
     if own is not None:
         return _read_own(plan, own, labels)
-    if not plan["data_root"]:
-        raise UserError("no data set: name its folder with --data_root DIR")
-    data_format = plan["data_format"]
-    preferred = preferred_formats(plan, task_specs())
-    source = open_source(Path(plan["data_root"]), None if data_format == AUTO else data_format, preferred)
+    source = open_root(plan)
     plan.choose("data_format", source.format, "; ".join(source.why))
     spec = choose_task(plan, source.evidence, task_specs())
     if labels is not None:

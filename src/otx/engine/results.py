@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,8 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """JSON-serialisable form, what `--json` prints."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
+        document: dict[str, Any] = json.loads(json.dumps(asdict(self), default=os.fspath))
+        return document
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,16 +28,6 @@ class VerbResult(Result):
     """
 
     work_dir: Path
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - walks any JSON-like value
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
 
 
 @dataclass(frozen=True, kw_only=True)
