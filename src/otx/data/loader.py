@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from otx.core.entity import OTXBatchDataEntity
 from otx.core.errors import OTXError, UserError
-from otx.data.dataset import Fetched, OTXDataset
+from otx.data.dataset import OTXDataset
 from otx.data.images import BrokenImageError
 from otx.data.tiling import TileMerger
 
@@ -83,12 +83,12 @@ class BatchLoader(DataLoader[Any]):
         merger: TileMerger | None = None,
     ) -> None:
         super().__init__(
-            _Fetching(dataset),
+            _Batches(dataset, batch_type),
             batch_size=batch_size,
             sampler=sampler,
             drop_last=drop_last,
             num_workers=workers,
-            collate_fn=_Collate(batch_type),
+            collate_fn=_as_it_is,
             pin_memory=pin_memory,
             persistent_workers=workers > 0,
             prefetch_factor=prefetch if workers else None,
@@ -139,33 +139,27 @@ class BatchLoader(DataLoader[Any]):
 
 
 @dataclass(eq=False)
-class _Fetching(Dataset[Any]):
-    """A data set whose errors are results, because torch buries an exception of a worker in a traceback."""
+class _Batches(Dataset[Any]):
+    """Makes whole batches, with errors as results, because torch buries an exception of a worker in a traceback."""
 
     dataset: OTXDataset[Any]
+    batch_type: type[Batch]
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, key: tuple[int, int]) -> Fetched[Any] | OTXError:
+    def __getitems__(self, keys: Sequence[tuple[int, int]]) -> Outcome:
         try:
-            return self.dataset.fetch(key)
+            fetched = [self.dataset.fetch(key) for key in keys]
         except OTXError as error:
-            return error
-
-
-@dataclass
-class _Collate:
-    batch_type: type[Batch]
-
-    def __call__(self, results: Sequence[Fetched[Any] | OTXError]) -> Outcome:
-        error = next((result for result in results if isinstance(result, OTXError)), None)
-        if error is not None:
             return Outcome(None, error=UserError(str(error)))
-        fetched = [result for result in results if isinstance(result, Fetched)]
-        samples = [result.sample for result in fetched if result.sample is not None]
-        broken = tuple(error for result in fetched for error in result.broken)
+        samples = [one.sample for one in fetched if one.sample is not None]
+        broken = tuple(error for one in fetched for error in one.broken)
         return Outcome(self.batch_type.collate(samples) if samples else None, broken)
+
+
+def _as_it_is(outcome: Any) -> Any:  # noqa: ANN401 - an `Outcome`, which torch takes for a list
+    return outcome
 
 
 def _start_worker(_: int) -> None:
