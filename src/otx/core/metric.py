@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -32,6 +33,12 @@ class MetricResult:
     values: dict[str, float]
     per_class: dict[str, dict[str, float]] = field(default_factory=dict)
     curves: dict[str, Any] = field(default_factory=dict)
+
+
+def by_label(names: Sequence[str], shown: Any, **columns: Any) -> dict[str, dict[str, float]]:  # noqa: ANN401 - arrays
+    """Figures of the labels that are shown, from a column for each figure: arrays or tensors with a value per label."""
+    figures = {name: {key: float(column[i]) for key, column in columns.items()} for i, name in enumerate(names)}
+    return {name: figures[name] for name, is_shown in zip(names, shown, strict=True) if is_shown}
 
 
 class LabelMetric(ABC):

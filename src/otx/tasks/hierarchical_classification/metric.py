@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from otx.core.label_info import LabelInfo
-from otx.core.metric import LabelMetric, MetricResult, Times
+from otx.core.metric import LabelMetric, MetricResult, Times, by_label
 from otx.tasks.hierarchical_classification.entity import HLabelClsBatchDataEntity, HLabelClsBatchPredEntity
 
 
@@ -77,18 +77,10 @@ class HLabelClsMetric(LabelMetric):
 
     def compute(self) -> MetricResult:
         """Figures over all batches; zero where there were none."""
-        per_class = {
-            name: {
-                "precision": float(hits / found.clamp_min(1)),
-                "recall": float(hits / truths.clamp_min(1)),
-                "f1": float(_f1(hits, truths, found)),
-            }
-            for name, (hits, truths, found) in zip(
-                self.label_info.names, torch.cat(self._labels).sum(dim=0).T, strict=True
-            )
-            if truths + found > 0
-        }
-        return MetricResult(self.values(), per_class)
+        hits, truths, found = torch.cat(self._labels).sum(dim=0)
+        figures = {"precision": hits / found.clamp_min(1), "recall": hits / truths.clamp_min(1)}
+        figures["f1"] = _f1(hits, truths, found)
+        return MetricResult(self.values(), by_label(self.label_info.names, truths + found > 0, **figures))
 
 
 def _f1(hits: Tensor, truths: Tensor, found: Tensor) -> Tensor:

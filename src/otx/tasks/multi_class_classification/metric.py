@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from otx.core.metric import LabelMetric, MetricResult, Times
+from otx.core.metric import LabelMetric, MetricResult, Times, by_label
 from otx.tasks.multi_class_classification.entity import MultiClassClsBatchDataEntity, MultiClassClsBatchPredEntity
 
 TOP = 5
@@ -70,16 +70,8 @@ class MultiClassClsMetric(LabelMetric):
         matrix = self._confusion()
         hits, truths, predicted = _counts(matrix)
         precision, recall, f1 = _ratio(hits, predicted), _ratio(hits, truths), _ratio(2 * hits, truths + predicted)
-        per_class = {
-            name: {
-                "accuracy": float(recall[index]),
-                "precision": float(precision[index]),
-                "recall": float(recall[index]),
-                "f1": float(f1[index]),
-            }
-            for index, name in enumerate(self.label_info.names)
-            if truths[index] + predicted[index]
-        }
+        figures = {"accuracy": recall, "precision": precision, "recall": recall, "f1": f1}
+        per_class = by_label(self.label_info.names, truths + predicted > 0, **figures)
         return MetricResult(self.values(), per_class, {"confusion_matrix": matrix.tolist()})
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from otx.core.masks import IGNORED
-from otx.core.metric import LabelMetric, MetricResult, Times
+from otx.core.metric import LabelMetric, MetricResult, Times, by_label
 from otx.tasks.semantic_segmentation.entity import SegBatchDataEntity, SegBatchPredEntity
 
 
@@ -62,13 +62,8 @@ class SegmentationMetric(LabelMetric):
         matrix = self._confusion
         hits, truths, predicted = _counts(matrix)
         iou, dice = _ratio(hits, truths + predicted - hits), _ratio(2 * hits, truths + predicted)
-        recall = _ratio(hits, truths)
         occurs = truths + predicted > 0
-        per_class = {
-            name: {"iou": float(iou[index]), "dice": float(dice[index]), "accuracy": float(recall[index])}
-            for index, name in enumerate(self.label_info.names)
-            if occurs[index]
-        }
+        per_class = by_label(self.label_info.names, occurs, iou=iou, dice=dice, accuracy=_ratio(hits, truths))
         return MetricResult(self.values(), per_class, {"confusion_matrix": matrix.tolist()})
 
 
