@@ -50,8 +50,7 @@ def export(
     if writer is None:
         raise UserError(f"expected a file ending in {' or '.join(WRITERS)}, got {path}")
     # Tracing warns about every constant it sees; whether the file is right is measured afterwards (parity.py).
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with torch.no_grad(), warnings.catch_warnings(action="ignore"):
         graph = export_graph(model, sections(model, model_name))
         try:
             writer(graph, path, precision)

@@ -38,8 +38,7 @@ def load_library(library: str) -> ModuleType:
     # Old names and habits of torch's, at each step.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"mm(cv|engine|det|pretrain|seg)\.")
     warnings.filterwarnings("ignore", category=UserWarning, message="torch.meshgrid")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         install()
         # Models of text and image, which need transformers of old, and which all else does without.
         multimodal = "mmpretrain.models.multimodal"
@@ -116,8 +115,7 @@ def build_network(library: str, name: str, labels: int, options: Mapping[str, An
     registry = importlib.import_module(f"{library}.registry").MODELS
     # Some networks print while they are built.
     silent = redirect_stdout(io.StringIO())
-    with silent, warnings.catch_warnings(), DefaultScope.overwrite_default_scope(library):
-        warnings.simplefilter("ignore")
+    with silent, warnings.catch_warnings(action="ignore"), DefaultScope.overwrite_default_scope(library):
         network: Any = registry.build(ConfigDict(settings))
         network.init_weights()
     built: nn.Module = network

@@ -209,8 +209,7 @@ def _make(offer: Offer, settings: Mapping[str, Any], spec: InputSpec) -> Any:  #
     defaults = offer.defaults.get(str(name), {})
     registry = importlib.import_module(f"{offer.library}.registry").TRANSFORMS
     try:
-        with warnings.catch_warnings(), DefaultScope.overwrite_default_scope(offer.library):
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"), DefaultScope.overwrite_default_scope(offer.library):
             return registry.build({"type": name, **defaults, **given})
     except (TypeError, ValueError, AssertionError, KeyError) as error:
         msg = f"step {name!r} of {offer.library} does not take {given}: {str(error) or type(error).__name__}"

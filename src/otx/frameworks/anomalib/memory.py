@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from typing import Any, cast
 
@@ -9,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from otx.core.model import PixelInput
-from otx.frameworks.anomalib.quiet import quiet_import
 from otx.tasks.anomaly.model import OTXAnomalyModel
 
 
@@ -63,7 +63,7 @@ class Padim(MemoryModel):
 
     def create_model(self) -> nn.Module:
         """Build the network; its Gaussians are empty."""
-        with quiet_import():
+        with warnings.catch_warnings(action="ignore"):  # about modules of its own that it imports itself
             from anomalib.models.image.padim.torch_model import PadimModel
 
         layers, features = self.options["layers"], self.options["features"]
@@ -108,7 +108,7 @@ class Patchcore(MemoryModel):
 
 @cache
 def _free_batch_patchcore() -> Any:  # noqa: ANN401 - a class that exists only where anomalib is installed
-    with quiet_import():
+    with warnings.catch_warnings(action="ignore"):  # about modules of its own that it imports itself
         from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 
     class FreeBatchPatchcore(PatchcoreModel):

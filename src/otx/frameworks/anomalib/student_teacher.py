@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
@@ -9,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from otx.core.model import PixelInput
-from otx.frameworks.anomalib.quiet import quiet_import
 from otx.tasks.anomaly.entity import AnomalyBatchDataEntity
 from otx.tasks.anomaly.model import OTXAnomalyModel
 
@@ -23,7 +23,7 @@ class Stfpm(PixelInput, OTXAnomalyModel):
 
     def create_model(self) -> nn.Module:
         """Build both networks with random weights."""
-        with quiet_import():
+        with warnings.catch_warnings(action="ignore"):  # about modules of its own that it imports itself
             from anomalib.models.components import TimmFeatureExtractor
             from anomalib.models.image.stfpm.anomaly_map import AnomalyMapGenerator
             from anomalib.models.image.stfpm.torch_model import STFPMModel
@@ -62,7 +62,7 @@ class EfficientAd(OTXAnomalyModel):
 
     def create_model(self) -> nn.Module:
         """Build the networks with random weights."""
-        with quiet_import():
+        with warnings.catch_warnings(action="ignore"):  # about modules of its own that it imports itself
             from anomalib.models.image.efficient_ad.torch_model import EfficientAdModel
 
         network = EfficientAdModel()
