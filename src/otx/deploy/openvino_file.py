@@ -27,8 +27,7 @@ def write_ir(graph: ExportGraph, path: Path, precision: ExportPrecision) -> None
         OTXError: The converted graph has lost an output or its free batch.
     """
     # Conversion straight from the trace is the way that keeps the numbers for every family of networks tried.
-    trace: Any = torch.jit.trace  # untyped
-    traced = trace(graph.module, graph.examples, strict=False, check_trace=False)
+    traced = torch.jit.trace(graph.module, graph.examples, strict=False, check_trace=False)
     ov_model = ov.convert_model(traced, example_input=graph.examples)
     _name_inputs(ov_model, graph.shapes)
     ov_model = _take_images(ov_model, graph.spec)

@@ -33,12 +33,11 @@ class TorchvisionFCOS(TorchvisionOneStage):
 
     def _over_pyramid(self, *, channels: int, convs: int, **body: Any) -> FCOS:  # noqa: ANN401 - see `Pyramid`
         pyramid = Pyramid(self.input_spec.channels, channels=channels, **body)
-        square_anchors: Any = AnchorGenerator
         return FCOS(
             pyramid,
             num_classes=len(self.label_info),
             # One square anchor per cell, as large as the stride; each level then learns boxes of 4 to 8 strides.
-            anchor_generator=square_anchors(
+            anchor_generator=AnchorGenerator(
                 sizes=tuple((stride,) for stride in pyramid.strides), aspect_ratios=((1.0,),) * len(pyramid.strides)
             ),
             head=FCOSHead(channels, 1, len(self.label_info), num_convs=convs),

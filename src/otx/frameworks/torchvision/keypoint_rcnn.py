@@ -57,22 +57,18 @@ class TorchvisionKeypointRCNN(OTXKeypointModel):
         pyramid = Pyramid(self.input_spec.channels, channels=channels, **body)
         levels = [str(level) for level in range(len(pyramid.strides))]
         sizes = tuple((ANCHOR_STRIDES * stride,) for stride in pyramid.strides)
-        generator: Any = AnchorGenerator
-        boxes: Any = faster_rcnn
-        points: Any = keypoint_rcnn
-        network: keypoint_rcnn.KeypointRCNN = points.KeypointRCNN(
+        return keypoint_rcnn.KeypointRCNN(
             pyramid,
-            rpn_anchor_generator=generator(sizes=sizes, aspect_ratios=((0.5, 1.0, 2.0),) * len(sizes)),
+            rpn_anchor_generator=AnchorGenerator(sizes=sizes, aspect_ratios=((0.5, 1.0, 2.0),) * len(sizes)),
             rpn_batch_size_per_image=128,
             box_batch_size_per_image=64,
             box_roi_pool=MultiScaleRoIAlign(levels, 7, 2),
-            box_head=boxes.TwoMLPHead(channels * 7 * 7, hidden),
-            box_predictor=boxes.FastRCNNPredictor(hidden, len(self.label_info) + 1),
+            box_head=faster_rcnn.TwoMLPHead(channels * 7 * 7, hidden),
+            box_predictor=faster_rcnn.FastRCNNPredictor(hidden, len(self.label_info) + 1),
             keypoint_roi_pool=MultiScaleRoIAlign(levels, 14, 2),
-            keypoint_head=points.KeypointRCNNHeads(channels, (channels,) * 4),
-            keypoint_predictor=points.KeypointRCNNPredictor(channels, len(self.label_info.keypoints)),
+            keypoint_head=keypoint_rcnn.KeypointRCNNHeads(channels, (channels,) * 4),
+            keypoint_predictor=keypoint_rcnn.KeypointRCNNPredictor(channels, len(self.label_info.keypoints)),
         )
-        return network
 
     def customize_inputs(self, batch: KeypointBatchDataEntity) -> dict[str, Any]:
         """The normalised images and, in training mode, the truth as torchvision reads it, with 0 for the background."""

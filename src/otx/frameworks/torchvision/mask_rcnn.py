@@ -19,7 +19,6 @@ from otx.tasks.instance_segmentation.model import OTXInstanceSegModel
 POOLED = 7
 """Cells that the box head sees of a proposal, down and across."""
 ASPECTS = (0.5, 1.0, 2.0)
-_UNTYPED: tuple[Any, ...] = (MaskRCNN, AnchorGenerator, TwoMLPHead, FastRCNNPredictor, MaskRCNNPredictor)
 
 
 class TorchvisionMaskRCNN(OTXInstanceSegModel):
@@ -54,21 +53,19 @@ class TorchvisionMaskRCNN(OTXInstanceSegModel):
         **body: Any,  # noqa: ANN401 - see `Pyramid`
     ) -> MaskRCNN:
         pyramid = Pyramid(self.input_spec.channels, channels=channels, **body)
-        build, generator, box_head, box_predictor, mask_predictor = _UNTYPED
         classes = len(self.label_info) + 1
         levels = tuple(tuple(side * stride for side in anchors) for stride in pyramid.strides)
-        network: MaskRCNN = build(
+        return MaskRCNN(
             pyramid,
-            rpn_anchor_generator=generator(sizes=levels, aspect_ratios=(ASPECTS,) * len(levels)),
+            rpn_anchor_generator=AnchorGenerator(sizes=levels, aspect_ratios=(ASPECTS,) * len(levels)),
             rpn_pre_nms_top_n_train=self.proposals,
             rpn_post_nms_top_n_train=self.proposals,
-            box_head=box_head(channels * POOLED**2, hidden),
-            box_predictor=box_predictor(hidden, classes),
+            box_head=TwoMLPHead(channels * POOLED**2, hidden),
+            box_predictor=FastRCNNPredictor(hidden, classes),
             mask_head=MaskRCNNHeads(channels, (channels, channels), 1),
-            mask_predictor=mask_predictor(channels, channels, classes),
+            mask_predictor=MaskRCNNPredictor(channels, channels, classes),
             **settings,
         )
-        return network
 
     def customize_inputs(self, batch: InstanceSegBatchDataEntity) -> dict[str, Any]:
         """The normalised images and, in training mode, the truth; class 0 is the background."""

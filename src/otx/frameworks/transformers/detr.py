@@ -56,8 +56,7 @@ class TransformersDETR(OTXDetectionModel):
     def _build(self, labels: int) -> PreTrainedModel:
         from transformers import AutoModelForObjectDetection
 
-        from_config: Any = AutoModelForObjectDetection.from_config
-        network: PreTrainedModel = from_config(self._config(labels))
+        network: PreTrainedModel = AutoModelForObjectDetection.from_config(self._config(labels))
         return network
 
     def customize_inputs(self, batch: DetBatchDataEntity) -> dict[str, Any]:
@@ -128,12 +127,11 @@ def quiet() -> Iterator[None]:
     """Keep what the library logs to itself for a while; only its errors come through."""
     from transformers.utils import logging
 
-    library: Any = logging
-    verbosity = library.get_verbosity()
-    library.set_verbosity(ERROR)
-    library.disable_progress_bar()
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(ERROR)
+    logging.disable_progress_bar()
     try:
         yield
     finally:
-        library.set_verbosity(verbosity)
-        library.enable_progress_bar()
+        logging.set_verbosity(verbosity)
+        logging.enable_progress_bar()

@@ -24,10 +24,9 @@ class TransformersMaskQueries(OTXInstanceSegModel):
         """Build the network from its configuration, with random weights."""
         from transformers import AutoConfig, AutoModelForUniversalSegmentation
 
-        from_config: Any = AutoModelForUniversalSegmentation.from_config
         config = AutoConfig.for_model(self.arch, num_labels=len(self.label_info), **self.options)
         with quiet():  # the library has tried it with its published backbones only
-            network: nn.Module = from_config(config)
+            network: nn.Module = AutoModelForUniversalSegmentation.from_config(config)
         return network
 
     def customize_inputs(self, batch: InstanceSegBatchDataEntity) -> dict[str, Any]:

@@ -145,8 +145,7 @@ class TransformersSAM(OTXVisualPromptingModel):
     def _build(self) -> Any:  # noqa: ANN401 - a class per architecture
         from transformers import AutoModelForMaskGeneration
 
-        from_config: Any = AutoModelForMaskGeneration.from_config
-        return from_config(self._config())
+        return AutoModelForMaskGeneration.from_config(self._config())
 
     def _config(self) -> Any:  # noqa: ANN401 - a class per architecture
         from transformers import AutoConfig

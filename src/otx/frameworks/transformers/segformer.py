@@ -21,8 +21,7 @@ class TransformersSegformer(PixelInput, OTXSegmentationModel):
 
         options = {"num_labels": len(self.label_info), "num_channels": self.input_spec.channels, **self.options}
         options["loss_type"] = "ForSegmentation"  # the library warns about models that name none
-        from_config: Any = AutoModelForSemanticSegmentation.from_config
-        network: nn.Module = from_config(AutoConfig.for_model(self.arch, **options))
+        network: nn.Module = AutoModelForSemanticSegmentation.from_config(AutoConfig.for_model(self.arch, **options))
         return network
 
     def raw_outputs(self, outputs: Any, images: Tensor) -> dict[str, Tensor]:  # noqa: ANN401 - transformers' output class

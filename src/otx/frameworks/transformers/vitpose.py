@@ -43,7 +43,7 @@ class TransformersViTPose(PixelInput, OTXKeypointModel):
         options = dict(self.options)
         size = {"image_size": list(self.input_spec.size), "num_channels": self.input_spec.channels}
         backbone = {"model_type": "vitpose_backbone", **options.pop("backbone_config"), **size}
-        config: Any = VitPoseConfig
+        config: Any = VitPoseConfig  # annotated, but not with what its base takes
         network = VitPoseForPoseEstimation(
             config(backbone_config=backbone, num_labels=len(self.label_info.keypoints), **options)
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -51,7 +50,6 @@ def write_video(path: Path, frames: Sequence[Image.Image], rate: int = 16) -> No
     require("av", "video")
     import av
 
-    as_frame: Any = av.VideoFrame.from_image  # untyped
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=Fraction(rate))
         stream.width, stream.height = frames[0].size
@@ -59,7 +57,7 @@ def write_video(path: Path, frames: Sequence[Image.Image], rate: int = 16) -> No
         stream.bit_rate = 1_000_000
         stream.thread_count = 1
         for frame in frames:
-            container.mux(stream.encode(as_frame(frame)))
+            container.mux(stream.encode(av.VideoFrame.from_image(frame)))
         container.mux(stream.encode())
 
 
