@@ -6,41 +6,16 @@ from functools import partial
 
 from otx.frameworks.openmmlab_steps import Offer, build_pipeline
 
+STEPS = (
+    "AutoAugment", "AutoContrast", "Brightness", "CenterCrop", "ColorJitter", "ColorTransform", "Contrast", "Cutout",
+    "EfficientNetRandomCrop", "Equalize", "GaussianBlur", "Invert", "Pad", "Posterize", "RandAugment", "RandomApply",
+    "RandomChoice", "RandomCrop", "RandomErasing", "RandomFlip", "RandomGrayscale", "RandomResize", "RandomResizedCrop",
+    "Resize", "ResizeEdge", "Rotate", "Sharpness", "Shear", "Solarize", "SolarizeAdd", "Translate",
+)  # fmt: skip
+
 OFFER = Offer(
     library="mmpretrain",
-    steps=(
-        "AutoAugment",
-        "AutoContrast",
-        "Brightness",
-        "CenterCrop",
-        "ColorJitter",
-        "ColorTransform",
-        "Contrast",
-        "Cutout",
-        "EfficientNetRandomCrop",
-        "Equalize",
-        "GaussianBlur",
-        "Invert",
-        "Pad",
-        "Posterize",
-        "RandAugment",
-        "RandomApply",
-        "RandomChoice",
-        "RandomCrop",
-        "RandomErasing",
-        "RandomFlip",
-        "RandomGrayscale",
-        "RandomResize",
-        "RandomResizedCrop",
-        "Resize",
-        "ResizeEdge",
-        "Rotate",
-        "Sharpness",
-        "Shear",
-        "Solarize",
-        "SolarizeAdd",
-        "Translate",
-    ),
+    steps=STEPS,
     height_first=("RandomCrop", "RandomResizedCrop"),
 )
 

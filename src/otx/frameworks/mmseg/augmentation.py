@@ -6,25 +6,15 @@ from functools import partial
 
 from otx.frameworks.openmmlab_steps import Offer, build_pipeline
 
+STEPS = (
+    "AdjustGamma", "CLAHE", "PhotoMetricDistortion", "RandomApply", "RandomChoice", "RandomChoiceResize", "RandomCrop",
+    "RandomCutOut", "RandomFlip", "RandomMosaic", "RandomResize", "RandomRotFlip", "RandomRotate", "Resize",
+    "ResizeShortestEdge",
+)  # fmt: skip
+
 OFFER = Offer(
     library="mmseg",
-    steps=(
-        "AdjustGamma",
-        "CLAHE",
-        "PhotoMetricDistortion",
-        "RandomApply",
-        "RandomChoice",
-        "RandomChoiceResize",
-        "RandomCrop",
-        "RandomCutOut",
-        "RandomFlip",
-        "RandomMosaic",
-        "RandomResize",
-        "RandomRotFlip",
-        "RandomRotate",
-        "Resize",
-        "ResizeShortestEdge",
-    ),
+    steps=STEPS,
     others={"RandomMosaic": 3},
     height_first=("RandomCrop",),
     moves_masks=True,
