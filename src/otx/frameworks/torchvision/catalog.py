@@ -10,7 +10,7 @@ from otx.core.errors import UserError, nearest
 from otx.core.input_spec import InputSpec, ResizeMode
 from otx.core.task import OTXTaskType
 from otx.frameworks.classification import TASKS, for_task
-from otx.frameworks.torchvision import instance_segmentation_rows, keypoint_rows, segmentation_rows, video_rows
+from otx.frameworks.torchvision import two_stage_rows, video_rows
 
 HALF = (0.5, 0.5, 0.5)
 BSD = "BSD-3-Clause"
@@ -85,6 +85,20 @@ def _classifier(name: str, weights: str, parameters: int, *, size: int = 224, re
     )
 
 
+def _segmenter(name: str, weights: str, parameters: int) -> ModelRow:
+    return ModelRow(
+        name=f"torchvision/{name}",
+        task=OTXTaskType.SEMANTIC_SEGMENTATION,
+        adapter="otx.frameworks.torchvision.segmenter:TorchvisionSegmenter",
+        arch=name,
+        input_spec=InputSpec(height=512, width=512),
+        parameters=parameters,
+        licence=BSD,
+        weights=Weights(torchvision=f"{weights}.COCO_WITH_VOC_LABELS_V1", licence=BSD, trained_on="COCO", labels=21),
+        tileable=True,
+    )
+
+
 _CLASSIFIERS = (
     _classifier("resnet18", "ResNet18_Weights.IMAGENET1K_V1", 11_689_512, resize=256),
     _classifier("resnet50", "ResNet50_Weights.IMAGENET1K_V2", 25_557_032, resize=232),
@@ -123,9 +137,9 @@ ROWS = (
         size=640,
     ),
     *(for_task(row, task) for task in TASKS for row in _CLASSIFIERS),
-    *instance_segmentation_rows.ROWS,
-    *keypoint_rows.ROWS,
-    *segmentation_rows.ROWS,
+    _segmenter("lraspp_mobilenet_v3_large", "LRASPP_MobileNet_V3_Large_Weights", 3_221_538),
+    _segmenter("deeplabv3_mobilenet_v3_large", "DeepLabV3_MobileNet_V3_Large_Weights", 11_025_477),
+    *two_stage_rows.ROWS,
     *video_rows.ROWS,
 )
 

@@ -1,4 +1,4 @@
-"""Catalog rows of Mask R-CNN, and of the detectors of rotated boxes that it makes."""
+"""Catalog rows of Mask R-CNN, of the detectors of rotated boxes that it makes, and of Keypoint R-CNN."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from otx.core.task import OTXTaskType
 
 
 def _row(
-    name: str, parameters: int, *, size: int, weights: str = "", options: dict[str, Any] | None = None
+    name: str, parameters: int, *, size: int, weights: str = "", labels: int = 91, options: dict[str, Any] | None = None
 ) -> ModelRow:
     return ModelRow(
         name=f"torchvision/{name}",
@@ -22,7 +22,7 @@ def _row(
         input_spec=InputSpec(height=size, width=size),
         parameters=parameters,
         licence="BSD-3-Clause",
-        weights=Weights(torchvision=weights, licence="BSD-3-Clause", trained_on="COCO", labels=91, part="detector")
+        weights=Weights(torchvision=weights, licence="BSD-3-Clause", trained_on="COCO", labels=labels, part="detector")
         if weights
         else None,
         tileable=True,
@@ -62,9 +62,18 @@ def _rotated(row: ModelRow, parameters: int, **options: Any) -> ModelRow:  # noq
     )
 
 
+def _keypoints(row: ModelRow, arch: str) -> ModelRow:
+    task, adapter = OTXTaskType.KEYPOINT_DETECTION, "otx.frameworks.torchvision.keypoint_rcnn:TorchvisionKeypointRCNN"
+    return replace(row, task=task, adapter=adapter, arch=arch, explainable=False, tileable=False)
+
+
 # Learns from random weights on few images in minutes: all channels of the ResNet are halved, the heads are small.
 MASKRCNN_SLIM = _row("maskrcnn_resnet18_slim", 4_113_585, size=320, options=SLIM)
 MASKRCNN_V2 = _row("maskrcnn_resnet50_fpn_v2", 46_359_409, size=640, weights="MaskRCNN_ResNet50_FPN_V2_Weights.COCO_V1")
+
+KEYPOINT_SLIM = _row("keypointrcnn_resnet18_slim", 4_068_138, size=320, options=SLIM_BODY)
+KEYPOINT_WEIGHTS = "KeypointRCNN_ResNet50_FPN_Weights.COCO_V1"
+KEYPOINT = _row("keypointrcnn_resnet50_fpn", 59_190_378, size=640, weights=KEYPOINT_WEIGHTS, labels=2)
 
 ROWS = (
     MASKRCNN_SLIM,
@@ -72,4 +81,6 @@ ROWS = (
     MASKRCNN_V2,
     _rotated(MASKRCNN_SLIM, 4_114_560, anchors=[3.0, 4.2], settings=SMALL),
     _rotated(MASKRCNN_V2, MASKRCNN_V2.parameters),
+    _keypoints(KEYPOINT_SLIM, "keypointrcnn"),
+    _keypoints(KEYPOINT, "keypointrcnn_resnet50_fpn"),
 )
