@@ -12,13 +12,7 @@ from typing import Any
 from otx.core.catalog import ModelRow, Weights
 from otx.core.input_spec import InputSpec
 from otx.core.task import OTXTaskType
-from otx.frameworks.transformers import (
-    instance_segmentation_rows,
-    keypoint_rows,
-    prompting_rows,
-    segmentation_rows,
-    video_rows,
-)
+from otx.frameworks.transformers import instance_segmentation_rows, keypoint_rows, prompting_rows
 
 
 def _detector(name: str, arch: str, hub: str, parameters: int, options: Mapping[str, Any]) -> ModelRow:
@@ -35,6 +29,36 @@ def _detector(name: str, arch: str, hub: str, parameters: int, options: Mapping[
         extra="transformers",
         tileable=True,
     )
+
+
+def _segformer(size: str, parameters: int, options: dict[str, Any]) -> ModelRow:
+    """NVIDIA's licence forbids commercial use of the published weights, so the rows have none; a file can be given."""
+    return ModelRow(
+        name=f"transformers/segformer_{size}",
+        task=OTXTaskType.SEMANTIC_SEGMENTATION,
+        adapter="otx.frameworks.transformers.segformer:TransformersSegformer",
+        arch="segformer",
+        options=options,
+        input_spec=InputSpec(height=512, width=512),
+        parameters=parameters,
+        recipe="semantic_segmentation/transformer",
+        tileable=True,
+        extra="transformers",
+    )
+
+
+# VideoMAE's own weights are CC-BY-NC-4.0, so the row does not name them.
+_VIDEOMAE = ModelRow(
+    name="transformers/videomae_small",
+    task=OTXTaskType.ACTION_CLASSIFICATION,
+    adapter="otx.frameworks.transformers.video:TransformersVideoMAE",
+    arch="videomae",
+    options={"hidden_size": 384, "num_attention_heads": 6, "intermediate_size": 1536, "use_mean_pooling": True},
+    input_spec=InputSpec(height=224, width=224, frames=16, frame_step=4),
+    parameters=22_033_936,
+    explainable=False,
+    extra="transformers",
+)
 
 
 # HGNetV2-B0 and -B2 as D-FINE uses them; what is not named is the default of `HGNetV2Config`.
@@ -135,7 +159,8 @@ ROWS = (
     _detector("rtdetr_v2_r50", "rt_detr_v2", "PekingU/rtdetr_v2_r50vd", 42_944_620, {}),
     *instance_segmentation_rows.ROWS,
     *prompting_rows.ROWS,
-    *segmentation_rows.ROWS,
-    *video_rows.ROWS,
+    _segformer("b0", 3_719_541, {}),
+    _segformer("b1", 13_682_645, {"hidden_sizes": [64, 128, 320, 512]}),
+    _VIDEOMAE,
     *keypoint_rows.ROWS,
 )
