@@ -185,38 +185,28 @@ def _values(record: Mapping[str, Any]) -> dict[str, float]:
 
 def model_card(exported: ExportedModel, facts: Facts) -> str:
     """What somebody who gets the bundle has to know of the model."""
-    info, spec, parity = exported.info, exported.input_spec, facts.parity
-    subsets = ", ".join(f"{count} {name}" for name, count in facts.images.items())
     measured = [
         f"| {split} | {name} | {value:.4f} |"
         for split, values in facts.metrics.items()
         for name, value in values.items()
     ]
-    lines = [
-        f"# {info.model}: {exported.spec.title.lower()}",
-        f"Exported by OTX {info.version}. After `pip install -r requirements.txt`,",
-        "`python run.py test/picture.*` prints what `test/expected.json` holds, scores to within 0.02.",
-        "",
-        f"- **Labels** ({len(info.labels)}): {', '.join(info.labels.names)}",
-        f"- **Input**: {spec.width} x {spec.height} pixels, uint8 RGB, `{spec.resize}`; the graph normalises",
-        f"- **Score threshold**: {info.score_threshold:.4f}, found in validation (0: the task has none)",
-        f"- **Data**: `{facts.data}`, images: {subsets}",
-        *(f"- **Licence**: {licence}" for licence in facts.licences),
-        "",
-        "| subset | metric of the checkpoint | value |",
-        "|---|---|---|",
-        *measured,
-        "",
-        f"**Parity** with the checkpoint on {parity['images']} validation images: {parity['metric']}",
-        f"{parity['reference']:.4f} -> {parity['exported']:.4f}; outputs differ by {parity['max_abs_diff']:.2g}.",
-        "",
-        "**Limits**: the figures hold for pictures like those of the data set; the checkpoint was chosen by those of",
-        "validation. `run.py` reads 8-bit RGB and resizes as OTX does, to within two of 255 levels.",
-        "",
-        "**OpenVINO Model Server**: mount `model_repository` as `/models` and start the server with",
-        "`--config_path /models/config.json`.",
-    ]
-    return "\n".join(lines) + "\n"
+    return (
+        Path(__file__)
+        .with_name("model_card.md")
+        .read_text(encoding="utf-8")
+        .format(
+            info=exported.info,
+            title=exported.spec.title.lower(),
+            spec=exported.input_spec,
+            facts=facts,
+            parity=facts.parity,
+            count=len(exported.label_info),
+            labels=", ".join(exported.label_info.names),
+            images=", ".join(f"{count} {name}" for name, count in facts.images.items()),
+            licences="\n".join(f"- **Licence**: {licence}" for licence in facts.licences),
+            measured="\n".join(measured),
+        )
+    )
 
 
 def _json(content: object) -> str:
