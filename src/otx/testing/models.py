@@ -190,13 +190,8 @@ def export_flag(subject: Subject) -> None:
         found = _export_difference(subject)
     except (OTXError, RuntimeError) as error:
         found = str(error)
-    if subject.row.exportable:
-        _expect(
-            not found,
-            f"the row says exportable: expected OpenVINO to give what torch gives, {found}",
-        )
-    else:
-        _expect(bool(found), "the row says not exportable, but the export works: set exportable=True")
+    failure = f": expected OpenVINO to give what torch gives, {found}" if found else ""
+    _expect_flag(subject, "exportable", failure, "the export works")
 
 
 def quantize_flag(subject: Subject) -> None:
@@ -205,17 +200,14 @@ def quantize_flag(subject: Subject) -> None:
         found = _quantization_failure(subject)
     except (OTXError, RuntimeError, ValueError) as error:
         found = str(error) or type(error).__name__
-    if subject.row.quantizable:
-        _expect(not found, f"the row says quantizable: expected an INT8 graph with finite outputs, found: {found}")
-    else:
-        _expect(bool(found), "the row says not quantizable, but quantisation works: set quantizable=True")
+    failure = f": expected an INT8 graph with finite outputs, found: {found}" if found else ""
+    _expect_flag(subject, "quantizable", failure, "quantisation works")
 
 
 def explain_flag(subject: Subject) -> None:
     """Each label that an `explainable` row predicts gets a map; the task of the others has nothing to explain."""
     can = bool(subject.spec.saliency)
-    _expect(can or not subject.row.explainable, "the row says explainable, but its task has no saliency")
-    _expect(subject.row.explainable or not can, "the row says not explainable, but its task is: set explainable=True")
+    _expect_flag(subject, "explainable", "" if can else ", but its task has no saliency", "its task is")
     if not can:
         return
     images, info = subject.batch.images[:1], subject.batch.imgs_info[0]
@@ -228,8 +220,8 @@ def explain_flag(subject: Subject) -> None:
 def tileable_flag(subject: Subject) -> None:
     """`tileable` rows are of a task that merges tiles, and may be fed with any part of an image; the others are not."""
     can = bool(subject.spec.merge) and subject.row.input_spec.resize is not ResizeMode.CENTER_CROP
-    _expect(can or not subject.row.tileable, "the row says tileable, but its task or its resize rule does not allow it")
-    _expect(subject.row.tileable or not can, "the row says not tileable, but its task merges tiles: set tileable=True")
+    failure = "" if can else ", but its task or its resize rule does not allow it"
+    _expect_flag(subject, "tileable", failure, "its task merges tiles")
     if not can:
         return
     tile = _predict(subject, subject.batch).pick([0])
@@ -311,6 +303,14 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
 def _expect(kept: bool, message: str) -> None:
     if not kept:
         raise ContractError(message)
+
+
+def _expect_flag(subject: Subject, flag: str, failure: str, works: str) -> None:
+    """A flag of the row is right both ways: `failure` says why what it promises is not so; empty if it is."""
+    if getattr(subject.row, flag):
+        _expect(not failure, f"the row says {flag}{failure}")
+    else:
+        _expect(bool(failure), f"the row says not {flag}, but {works}: set {flag}=True")
 
 
 def _losses(subject: Subject, batch: OTXBatchDataEntity[Any]) -> OTXBatchLossEntity:
