@@ -11,7 +11,7 @@ import numpy.typing as npt
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.core.tiles import Window, cut_boxes
-from otx.data.reader import ObjectsReader
+from otx.data.reader import ObjectsReader, parts_of_objects
 
 if TYPE_CHECKING:
     import datumaro as dm
@@ -23,7 +23,7 @@ MIN_SIDE = 1.0
 """Boxes with a side shorter than this many pixels, after clipping, are dropped."""
 CLIP_TOLERANCE = 0.01
 """Boxes that stick out by no more pixels than this are clipped without a word: text formats round."""
-_OUTLINE_KINDS = ("polygon", "mask", "rotated_bbox", "ellipse")
+_KINDS = ("bbox", "polygon", "mask", "rotated_bbox", "ellipse")
 
 
 class DetAnnotation(NamedTuple):
@@ -82,26 +82,17 @@ class DetectionReader(ObjectsReader):
 
 
 def _objects(annotations: Sequence[Any], report: Callable[[str], None]) -> list[tuple[list[float], int | None]]:
-    """XYXY and label of each object: its box, or else what spans the parts of its outline."""
+    """XYXY and label of each object: its box, or else what spans the parts of its outline.
+
+    Where an image has boxes, an outline that stands alone repeats one of them.
+    """
     found: list[tuple[list[float], int | None]] = []
-    outlines: dict[int, list[Any]] = {}
-    boxed: set[int] = set()
-    for position, annotation in enumerate(annotations):
-        kind = annotation.type.name
-        if annotation.attributes.get("is_crowd"):
-            report("crowd region left out")
-        elif kind == "bbox":
-            found.append((corners([annotation]), annotation.label))
-            boxed.add(annotation.group)
-        elif kind in _OUTLINE_KINDS:
-            # Parts of one object share a group; group 0 means that the annotation stands alone.
-            outlines.setdefault(annotation.group or -1 - position, []).append(annotation)
-        else:
-            report(f"annotation without a box ignored: {kind}")
-    for group, parts in outlines.items():
-        stands_alone = group < 0
-        if group not in boxed and not (stands_alone and boxed):
-            found.append((corners(parts), parts[0].label))
+    objects = parts_of_objects(annotations, _KINDS, "a box", report)
+    has_boxes = any(part.type.name == "bbox" for parts in objects for part in parts)
+    for parts in objects:
+        boxes = [[part] for part in parts if part.type.name == "bbox"]
+        outline = [parts] if parts[0].group or not has_boxes else []
+        found += [(corners(some), some[0].label) for some in boxes or outline]
     return found
 
 
