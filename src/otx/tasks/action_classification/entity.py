@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -22,6 +23,8 @@ class ActionClsDataEntity(MultiClassClsDataEntity):
     Attributes:
         image: (K, T, C, H, W) pixels of its clips; in training there is one.
     """
+
+    placeless: ClassVar[bool] = False  # videos are decoded at their size
 
     image: tv_tensors.Video
 

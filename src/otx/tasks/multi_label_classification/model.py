@@ -50,8 +50,8 @@ class OTXMultiLabelClsModel(OTXClassifier[MultiLabelClsBatchDataEntity, MultiLab
         return {"logits": self.logits(outputs) - _logit(self.thresholds)}
 
     def label_rows(self, labels: int) -> Mapping[str, Tensor]:
-        """One threshold per label; adapters add the rows of the head."""
-        return {"thresholds": torch.arange(labels).unsqueeze(1)}
+        """The rows of the head, and one threshold per label."""
+        return {**super().label_rows(labels), "thresholds": torch.arange(labels).unsqueeze(1)}
 
     @property
     def threshold(self) -> float:
