@@ -6,8 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from otx.engine import results
 from otx.engine.given import Given, absolute_text, as_path, training_settings
+from otx.engine.results import (
+    BenchmarkResult,
+    CheckResult,
+    CompareResult,
+    ExplainResult,
+    ExportResult,
+    OptimizeResult,
+    PredictResult,
+    SeedsResult,
+    ServeResult,
+    ShardResult,
+    TestResult,
+    TrainResult,
+    TuneResult,
+)
 
 if TYPE_CHECKING:
     from otx.core.model import OTXModel
@@ -83,7 +97,7 @@ class Engine:
             settings={key: value for key, value in values.items() if value is not None} | dict(settings or {}),
         )
 
-    def check(self) -> results.CheckResult:
+    def check(self) -> CheckResult:
         """Look into the data root: what it holds, what is wrong with it, whether it can be trained on.
 
         A named work dir gets the report as `data/report.json`.
@@ -95,7 +109,7 @@ class Engine:
 
         return check(self.given.plan(), self.given.work_dir)
 
-    def shard(self, output: str | Path) -> results.ShardResult:
+    def shard(self, output: str | Path) -> ShardResult:
         """Write the data root again with its pictures in shards, few large files; the result is a data root, too.
 
         Args:
@@ -141,7 +155,7 @@ class Engine:
         time: float | None = None,
         ram: float | None = None,
         resume: bool = False,
-    ) -> results.TrainResult:
+    ) -> TrainResult:
         """Train, and keep the best and the last checkpoint.
 
         Args:
@@ -176,7 +190,7 @@ class Engine:
         time: float | None = None,
         ram: float | None = None,
         resume: bool = False,
-    ) -> results.SeedsResult:
+    ) -> SeedsResult:
         """Train with several seeds, in subfolders of the work dir, and say how far apart they end.
 
         Args:
@@ -200,7 +214,7 @@ class Engine:
             resume=resume,
         )
 
-    def test(self, checkpoint: str | Path | None = None, *, split: str = "test") -> results.TestResult:
+    def test(self, checkpoint: str | Path | None = None, *, split: str = "test") -> TestResult:
         """Measure a checkpoint or an exported model on a subset.
 
         Args:
@@ -214,7 +228,7 @@ class Engine:
 
         return test(self.given, as_path(checkpoint), split)
 
-    def compare(self, first: str | Path, second: str | Path) -> results.CompareResult:
+    def compare(self, first: str | Path, second: str | Path) -> CompareResult:
         """Say whether one tested model is better than another, or whether it was the luck of the test images.
 
         Args:
@@ -235,7 +249,7 @@ class Engine:
         *,
         threshold: float | None = None,
         coco: str | Path | None = None,
-    ) -> results.PredictResult:
+    ) -> PredictResult:
         """Predict on image or video files, write `predictions.json` and pictures.
 
         Args:
@@ -262,7 +276,7 @@ class Engine:
         precision: Literal["fp32", "fp16"] = "fp32",
         max_drop: float = 0.01,
         bundle: bool = False,
-    ) -> results.ExportResult:
+    ) -> ExportResult:
         """Export a checkpoint and prove on validation images that the file equals it.
 
         Args:
@@ -287,7 +301,7 @@ class Engine:
         *,
         method: Literal["ptq", "accuracy", "qat"] = "ptq",
         max_drop: float = 0.01,
-    ) -> results.OptimizeResult:
+    ) -> OptimizeResult:
         """Quantise a checkpoint or an OpenVINO IR to INT8 and prove on validation images that it keeps the metric.
 
         Args:
@@ -312,7 +326,7 @@ class Engine:
         max_epochs: int | None = None,
         max_trials: int | None = None,
         storage: str | None = None,
-    ) -> results.TuneResult:
+    ) -> TuneResult:
         """Search for the settings that train best; what is tried stands in the recipe, under `tuning.search`.
 
         Args:
@@ -334,7 +348,7 @@ class Engine:
         self,
         input: str | Path,  # noqa: A002 - the word of the command line
         checkpoint: str | Path | None = None,
-    ) -> results.ExplainResult:
+    ) -> ExplainResult:
         """Show which parts of images the predictions rest on, as maps that are compared with random ones.
 
         Args:
@@ -348,9 +362,7 @@ class Engine:
 
         return explain(self.given, str(input), as_path(checkpoint))
 
-    def serve(
-        self, checkpoint: str | Path | None = None, *, host: str = "127.0.0.1", port: int = 8000
-    ) -> results.ServeResult:
+    def serve(self, checkpoint: str | Path | None = None, *, host: str = "127.0.0.1", port: int = 8000) -> ServeResult:
         """Serve a model over HTTP until the process gets SIGINT or SIGTERM.
 
         Args:
@@ -367,7 +379,7 @@ class Engine:
 
     def benchmark(
         self, checkpoint: str | Path | None = None, *, seconds: float = 3.0, batch_size: int | None = None
-    ) -> results.BenchmarkResult:
+    ) -> BenchmarkResult:
         """Time and measure the forms of a model: torch, OpenVINO in FP32, FP16 and INT8, ONNX Runtime.
 
         Args:
