@@ -6,6 +6,7 @@ import fnmatch
 import json
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,15 @@ def test_the_model_api_finds_the_same(at_run: Path, script_at: ScriptAt) -> None
     write_files(DOCS / "exported-model.md", at_run)
     found = script_at(at_run / "with_model_api.py")["found"]
     by_otx = script_at(at_run / "with_otx.py")["found"][0]["objects"]
-    assert sorted(label for label, _, _ in found) == sorted(entry["label"] for entry in by_otx)
+    threshold = json.loads(ov.Core().read_model("model.xml").get_rt_info(["otx", "score_threshold"]).value)
+    resizing = 0.02
+    """By how much the package resizes away from us: an object this near the threshold may be found by one alone."""
+    sure = Counter(entry["label"] for entry in by_otx if entry["score"] >= threshold + resizing)
+    assert sure
+    assert Counter(label for label, score, _ in found if score >= threshold + resizing) <= Counter(
+        entry["label"] for entry in by_otx
+    )
+    assert sure <= Counter(label for label, _, _ in found)
 
 
 def test_labels_are_sorted_as_the_page_says(run: Path) -> None:
