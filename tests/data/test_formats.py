@@ -241,7 +241,9 @@ def keypoint_document(names: list[str], subset: str) -> dict[str, object]:
     return {
         "images": [{"id": 1, "file_name": f"{subset}.png"}],
         "categories": [{"id": 4, "name": "hand", "skeleton": [[1, 2]]} | ({"keypoints": names} if names else {})],
-        "annotations": [{"id": 1, "image_id": 1, "category_id": 4, "keypoints": [1, 2, 2, 3, 4, 1, 0, 0, 0]}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 4, "keypoints": [1, 2, 2, 3, 4, 1, 0, 0, 0], "area": 9.5}
+        ],
     }
 
 
@@ -259,6 +261,7 @@ def test_coco_keypoints_without_a_box(tmp_path: Path) -> None:
     ((annotation,),) = (item.annotations for item in source.subsets["train"])
     assert annotation.points == [1, 2, 3, 4, 0, 0]
     assert [int(visible) for visible in annotation.visibility] == [2, 1, 0]
+    assert annotation.attributes["area"] == 9.5
 
 
 def test_coco_keypoints_without_names_are_numbered(tmp_path: Path) -> None:

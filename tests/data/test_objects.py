@@ -32,7 +32,7 @@ def index(tmp_path: Path) -> DataIndex:
         pixels[y - 1 : y + 1, x - 1 : x + 1] = 255 if visible else 20
     Image.fromarray(pixels).save(tmp_path / "a.png")
     annotation = KeypointAnnotation(
-        np.array(BOXES, np.float32), np.array([0, 0, 0]), np.array(POINTS, np.float32), flip_order=(0, 1)
+        np.array(BOXES, np.float32), np.array([0, 0, 0]), np.array(POINTS, np.float32), np.ones(3, np.float32), (0, 1)
     )
     item = Item(tmp_path / "a.png", 80, 100, annotation)
     return DataIndex(

@@ -21,8 +21,8 @@ from otx.core.masks import decode_rle, encode_rle
 from otx.deploy.export import export
 from otx.engine import Engine
 from otx.report.coco import read_coco_ids
-from otx.tasks.keypoint_detection.entity import KeypointBatchPredEntity
-from otx.tasks.keypoint_detection.metric import AREA_OF_BOX, KeypointMetric, sigmas
+from otx.tasks.keypoint_detection.entity import KeypointBatchDataEntity, KeypointBatchPredEntity
+from otx.tasks.keypoint_detection.metric import KeypointMetric, sigmas
 
 IMAGES = 12
 
@@ -152,10 +152,12 @@ def test_coco_finds_keypoints_as_the_metric_does(tmp_path: Path) -> None:
             width, height = box[2] - box[0], box[3] - box[1]
             marked = [value for point in ends for value in (*point, 2)]
             entry = {"id": len(content["annotations"]) + 1, "image_id": image, "category_id": 4, "iscrowd": 0}
-            entry |= {"bbox": [*box[:2], width, height], "area": AREA_OF_BOX * width * height}
+            entry |= {"bbox": [*box[:2], width, height], "area": rng.uniform(0.2, 1) * width * height}
             content["annotations"].append(entry | {"keypoints": marked, "num_keypoints": 2})
-        off = points + rng.normal(0, 2, points.shape)
-        truth, prediction = (_tubes(boxes, ends, rng, image, size) for ends in (points, off))
+        areas = [entry["area"] for entry in content["annotations"] if entry["image_id"] == image]
+        known = {"visible": [torch.full((len(boxes), 2), 2)], "areas": [torch.tensor(areas)]}
+        truth = KeypointBatchDataEntity(**_tubes(boxes, points, image, size), **known)
+        prediction = _found(boxes, points + rng.normal(0, 2, points.shape), rng, image, size)
         metric.update(prediction, truth)
         (tmp_path / "ids.json").write_text(json.dumps(content))
         (record,) = prediction.records(labels, 0.0)
@@ -179,19 +181,21 @@ def _objects(rng: np.random.Generator, size: tuple[int, int]) -> tuple[np.ndarra
     return boxes, boxes.reshape(-1, 2, 2)
 
 
-def _tubes(
+def _found(
     boxes: np.ndarray, points: np.ndarray, rng: np.random.Generator, image: int, size: tuple[int, int]
 ) -> KeypointBatchPredEntity:
-    count = len(boxes)
-    scores = torch.tensor(rng.permutation(1000)[:count] / 1000)
-    order = scores.argsort(descending=True)
-    return KeypointBatchPredEntity(
-        images=torch.zeros(1, 3, *size, dtype=torch.uint8),
-        imgs_info=[ImageInfo(height=size[0], width=size[1], path=f"{image}.png")],
-        bboxes=[tv_tensors.BoundingBoxes(torch.tensor(boxes)[order], format="XYXY", canvas_size=size)],
-        labels=[torch.zeros(count, dtype=torch.int64)],
-        keypoints=[tv_tensors.KeyPoints(torch.tensor(points)[order], canvas_size=size)],
-        visible=[torch.full((count, 2), 2)],
-        scores=[scores[order]],
-        keypoint_scores=[torch.ones(count, 2)],
-    )
+    """The objects in a random order, with scores that fall."""
+    order = rng.permutation(len(boxes))
+    scores = torch.tensor(np.sort(rng.permutation(1000)[: len(boxes)])[::-1] / 1000)
+    confidences = {"scores": [scores], "keypoint_scores": [torch.ones(len(boxes), 2)]}
+    return KeypointBatchPredEntity(**_tubes(boxes[order], points[order], image, size), **confidences)
+
+
+def _tubes(boxes: np.ndarray, points: np.ndarray, image: int, size: tuple[int, int]) -> dict[str, Any]:
+    return {
+        "images": torch.zeros(1, 3, *size, dtype=torch.uint8),
+        "imgs_info": [ImageInfo(height=size[0], width=size[1], path=f"{image}.png")],
+        "bboxes": [tv_tensors.BoundingBoxes(torch.tensor(boxes), format="XYXY", canvas_size=size)],
+        "labels": [torch.zeros(len(boxes), dtype=torch.int64)],
+        "keypoints": [tv_tensors.KeyPoints(torch.tensor(points), canvas_size=size)],
+    }

@@ -64,6 +64,7 @@ def test_every_step_takes_keypoints(name) -> None:
         labels=torch.tensor([0, 1]),
         keypoints=tv_tensors.KeyPoints([[[12.0, 20], [55, 45]], [[72, 6], [94, 29]]], canvas_size=(60, 100)),
         visible=torch.tensor([[2, 1], [2, 0]]),
+        areas=torch.tensor([1000.0, 300.0]),
         flip_order=(1, 0),
     )
     transform = build_transform([{"name": name, **NEEDED.get(name, {})}], SPEC)

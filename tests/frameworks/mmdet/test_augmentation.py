@@ -247,7 +247,14 @@ def keypoint_sample() -> Callable[[], Any]:
         plain = sample()
         points = tv_tensors.KeyPoints(torch.zeros(2, 1, 2), canvas_size=(60, 100))
         return KeypointDataEntity(
-            plain.image, plain.img_info, plain.bboxes, plain.labels, points, torch.ones(2, 1, dtype=torch.bool), [0]
+            plain.image,
+            plain.img_info,
+            plain.bboxes,
+            plain.labels,
+            points,
+            torch.ones(2, 1, dtype=torch.bool),
+            torch.ones(2),
+            [0],
         )
 
     return make

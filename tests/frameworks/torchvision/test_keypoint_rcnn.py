@@ -48,6 +48,7 @@ def batch() -> KeypointBatchDataEntity:
         labels=[torch.tensor([0, 1])] * 2,
         keypoints=[tv_tensors.KeyPoints(points, canvas_size=frame)] * 2,
         visible=[torch.tensor([[2, 1, 2], [2, 2, 2]])] * 2,
+        areas=[torch.tensor([1300.0, 1000.0])] * 2,
     )
 
 

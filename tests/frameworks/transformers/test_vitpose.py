@@ -39,6 +39,7 @@ def batch(points: torch.Tensor, visible: list[list[int]]) -> KeypointBatchDataEn
         labels=[torch.zeros(count, dtype=torch.int64)],
         keypoints=[tv_tensors.KeyPoints(points, canvas_size=(96, 64))],
         visible=[torch.tensor(visible, dtype=torch.int64).reshape(count, 2)],
+        areas=[torch.ones(count)],
     )
 
 

@@ -36,6 +36,7 @@ def sample() -> KeypointDataEntity:
         labels=torch.tensor([0]),
         keypoints=tv_tensors.KeyPoints(torch.tensor([PLACES]).float(), canvas_size=(60, 100)),
         visible=torch.full((1, 4), 2),
+        areas=torch.tensor([2000.0]),
         flip_order=(0, 2, 1, 3),
     )
 
@@ -116,7 +117,14 @@ def test_mosaic_hides_what_its_tile_does_not_show(sample) -> None:
 def test_wrong_shapes_are_refused(sample) -> None:
     with pytest.raises(ValueError, match=r"made\.png"):
         KeypointDataEntity(
-            sample.image, sample.img_info, sample.bboxes, sample.labels, sample.keypoints, sample.visible, (0, 1)
+            sample.image,
+            sample.img_info,
+            sample.bboxes,
+            sample.labels,
+            sample.keypoints,
+            sample.visible,
+            sample.areas,
+            (0, 1),
         )
 
 

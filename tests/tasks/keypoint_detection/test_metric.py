@@ -28,9 +28,9 @@ def measured(
     return result.values, result.per_class
 
 
-def test_a_perfect_prediction(labels, make_prediction) -> None:
-    batch = make_prediction([BOX], [POINTS], [1], [0.8])
-    values, per_class = measured(labels, batch, batch)
+def test_a_perfect_prediction(labels, make_prediction, make_truth) -> None:
+    prediction = make_prediction([BOX], [POINTS], [1], [0.8])
+    values, per_class = measured(labels, prediction, make_truth([BOX], [POINTS], [1]))
     assert [values[name] for name in ("oks_map", "oks_map_50", "pck", "pck_10", "f1")] == pytest.approx([1.0] * 5)
     assert values["f1_threshold"] == pytest.approx(0.4)
     assert list(per_class) == ["dog"]
@@ -38,39 +38,47 @@ def test_a_perfect_prediction(labels, make_prediction) -> None:
 
 
 @pytest.mark.parametrize(("by", "pck", "pck_10"), [(4, 1, 1), (8, 1, 0), (12, 0, 0)])
-def test_pck_is_relative_to_the_longer_side(labels, make_prediction, by, pck, pck_10) -> None:
-    truth, prediction = (make_prediction([BOX], [moved(POINTS, dx)], [0], [0.8]) for dx in (0, by))
+def test_pck_is_relative_to_the_longer_side(labels, make_prediction, make_truth, by, pck, pck_10) -> None:
+    truth, prediction = make_truth([BOX], [POINTS], [0]), make_prediction([BOX], [moved(POINTS, by)], [0], [0.8])
     values, _ = measured(labels, prediction, truth)
     assert (values["pck"], values["pck_10"]) == (pck, pck_10)
 
 
-def test_a_keypoint_that_is_not_labelled_does_not_matter(labels, make_prediction) -> None:
-    truth = make_prediction([BOX], [[*POINTS[:2], [0.0, 0.0, 0.0]]], [0], [1.0])
+def test_a_miss_weighs_less_for_an_object_of_a_larger_area(labels, make_prediction, make_truth) -> None:
+    prediction = make_prediction([BOX], [moved(POINTS, 6)], [0], [0.8])
+    small, large = (
+        measured(labels, prediction, make_truth([BOX], [POINTS], [0], [area]))[0]["oks_map"] for area in (500.0, 2000.0)
+    )
+    assert small < large
+
+
+def test_a_keypoint_that_is_not_labelled_does_not_matter(labels, make_prediction, make_truth) -> None:
+    truth = make_truth([BOX], [[*POINTS[:2], [0.0, 0.0, 0.0]]], [0])
     prediction = make_prediction([BOX], [POINTS], [0], [0.8])
     values, per_class = measured(labels, prediction, truth)
     assert values["oks_map"] == values["pck"] == pytest.approx(1.0)
     assert "pck right_ear" not in per_class["cat"]
 
 
-def test_objects_without_keypoints_and_their_detections_are_left_out(labels, make_prediction) -> None:
+def test_objects_without_keypoints_and_their_detections_are_left_out(labels, make_prediction, make_truth) -> None:
     other = [120.0, 20.0, 170.0, 60.0]
     unlabelled = [[0.0, 0.0, 0.0]] * 3
-    truth = make_prediction([BOX, other], [POINTS, unlabelled], [0, 0], [1.0, 1.0])
+    truth = make_truth([BOX, other], [POINTS, unlabelled], [0, 0])
     prediction = make_prediction([other, BOX], [moved(POINTS, 100), POINTS], [0, 0], [0.9, 0.8])
     values, _ = measured(labels, prediction, truth)
     assert values["oks_map"] == values["f1"] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("boxes", [[], [[120.0, 20.0, 170.0, 60.0]]])
-def test_missed_objects_have_missed_keypoints(labels, make_prediction, boxes) -> None:
-    truth = make_prediction([BOX], [POINTS], [0], [1.0])
+def test_missed_objects_have_missed_keypoints(labels, make_prediction, make_truth, boxes) -> None:
+    truth = make_truth([BOX], [POINTS], [0])
     prediction = make_prediction(boxes, [moved(POINTS, 100)] * len(boxes), [0] * len(boxes), [0.9] * len(boxes))
     values, _ = measured(labels, prediction, truth)
     assert values["oks_map"] == values["pck"] == values["f1"] == 0
 
 
-def test_the_wrong_class_is_a_miss(labels, make_prediction) -> None:
-    truth, prediction = (make_prediction([BOX], [POINTS], [label], [0.9]) for label in (0, 1))
+def test_the_wrong_class_is_a_miss(labels, make_prediction, make_truth) -> None:
+    truth, prediction = make_truth([BOX], [POINTS], [0]), make_prediction([BOX], [POINTS], [1], [0.9])
     values, _ = measured(labels, prediction, truth)
     assert values["oks_map"] == values["pck"] == 0
 

@@ -12,7 +12,7 @@ from torchvision import tv_tensors
 
 from otx.core.errors import UserError
 from otx.core.image_info import ImageInfo
-from otx.tasks.keypoint_detection.reader import KeypointReader
+from otx.tasks.keypoint_detection.reader import AREA_OF_BOX, KeypointReader
 
 SIZE = (50, 100)
 PLACES = [10.0, 10.0, 20.0, 12.0, 30.0, 40.0]
@@ -60,10 +60,21 @@ def test_box_and_keypoints_of_a_group_are_one_object(labels) -> None:
     assert found.labels.tolist() == [1, 0]
     assert found.keypoints[0].tolist() == [[10, 10, 2], [20, 12, 1], [30, 40, 0]]
     assert not found.keypoints[1].any()
+    assert found.areas == pytest.approx([AREA_OF_BOX * 40 * 40, AREA_OF_BOX * 20 * 20])
     assert not told
     ((box, one),) = KeypointReader().objects(found)
     assert box.tolist() == [5, 5, 45, 45]
     assert one.labels.tolist() == [1]
+
+
+def test_an_area_that_the_data_set_gives_stands(labels) -> None:
+    found, _ = read(
+        labels,
+        dm.Bbox(5, 5, 40, 40, label=1, group=3, attributes={"area": 700.5}),
+        dm.Points(PLACES, [2, 1, 0], label=1, group=3, attributes={"area": 700.5}),
+        dm.Bbox(50, 5, 20, 20, label=0, group=4, attributes={"area": 0}),
+    )
+    assert found.areas == pytest.approx([700.5, AREA_OF_BOX * 20 * 20])
 
 
 def test_an_empty_image_is_legal(labels) -> None:

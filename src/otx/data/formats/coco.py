@@ -134,6 +134,8 @@ def _read(document: Document, tree: DataTree, problems: Problems) -> Part:
                 problems.add("annotation of an unknown class", where, f"category_id {category!r}", bad=True)
             else:
                 mended = _mended(entry, where, problems) | {"id": number, "category_id": label_of[category]}
+                if keypoints and type(entry.get("area")) in _NUMBERS:
+                    mended["attributes"] = {"area": entry["area"]}
                 items[image].annotations += reader.read(mended, sizes[image])
     content.clear()  # freed before the next file is read
     categories = {AnnotationType.points: points} if keypoints else {}

@@ -23,22 +23,24 @@ class KeypointDataEntity(OTXDataEntity):
         labels: (N,) int64 class indices.
         keypoints: (N, K, 2) x and y in pixels of `image`.
         visible: (N, K) int64, as in COCO: 0 not labelled, 1 hidden, 2 visible.
+        areas: (N,) of the objects in square pixels of the *original* image, by which keypoint similarity measures.
         flip_order: For each keypoint the index of the one that it becomes in a mirror.
     """
 
-    per_object: ClassVar[tuple[str, ...]] = ("bboxes", "labels", "keypoints", "visible")
+    per_object: ClassVar[tuple[str, ...]] = ("bboxes", "labels", "keypoints", "visible", "areas")
 
     bboxes: tv_tensors.BoundingBoxes
     labels: Tensor
     keypoints: tv_tensors.KeyPoints
     visible: Tensor
+    areas: Tensor
     flip_order: tuple[int, ...]
 
     def __post_init__(self) -> None:
         count, points = len(self.labels), len(self.flip_order)
-        shapes = [tuple(field.shape) for field in (self.bboxes, self.labels, self.keypoints, self.visible)]
-        if shapes != [(count, 4), (count,), (count, points, 2), (count, points)]:
-            self.refuse(f"(N, 4), (N,), (N, {points}, 2) and (N, {points}), got {shapes}")
+        shapes = [tuple(getattr(self, name).shape) for name in self.per_object]
+        if shapes != [(count, 4), (count,), (count, points, 2), (count, points), (count,)]:
+            self.refuse(f"(N, 4), (N,), (N, {points}, 2), (N, {points}) and (N,), got {shapes}")
 
     def settle(self, shown: tuple[float, float, float, float], *, mirrored: bool = False) -> Self:
         """Points that have left the picture count as not labelled; in a mirror left and right change places."""
@@ -59,10 +61,12 @@ class KeypointBatchDataEntity(ObjectsBatchDataEntity[KeypointDataEntity]):
     Attributes:
         keypoints: Per image (N, K, 2) x and y in pixels of `images`.
         visible: Per image (N, K): 0 not labelled, 1 hidden, 2 visible.
+        areas: Per image (N,) in square pixels of the original image.
     """
 
     keypoints: list[tv_tensors.KeyPoints]
     visible: list[Tensor]
+    areas: list[Tensor]
 
     def true_details(self, index: int) -> dict[str, Sequence[Any]]:
         """The keypoints with their visibility."""
@@ -71,13 +75,15 @@ class KeypointBatchDataEntity(ObjectsBatchDataEntity[KeypointDataEntity]):
 
 
 @dataclass
-class KeypointBatchPredEntity(KeypointBatchDataEntity, ObjectsBatchPredEntity[KeypointDataEntity]):
-    """What was found in a batch, in pixels of the *original* images, best score first; all keypoints are visible.
+class KeypointBatchPredEntity(ObjectsBatchPredEntity[KeypointDataEntity]):
+    """What was found in a batch, in pixels of the *original* images, best score first.
 
     Attributes:
+        keypoints: Per image (N, K, 2) x and y.
         keypoint_scores: Per image (N, K) confidences in [0, 1].
     """
 
+    keypoints: list[tv_tensors.KeyPoints]
     keypoint_scores: list[Tensor]
 
     def found_details(self, index: int, shown: Tensor) -> dict[str, Sequence[Any]]:

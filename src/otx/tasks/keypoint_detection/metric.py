@@ -26,8 +26,6 @@ COCO_PERSON = {
 """How far annotators of COCO lie apart for each part of a body, relative to the size of the person."""
 OTHER_SIGMA = 0.067
 """The mean of COCO's 17, for keypoints about which nothing is known."""
-AREA_OF_BOX = 0.53
-"""COCO measures size by the area of the mask; of a person it is that share of the box (as in xtcocotools)."""
 PCK_SHARES = {"pck": 0.2, "pck_10": 0.1}
 """Distance up to which a keypoint is correct, as a share of the longer side of the true box."""
 
@@ -67,7 +65,7 @@ class KeypointMetric(ObjectMetric):
             sides = (true_boxes[:, 2:] - true_boxes[:, :2]).numpy()[known]
             true_points, visible, true_labels = true_points[known], visible[known].clip(0, 1), true_labels[known]
             distances_DTK = np.linalg.norm(points[kept][:, None] - true_points, axis=-1)
-            similarity_DT = oks(distances_DTK, sides.prod(axis=1) * AREA_OF_BOX, visible, self.sigmas)
+            similarity_DT = oks(distances_DTK, truth.areas[i].cpu().numpy()[known], visible, self.sigmas)
             scores = prediction.scores[i].cpu().numpy()[kept]
             self.found.add(similarity_DT, labels[kept], scores, true_labels)
             self._add_pck(

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from otx.tasks.keypoint_detection.entity import KeypointDataEntity
 
 Floats = npt.NDArray[np.float32]
+AREA_OF_BOX = 0.53
+"""Where no area is given: COCO's is that of the mask; of a person it is that share of the box (as in xtcocotools)."""
 _KINDS = ("points", "bbox", "polygon", "mask")
 
 
@@ -32,12 +34,14 @@ class KeypointAnnotation(NamedTuple):
         boxes: (N, 4) XYXY in pixels of the image.
         labels: (N,) int64 class indices.
         keypoints: (N, K, 3) x and y in pixels of the image, and 0 not labelled, 1 hidden, 2 visible.
+        areas: (N,) in square pixels of the image.
         flip_order: For each keypoint the index of the one that it becomes in a mirror.
     """
 
     boxes: Floats
     labels: npt.NDArray[np.int64]
     keypoints: Floats
+    areas: Floats
     flip_order: tuple[int, ...]
 
 
@@ -82,6 +86,7 @@ class KeypointReader(ObjectsReader):
         boxes: list[list[float]] = []
         ids: list[int] = []
         keypoints: list[Floats] = []
+        areas: list[float] = []
         for parts in parts_of_objects(item.annotations, _KINDS, "a box or keypoints", report):
             points_K3 = _points(parts, len(labels.keypoints), size, report)
             box = None if points_K3 is None else _box(parts, points_K3, report)
@@ -92,18 +97,21 @@ class KeypointReader(ObjectsReader):
             boxes.append(clipped)
             ids.append(label)
             keypoints.append(points_K3)
+            areas.append(_area(parts, clipped))
         return KeypointAnnotation(
             np.array(boxes, np.float32).reshape(-1, 4),
             np.array(ids, np.int64),
             np.array(keypoints, np.float32).reshape(-1, len(labels.keypoints), 3),
+            np.array(areas, np.float32),
             labels.keypoints.flip_order,
         )
 
     def objects(self, annotation: KeypointAnnotation) -> Iterator[tuple[Floats, KeypointAnnotation]]:
         """Each object with its box, for models that look at one at a time; those without a keypoint teach nothing."""
-        boxes, labels, keypoints, order = annotation
+        boxes, labels, keypoints, areas, order = annotation
         for i in np.flatnonzero(keypoints[..., 2].any(axis=1)):
-            yield boxes[i], KeypointAnnotation(boxes[i : i + 1], labels[i : i + 1], keypoints[i : i + 1], order)
+            one = slice(i, i + 1)
+            yield boxes[i], KeypointAnnotation(boxes[one], labels[one], keypoints[one], areas[one], order)
 
     def entity(self, image: tv_tensors.Image, info: ImageInfo, annotation: KeypointAnnotation) -> KeypointDataEntity:
         """The sample that the transforms and the model get."""
@@ -121,6 +129,7 @@ class KeypointReader(ObjectsReader):
             labels=torch.tensor(annotation.labels),
             keypoints=tv_tensors.KeyPoints(points[..., :2], canvas_size=size),
             visible=points[..., 2].long(),
+            areas=torch.tensor(annotation.areas),
             flip_order=annotation.flip_order,
         )
 
@@ -162,3 +171,9 @@ def _box(parts: Sequence[Any], points_K3: Floats, report: Callable[[str], None])
         return None
     report("box made from keypoints")
     return [float(value) for value in (*labelled.min(axis=0), *labelled.max(axis=0))]
+
+
+def _area(parts: Sequence[Any], box: Sequence[float]) -> float:
+    """The area that the data set gives an object, or what is usual for its box."""
+    given = [float(part.attributes.get("area", 0)) for part in parts]
+    return max(given) or AREA_OF_BOX * (box[2] - box[0]) * (box[3] - box[1])
