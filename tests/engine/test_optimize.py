@@ -108,6 +108,10 @@ def test_training_on_that_was_stopped_promises_no_resume(
             if trainer.current_epoch == 1:
                 os.kill(os.getpid(), number)
 
+    int8 = dict.fromkeys(("model.xml", "model.bin", "parity.json"), b"of an earlier call")
+    (run / "optimize").mkdir(exist_ok=True)
+    for name, content in int8.items():
+        (run / "optimize" / name).write_bytes(content)
     # Tests that run in the background inherit that Ctrl-C is ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.setattr(logging.getLogger("otx"), "handlers", [])  # the command's own must not outlive this test
@@ -120,6 +124,7 @@ def test_training_on_that_was_stopped_promises_no_resume(
     assert "stopped with 1 of 3 epochs of quantisation-aware training, which begins anew with the same command" in text
     assert "resume" not in text + (run / "optimize/qat/train.log").read_text()
     assert not (run / "optimize/qat/checkpoints").exists()
+    assert {name: (run / "optimize" / name).read_bytes() for name in int8} == int8
     settings = {"training.max_epochs": 1}
     assert "of 1 at" in Engine(work_dir=run, settings=settings).optimize(method="qat", max_drop=1.0).parity["detail"]
 
@@ -160,6 +165,14 @@ def test_models_that_cannot_be_quantised_are_refused(monkeypatch: pytest.MonkeyP
         _require_quantizable(SimpleNamespace(path=Path("model.xml"), spec=task_spec(row.task), name=row.name))
     with pytest.raises(UserError, match="expected a checkpoint"):
         _require_quantizable(SimpleNamespace(path=Path("model.onnx")))
+
+
+def test_what_it_wrote_is_not_quantised_again(run: Path) -> None:
+    (run / "optimize").mkdir(exist_ok=True)
+    (run / "optimize/model.xml").write_text("kept")
+    with pytest.raises(UserError, match=r"optimize/model\.xml is what optimize writes"):
+        Engine().optimize(run / "optimize/model.xml")
+    assert (run / "optimize/model.xml").read_text() == "kept"
 
 
 @pytest.mark.slow

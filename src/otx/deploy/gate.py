@@ -67,7 +67,7 @@ def export_proven(
         ParityError: They differ; the file is kept as `<name>.failed-parity.<suffix>`.
         OTXError: The network cannot be converted.
     """
-    _clear(path)
+    clear(path)
     candidate = export(model, _renamed(path, UNPROVEN), precision=precision, model_name=model_name)
     parity = compare(
         model,
@@ -110,7 +110,7 @@ def quantize_proven(
     Raises:
         ParityError: No rung keeps the metric; the best file is kept as `<name>.failed-parity.xml`.
     """
-    _clear(path)
+    clear(path)
     quantizer = Quantizer(base, calibration, batches, max_drop)
     tried = [earlier] if earlier is not None else []
     best: Parity | None = None
@@ -152,8 +152,8 @@ def _try(name: str, rung: Rung, quantizer: Quantizer, candidate: Path, earlier: 
     return replace(parity, name=name, detail=quantizer.detail)
 
 
-def _clear(path: Path) -> None:
-    """What an earlier attempt has left must not pass for this one's."""
+def clear(path: Path) -> None:
+    """Remove what an earlier attempt has left, which must not pass for this one's."""
     for old in (path, _renamed(path, UNPROVEN), _renamed(path, FAILED)):
         _remove(old)
     path.with_name(PARITY_FILE).unlink(missing_ok=True)

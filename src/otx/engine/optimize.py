@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from otx.core.errors import UserError, require
-from otx.deploy.gate import export_proven, quantize_proven
+from otx.deploy.gate import clear, export_proven, quantize_proven
 from otx.deploy.quantize import LADDER, Rung
 from otx.deploy.settings import CALIBRATION_IMAGES, FEWEST_CALIBRATION_IMAGES, INT8_IMAGES, PARITY_FILE
 from otx.engine.given import Given
@@ -38,6 +38,11 @@ def optimize(
     """
     require("nncf", "nncf")
     workspace, path = locate(given.work_dir, checkpoint)
+    target = workspace.root / "optimize" / "model.xml"
+    if path.resolve() == target.resolve():
+        raise UserError(
+            f"{path} is what optimize writes, INT8 already. Name the checkpoint or the IR that it is made of."
+        )
     opened = open_model(path, given.model)
     _require_quantizable(opened)
     if method == "qat":
@@ -52,13 +57,14 @@ def optimize(
         )
     validation = datamodule.excerpt("val", INT8_IMAGES)
     folder = workspace.folder("optimize")
+    # Trained first: what an earlier call made is there until it ends.
+    rungs = RUNGS.get(method) or {NAME: train_quantized(given, workspace, opened, datamodule, calibration)}
+    clear(target)
     base, earlier = path, None
     if not opened.exported:
         base = folder / "fp32.xml"
         earlier = export_proven(opened.model, validation, base, model_name=opened.name, max_drop=max_drop)
         earlier = replace(earlier, name="FP32 model")
-    rungs = RUNGS.get(method) or {NAME: train_quantized(given, workspace, opened, datamodule, calibration)}
-    target = folder / "model.xml"
     parity = quantize_proven(base, validation, calibration, target, rungs=rungs, max_drop=max_drop, earlier=earlier)
     return OptimizeResult(
         work_dir=workspace.root,
