@@ -93,14 +93,20 @@ def test_debugging_shows_the_traceback(monkeypatch: pytest.MonkeyPatch, error: E
 
 
 @pytest.mark.parametrize(
-    "words", [("train", "--data_root", "my data"), ("train", "--data_root", "my data", "--resume")]
+    ("words", "then"),
+    [
+        ("train --work_dir run", ". Go on with: otx train --work_dir run --resume"),
+        ("train --work_dir=run", ". Go on with: otx train --work_dir=run --resume"),
+        ("train --resume", ". Go on with: otx train --resume"),
+        ("train --data_root data", ""),
+    ],
 )
-def test_an_interrupted_training_says_how_to_go_on(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], words: tuple[str, ...]
+def test_an_interrupted_training_says_how_to_go_on_where_it_is_known(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], words: str, then: str
 ) -> None:
     fail_with(monkeypatch, KeyboardInterrupt())
-    assert run(*words) == 130
-    assert capfd.readouterr().err == "interrupted. Go on with: otx train --data_root 'my data' --resume\n"
+    assert run(*words.split()) == 130
+    assert capfd.readouterr().err == f"interrupted{then}\n"
 
 
 def test_a_training_that_stopped_in_order_is_no_error(

@@ -87,8 +87,8 @@ def _run_verb(verb: str, options: list[str]) -> int:
 
 
 def _how_to_go_on(words: list[str]) -> str:
-    if words[:1] != ["train"]:
-        return "interrupted"
+    if words[:1] != ["train"] or not {"--work_dir", "--resume"} & {word.partition("=")[0] for word in words}:
+        return "interrupted"  # the latest run may be another one
     command = shlex.join(["otx", *words, *(["--resume"] if "--resume" not in words else [])])
     return f"interrupted. Go on with: {command}"
 

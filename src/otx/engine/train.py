@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from lightning.pytorch.callbacks import LambdaCallback
 
 from otx.core.catalog import ModelRow
 from otx.core.errors import OTXError, UserError
@@ -29,8 +30,9 @@ from otx.engine.pictures import draw_batch, draw_pairs
 from otx.engine.ram import fit_ram
 from otx.engine.reading import ReadData, make_datamodule, read_data
 from otx.engine.results import TrainResult
+from otx.engine.resume import alone, interrupted, plan_of
 from otx.engine.unlabeled import make_unlabeled, read_unlabeled
-from otx.engine.workspace import Workspace, existing_workspace, new_workspace
+from otx.engine.workspace import Workspace, new_workspace
 from otx.recipes.plan import Plan
 from otx.training.allocator import keep_freed_memory
 from otx.training.budget import RESERVE
@@ -68,9 +70,9 @@ def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResul
     plan = given.plan(extra)
     if plan.choices["tuning.search"].origin == "user":
         logger.warning("tuning.search says what otx tune tries; this training leaves it aside")
-    workspace = _interrupted(given.work_dir) if resume else None
+    workspace = interrupted(given.work_dir) if resume else None
     if workspace is not None:
-        plan = _plan_of(workspace, plan)
+        plan = plan_of(workspace, plan)
     _choose_devices(plan)
     if plan["devices"] > place().size:
         with companions(plan["devices"], partial(_accompany, given)):
@@ -174,24 +176,19 @@ def _train(run: _Run) -> TrainResult:
         if planned is None:
             return _train(run)
         fed = planned
-    if run.workspace is None:
-        run.workspace = new_workspace(run.given.work_dir, str(data.spec.task), name)
-        if data.index.split is not None:
-            write_split(run.workspace.split, data.index.split, plan["seed"])
-        report = check_data(data.source, data.index, data.spec.task, plan["on_bad_data"])
-        more = {"unlabelled": run.unlabeled.to_json()} if run.unlabeled else {}
-        run.workspace.write_json("data/report.json", report | more)
-        run.workspace.write_environment()
-    workspace = run.workspace
-    plan.write(workspace.plan)  # last: a work dir with a plan can be resumed
-    _announce(plan, data, workspace)
-    first = next(iter(datamodule.loader("train", train=True)))
-    draw_batch(first, data.spec, data.index.labels, workspace.folder("plots") / "train_batch.jpg")
-    agree((workspace.root, run.resume))
-    result = _fit(run, workspace, fed, model, name)
-    validation = datamodule.loader("val", train=False)
-    draw_pairs(model, data, validation, workspace.folder("plots") / "val_predictions.jpg")
-    plot_training(workspace.root / "metrics.csv", workspace.folder("plots"))
+    new = run.workspace is None
+    workspace = run.workspace = run.workspace or new_workspace(run.given.work_dir, str(data.spec.task), name)
+    with alone(workspace.root):
+        if new:
+            _write_records(run, workspace)
+        _announce(plan, data, workspace)
+        first = next(iter(datamodule.loader("train", train=True)))
+        draw_batch(first, data.spec, data.index.labels, workspace.folder("plots") / "train_batch.jpg")
+        agree((workspace.root, run.resume, plan))
+        result = _fit(run, workspace, fed, model, name)
+        validation = datamodule.loader("val", train=False)
+        draw_pairs(model, data, validation, workspace.folder("plots") / "val_predictions.jpg")
+        plot_training(workspace.root / "metrics.csv", workspace.folder("plots"))
     finished = _result(workspace, data, name, result)
     if budget := plan["training.time"]:
         finished = replace(finished, budget=budget, budget_used=(time.monotonic() - run.began) / budget)
@@ -200,8 +197,21 @@ def _train(run: _Run) -> TrainResult:
     return finished
 
 
+def _write_records(run: _Run, workspace: Workspace) -> None:
+    """What a work dir holds before training begins."""
+    data, plan = run.data, run.plan
+    if data.index.split is not None:
+        write_split(workspace.split, data.index.split, plan["seed"])
+    report = check_data(data.source, data.index, data.spec.task, plan["on_bad_data"])
+    more = {"unlabelled": run.unlabeled.to_json()} if run.unlabeled else {}
+    workspace.write_json("data/report.json", report | more)
+    workspace.write_environment()
+
+
 def _fit(run: _Run, workspace: Workspace, datamodule: OTXDataModule, model: OTXModel[Any, Any], name: str) -> FitResult:
+    """Train; the plan is written once the run has begun, for what is refused must leave an earlier one as it is."""
     settings, spec = run.plan.settings(), run.data.spec
+    begun = LambdaCallback(on_train_start=lambda *_: run.plan.write(workspace.plan))
     return fit(
         model,
         datamodule,
@@ -215,6 +225,7 @@ def _fit(run: _Run, workspace: Workspace, datamodule: OTXDataModule, model: OTXM
         began=run.began,
         device=resolve_device(settings.device),
         resume=run.resume,
+        callbacks=[] if place().rank else [begun],
         unlabeled=make_unlabeled(run.unlabeled, run.data, datamodule, run.input_spec),
     )
 
@@ -241,9 +252,8 @@ def _accompany(given: Given) -> TrainResult:
     """Train with the first process, by its plan; the work dir has to be the same for all."""
     logging.getLogger("otx").setLevel(logging.ERROR)
     began = time.monotonic()
-    root, resume = agree((Path(), False))
+    root, resume, plan = agree((Path(), False, Plan()))
     workspace = Workspace(root)
-    plan = Plan.read(workspace.plan)
     data = read_data(plan, split_file=_split_file(root), own=given.data)
     row, input_spec = configure(plan, data, given.model)
     run = _Run(given, plan, data, row, input_spec, workspace, began, resume)
@@ -271,38 +281,6 @@ def _split_file(work_dir: Path | None) -> Path | None:
     """The split that lies in the work dir: of the interrupted run, or put there to be used again."""
     file = Workspace(work_dir).split if work_dir is not None else None
     return file if file is not None and file.is_file() else None
-
-
-def _interrupted(work_dir: Path | None) -> Workspace | None:
-    """The work dir to go on in; None if the run never got as far as to have one."""
-    try:
-        workspace = existing_workspace(work_dir)
-    except UserError:
-        logger.warning("nothing to resume: starting a new run")
-        return None
-    if not workspace.plan.is_file():
-        logger.warning("%s holds no plan: starting the run there", workspace.root)
-        return None
-    return workspace
-
-
-def _plan_of(workspace: Workspace, said: Plan) -> Plan:
-    """The plan of the interrupted run; what the user says now must not contradict it."""
-    plan = Plan.read(workspace.plan)
-    if place().size > 1:
-        plan.choices["devices"] = said.choices["devices"]  # it may go on in another number of them
-    free = {"training.max_epochs", "training.ram", "training.strategy", "devices"}
-    for key, choice in said.choices.items():
-        if choice.origin != "user" or choice.value == plan[key]:
-            continue
-        if key not in free and plan.choices[key].origin == "user":
-            msg = (
-                f"{workspace.root} was started with {key} = {plan[key]!r}, and is now asked for {choice.value!r}. "
-                "Resume with the same settings, or start a new run in another --work_dir."
-            )
-            raise UserError(msg)
-        plan.choices[key] = choice
-    return plan
 
 
 def _check_time(plan: Plan) -> None:
