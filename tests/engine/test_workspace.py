@@ -25,6 +25,13 @@ def test_latest_points_at_the_newest_run() -> None:
     assert existing_workspace(None).root == second.root.resolve()
 
 
+def test_two_processes_never_get_the_same_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = new_workspace(None, "DETECTION", "x/y")
+    monkeypatch.setattr("time.strftime", lambda _: first.root.name.partition("-")[0])
+    monkeypatch.setattr(Path, "exists", lambda _: False)  # as it was when the other one had not made it yet
+    assert new_workspace(None, "DETECTION", "x/y").root != first.root
+
+
 def test_no_run_yet() -> None:
     with pytest.raises(UserError, match="otx train"):
         existing_workspace(None)

@@ -94,7 +94,7 @@ def new_workspace(work_dir: Path | None, task: str, model: str) -> Workspace:
     """
     if work_dir is None:
         stem = f"{time.strftime('%Y%m%d_%H%M%S')}-{task.lower()}-{re.sub(r'[^A-Za-z0-9_.]+', '_', model)}"
-        root = _unused(HOME / stem)
+        root = _make_unused(HOME / stem)
     else:
         root = work_dir
         if (root / "plan.yaml").exists():
@@ -102,7 +102,7 @@ def new_workspace(work_dir: Path | None, task: str, model: str) -> Workspace:
                 f"{root} holds a training run already. Go on with it (--resume), "
                 "or name another --work_dir; nothing is overwritten."
             )
-    root.mkdir(parents=True, exist_ok=True)
+        root.mkdir(parents=True, exist_ok=True)
     workspace = Workspace(root.absolute())
     if work_dir is None:
         _point_latest(root)
@@ -119,7 +119,7 @@ def new_study(work_dir: Path | None, name: str) -> Workspace:
     Raises:
         UserError: The folder holds a training run.
     """
-    root = work_dir or _unused(HOME / f"{time.strftime('%Y%m%d_%H%M%S')}-{name.lower()}")
+    root = work_dir or _make_unused(HOME / f"{time.strftime('%Y%m%d_%H%M%S')}-{name.lower()}")
     if (root / "plan.yaml").exists():
         raise UserError(f"{root} holds a training run; name another --work_dir for several trainings")
     root.mkdir(parents=True, exist_ok=True)
@@ -143,12 +143,17 @@ def existing_workspace(work_dir: Path | None) -> Workspace:
     return Workspace(latest.resolve())
 
 
-def _unused(path: Path) -> Path:
+def _make_unused(path: Path) -> Path:
+    """A folder of this name, or of the next that another process has not made."""
     candidate, number = path, 2
-    while candidate.exists():
-        candidate = path.with_name(f"{path.name}-{number}")
-        number += 1
-    return candidate
+    while True:
+        try:
+            candidate.mkdir(parents=True)
+        except FileExistsError:
+            candidate = path.with_name(f"{path.name}-{number}")
+            number += 1
+        else:
+            return candidate
 
 
 def _point_latest(root: Path) -> None:
