@@ -1,4 +1,4 @@
-"""What `otx train --resume` goes on with: the work dir and the plan of the interrupted run, for one process at a time."""
+"""What `otx train --resume` goes on with, and that one process at a time trains in a work dir."""
 
 from __future__ import annotations
 
