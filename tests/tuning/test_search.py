@@ -51,7 +51,7 @@ def search(tmp_path, monkeypatch):
 
 
 def study_in(root, storage=None, name="s"):
-    return open_study(name, storage, root, AXES, mode="max", seed=0, epochs=EPOCHS)
+    return open_study(name, storage, root, AXES, mode="max", seed=0, epochs=EPOCHS, asked={})
 
 
 def steps(search, study, count):

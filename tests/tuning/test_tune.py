@@ -52,7 +52,7 @@ def test_a_winner_is_confirmed_with_another_seed_and_written_as_a_recipe(engine,
     assert result.best["value"] > result.default["value"]
     assert result.wins
     assert trainings["seeds"][-2:] == [1, 1]
-    assert read_recipe(result.recipe) == result.best["values"]
+    assert read_recipe(result.recipe) == {"model.pretrained": False, **result.best["values"]}
     assert (tmp_path / "search" / "plots" / "history.png").is_file()
     document = result.to_json()
     assert document["default"]["value"] < document["best"]["value"] == max(one["value"] for one in document["trials"])
@@ -72,13 +72,43 @@ def test_a_winner_that_is_none_on_held_out_data_loses_to_the_recipe(engine, trai
     trainings["held_out"] = lambda value: -value
     result = engine.tune(60, max_trials=12)
     assert not result.wins
-    assert read_recipe(result.recipe) == result.default["values"]
+    assert read_recipe(result.recipe) == {"model.pretrained": False, **result.default["values"]}
+
+
+def test_the_recipe_has_what_the_user_said(engine, trainings):
+    engine.given.settings |= {"seed": 3, "on_bad_data": "skip", "model.name": "timm/resnet10t", "training.mixup": 0.2}
+    recipe = read_recipe(engine.tune(60, max_epochs=7, max_trials=1).recipe)
+    assert recipe.pop("training.optimizer.lr") > 0
+    assert recipe == {
+        "on_bad_data": "skip",
+        "model.name": "timm/resnet10t",
+        "model.pretrained": False,
+        "training.max_epochs": 7,
+        "training.mixup": 0.2,
+    }
 
 
 def test_the_same_work_dir_goes_on(engine, trainings):
     engine.tune(60, max_trials=3)
     assert len(engine.tune(60, max_trials=7).trials) == 7
+    engine.given.settings["device"] = "cpu"
     assert len(engine.tune(60, max_trials=7).trials) == 7
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"data_root": "other"}, r"data_root: was '.*data', is '.*other'"),
+        ({"training.max_epochs": 9}, r"training\.max_epochs: was None, is 9"),
+        ({"tuning.search": {"training.optimizer.lr": {"factor": 3}}}, r"tuning\.search\.training\.optimizer\.lr: was "),
+    ],
+)
+def test_another_search_is_not_gone_on_with(engine, trainings, tmp_path, change, told):
+    engine.tune(60, max_trials=1)
+    (tmp_path / "other").symlink_to(tmp_path / "data")
+    engine.given.settings |= {key: str(tmp_path / v) if key == "data_root" else v for key, v in change.items()}
+    with pytest.raises(UserError, match=told):
+        engine.tune(60, max_trials=2)
 
 
 def test_trainings_are_as_long_as_the_budget_can_hold_several_of(engine, trainings, monkeypatch, caplog):

@@ -129,4 +129,4 @@ def test_one_that_is_killed_does_not_stop_the_other_which_does_its_trial_again(w
 def test_a_database_without_driver_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(MissingExtraError, match=r"otx\[postgres\]"):
-        study.open_study("s", "postgresql://host/db", tmp_path, (), mode="max", seed=0, epochs=3)
+        study.open_study("s", "postgresql://host/db", tmp_path, (), mode="max", seed=0, epochs=3, asked={})

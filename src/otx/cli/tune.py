@@ -67,10 +67,12 @@ def run(
         settings=parse_assignments(set),
     )
     result = engine.tune(seconds, max_epochs=max_epochs, max_trials=max_trials, storage=storage)
-    return Outcome(document=result.to_json(), show=lambda console: _show(result, console, data_root))
+    return Outcome(
+        document=result.to_json(), show=lambda console: _show(result, console, engine.given.plan()["data_root"])
+    )
 
 
-def _show(result: TuneResult, console: Console, data_root: Path | None) -> None:
+def _show(result: TuneResult, console: Console, data_root: str) -> None:
     from otx.report.tables import tuning_table
 
     console.print(f"\n[bold]{len(result.trials)} trials[/] in {duration(result.seconds)}, by {result.monitor}")
@@ -82,5 +84,5 @@ def _show(result: TuneResult, console: Console, data_root: Path | None) -> None:
     else:
         console.print("the best trial does not beat the recipe on held-out data: keep the recipe")
     console.print(f"\nplots   {shown(result.work_dir / 'plots')}\nrecipe  {shown(result.recipe)}")
-    data = f" --data_root {shlex.quote(str(data_root))}" if data_root is not None else ""
-    console.print(f"next    otx train{data} --config {shown(result.recipe)}")
+    data = shlex.quote(shown(Path(data_root)))
+    console.print(f"next    otx train --data_root {data} --config {shown(result.recipe)}")

@@ -7,7 +7,7 @@ import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -68,7 +68,12 @@ def tune(
         msg = "a model object cannot be sent to the processes of the trials; name a class: model='FILE.py:Class'"
         raise UserError(msg)
     plan = given.plan(extra)
-    said = {key: choice.value for key, choice in plan.choices.items() if choice.origin == "user"}
+    said = {
+        key: choice.value
+        for key, choice in plan.choices.items()
+        if choice.origin == "user" and not key.startswith("tuning.")
+    }
+    recipe = {key: value for key, value in said.items() if key not in ("data_root", "seed")}
     data = read_data(plan)
     row, input_spec = configure(plan, data, None)
     for key in plan["tuning.search"]:
@@ -84,9 +89,9 @@ def tune(
             mode=data.spec.monitor_mode,
             seed=plan["seed"],
             epochs=fitting,
+            asked=_asked(said, axes, storage),
         )
         study = begin(f"otx-{workspace.root.name}", axes=axes)
-        said = {key: value for key, value in said.items() if not key.startswith("tuning.")}
         said["training.max_epochs"] = epochs = study.user_attrs[EPOCHS]
         if epochs < plan["training.max_epochs"]:
             wanted = plan["training.max_epochs"]
@@ -104,7 +109,14 @@ def tune(
                 begin(f"{study.study_name}-confirm", axes=()), {one.number for one in trials.values()}, confirm
             )
             confirmed = {name: found[one.number] for name, one in trials.items()}
-    return _finish(search, study, trials["default"], confirmed, began)
+    return _finish(search, study, trials["default"], confirmed, recipe=recipe, began=began)
+
+
+def _asked(said: Mapping[str, Any], axes: Sequence[Axis], storage: str | None) -> dict[str, Any]:
+    """What makes a search this search; workers on several machines may differ in device and place of the data."""
+    free = {"device"} if storage is None else {"device", "data_root"}
+    asked = {key: value for key, value in said.items() if key not in free}
+    return asked | {f"tuning.search.{axis.key}": asdict(axis) for axis in axes}
 
 
 def _fitting_epochs(
@@ -181,6 +193,8 @@ def _finish(
     study: optuna.Study,
     default: optuna.trial.FrozenTrial,
     confirmed: dict[str, float],
+    *,
+    recipe: dict[str, Any],
     began: float,
 ) -> TuneResult:
     from optuna.trial import TrialState
@@ -193,7 +207,7 @@ def _finish(
     chosen = best if wins else default
     values = chosen.user_attrs["values"]
     head = f"# otx train --data_root DIR --config {shlex.quote(str(workspace.root / 'tuned.yaml'))}\n"
-    write_atomic(workspace.root / "tuned.yaml", head + as_recipe({}, values))
+    write_atomic(workspace.root / "tuned.yaml", head + as_recipe(recipe, values))
     done = _completed(study)
     best_so_far = list(accumulate((float(trial.value or 0.0) for trial in done), max if sign > 0 else min))
     each = {trial.user_attrs.get(FOLDER): trial for trial in study.get_trials(deepcopy=False)}  # the last repetition

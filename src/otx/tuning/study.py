@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from otx.core.errors import MissingExtraError, UserError, require
 from otx.tuning.space import Axis
@@ -28,6 +29,8 @@ FIRST_SECONDS = 10.0
 """The worker that begins a study has this long to put the first trials in the queue."""
 EPOCHS = "epochs"
 """Attribute of a study: epochs of a full training, the same for all workers and after a kill."""
+ASKED = "asked"
+"""Attribute of a study: what the user said of it, by dotted key."""
 FOLDER = "folder"
 """Attribute of a trial: where it is written, so that it can go on there after a kill."""
 PIECE = "piece"
@@ -35,7 +38,15 @@ PIECE = "piece"
 
 
 def open_study(
-    name: str, storage: str | None, root: Path, axes: Sequence[Axis], *, mode: str, seed: int, epochs: int
+    name: str,
+    storage: str | None,
+    root: Path,
+    axes: Sequence[Axis],
+    *,
+    mode: str,
+    seed: int,
+    epochs: int,
+    asked: Mapping[str, Any],
 ) -> optuna.Study:
     """Begin a study, or go on with it.
 
@@ -48,10 +59,11 @@ def open_study(
         mode: `max` or `min`.
         seed: Of the sampler.
         epochs: Of a full training, if the study has no number yet; it is kept as its attribute `EPOCHS`.
+        asked: What the user said, by dotted key; kept as its attribute `ASKED`, and the same whenever it goes on.
 
     Raises:
         MissingExtraError: Optuna or the driver of the database is not installed.
-        UserError: The database cannot be reached.
+        UserError: The database cannot be reached, or the study there was asked for with something else.
     """
     require("optuna", "tune")
     import optuna
@@ -65,12 +77,14 @@ def open_study(
     try:
         study = optuna.create_study(storage=kept, sampler=sampler, study_name=name, direction=direction)
         study.set_user_attr(EPOCHS, epochs)
+        study.set_user_attr(ASKED, asked)
     except optuna.exceptions.DuplicatedStudyError:
         study = optuna.load_study(study_name=name, storage=kept, sampler=sampler)
+        if storage is not None:
+            _wait_for_first(study, len(axes) and WARM_TRIALS + 1)
+        _check_same(study, json.loads(json.dumps(asked)), root)
         if storage is None:
             _take_up(study)
-        else:
-            _wait_for_first(study, len(axes) and WARM_TRIALS + 1)
     least = max(1, study.user_attrs.get(EPOCHS, epochs) // 9)
     study.pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=least, reduction_factor=3)
     if axes:
@@ -79,6 +93,16 @@ def open_study(
         for _ in range(WARM_TRIALS):
             study.enqueue_trial({axis.key: axis.near(generator) for axis in axes}, skip_if_exists=True)
     return study
+
+
+def _check_same(study: optuna.Study, asked: dict[str, Any], root: Path) -> None:
+    before = study.user_attrs.get(ASKED, asked)
+    changed = sorted(key for key in before.keys() | asked.keys() if before.get(key) != asked.get(key))
+    if changed:
+        listed = "; ".join(f"{key}: was {before.get(key)!r}, is {asked.get(key)!r}" for key in changed)
+        raise UserError(
+            f"the search in {root} is another one ({listed}). Go on with its settings, or name another --work_dir."
+        )
 
 
 def _wait_for_first(study: optuna.Study, trials: int) -> None:
