@@ -180,22 +180,19 @@ def _subsets(
         problems.add("subset not used", name, f"{len(found[name])} images; known are {', '.join(SUBSETS)}")
     subsets: dict[SubsetName, list[_Found]] = {name: found.get(name, []) for name in SUBSETS}
     missing: list[SubsetName] = [name for name in SHARES[split_from] if not subsets[name]]
-    pool: dict[str, list[_Found]] = {}
-    for one in (*found.get(UNASSIGNED, []), *subsets[split_from]):
-        pool.setdefault(one.name, []).append(one)
+    pool = {one.name: one for one in (*found.get(UNASSIGNED, []), *subsets[split_from])}
     if not pool or not missing:
-        return subsets | {split_from: [one for same in pool.values() for one in same]}, "as in the data", None
+        return subsets | {split_from: [*pool.values()]}, "as in the data", None
     if split_file is not None and split_file.exists():
         split = read_split(split_file, pool)
         how = f"read from {split_file}"
     else:
-        label_ids = {name: [label for one in same for label in one.label_ids] for name, same in pool.items()}
-        split = make_split(label_ids, missing, seed, split_from)
+        split = make_split({name: one.label_ids for name, one in pool.items()}, missing, seed, split_from)
         how = f"stratified, seed {seed}"
         if split_file is not None:
             write_split(split_file, split, seed)
             how += f", written to {split_file}"
-    made = {name: [one for image in images for one in pool[image]] for name, images in split.items()}
+    made = {name: [pool[image] for image in images] for name, images in split.items()}
     taken = " and ".join(name for name in missing if made.get(name))
     if not taken:
         return subsets | made, f"as in the data, which has too few images to take any from {split_from}", None

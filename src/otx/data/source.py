@@ -20,8 +20,8 @@ from otx.data.collector import collector_paused
 from otx.data.formats.reading import Format, Part, Reading
 from otx.data.problems import OUTSIDE, Problems
 from otx.data.reader import label_categories
-from otx.data.subset_names import SubsetName
-from otx.data.tree import DataTree, walk_data
+from otx.data.subset_names import UNASSIGNED, SubsetName, subset_of_folder
+from otx.data.tree import DataTree, folder_of, walk_data
 from otx.data.unknown_format import describe_unknown
 
 if TYPE_CHECKING:
@@ -111,9 +111,7 @@ def open_source(root: Path, data_format: str | None = None, preferred: Collectio
         problems.add(OUTSIDE, link, f"symbolic link to {target}", bad=True)
     parts = reading.read(problems)
     categories = _merge_categories(parts, problems)
-    subsets: dict[str, list[dm.DatasetItem]] = {}
-    for part in parts:
-        subsets.setdefault(part.subset, []).extend(part.items)
+    subsets = _by_subset(parts, reading.explicit, problems)
     return DataSource(
         root=tree.root,
         format=name,
@@ -225,6 +223,44 @@ def _merge_categories(parts: Sequence[Part], problems: Problems) -> dm.Categorie
     labels = LabelCategories.from_iterable((name, parents.get(name, "")) for name in names)
     labels.label_groups = list(groups.values())
     return merged | {AnnotationType.label: labels}
+
+
+def _by_subset(parts: Sequence[Part], explicit: bool, problems: Problems) -> dict[str, list[dm.DatasetItem]]:
+    """The items by subset, each image once in each.
+
+    Where an annotation file does not say which subset an image belongs to, its folder does. An image that has a subset
+    is not dealt out once more because another file, about all images, lists it too.
+    """
+    subsets: dict[str, dict[str, dm.DatasetItem]] = {}
+    for part in parts:
+        for item in part.items:
+            by_folder = explicit and part.subset == UNASSIGNED and subset_of_folder(folder_of(item.id))
+            members = subsets.setdefault(by_folder or part.subset, {})
+            if members.setdefault(item.id, item) is not item:
+                problems.add("image listed twice, put together", item.id)
+                _put_together(members[item.id], item)
+    named = {image for name, members in subsets.items() if name != UNASSIGNED for image in members}
+    for image in [image for image in subsets.get(UNASSIGNED, ()) if image in named]:
+        problems.add("image of a subset left out where it is listed without one", image)
+        del subsets[UNASSIGNED][image]
+    return {name: list(members.values()) for name, members in subsets.items() if members}
+
+
+def _put_together(item: dm.DatasetItem, other: dm.DatasetItem) -> None:
+    """Add what is said of an image elsewhere; an object of the same class and box is the same object."""
+    known = {_content(one): one.group for one in item.annotations}
+    same = {one.group: known[_content(one)] for one in other.annotations if _content(one) in known and one.group}
+    last = max((one.group for one in item.annotations), default=0)
+    for one in other.annotations:
+        if _content(one) not in known:
+            one.group = same.get(one.group, one.group and one.group + last)
+            item.annotations.append(one)
+
+
+def _content(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401 - Datumaro's annotations have no common type
+    """What tells an annotation of an image from the others; masks are not compared."""
+    place = id(annotation) if annotation.type.name == "mask" else tuple(getattr(annotation, "points", ()))
+    return annotation.type, getattr(annotation, "label", None), place
 
 
 def _relabel(items: Iterable[dm.DatasetItem], categories: dm.CategoriesInfo, new: Sequence[int]) -> None:
