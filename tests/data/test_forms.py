@@ -111,6 +111,41 @@ def test_csv_with_the_name_of_the_class(tmp_path: Path, head: str, row: str) -> 
     assert task_spec("MULTI_CLASS_CLS").claim(source.evidence) is not None
 
 
+@pytest.mark.parametrize("head", ["file,label,split", "file,Subset,cat,dog", "file,kind,set"])
+def test_csv_with_a_column_of_subsets(tmp_path: Path, head: str) -> None:
+    names = [paint(tmp_path / f"{i}.jpg").name for i in range(8)]
+    said = ["train", "train", "Training", "valid", "test", "spare", "", "test"]
+    cells = ({"Subset": subset, "split": subset, "set": subset} for subset in said)
+    rows = [
+        ",".join([name, *(row.get(column, str(i % 2)) for column in head.split(",")[1:])])
+        for i, (name, row) in enumerate(zip(names, cells, strict=True))
+    ]
+    rows.append(rows[0].replace("train", "test"))
+    (tmp_path / "labels.csv").write_text("\n".join([head, *rows, ""]))
+    source = open_source(tmp_path)
+    assert {subset: len(items) for subset, items in source.subsets.items()} == {
+        "train": 3, "val": 1, "test": 2, "spare": 1, "unassigned": 1,
+    }  # fmt: skip
+    assert labels(source) == (["cat", "dog"] if "cat" in head else ["0", "1"])
+    assert [(one.kind, one.where) for one in source.problems] == [("image in two subsets", "labels.csv:10")]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"image,caption\ncat/0.jpg,a cat\ncat/1.jpg,a cat\ndog/0.jpg,a dog\ndog/1.jpg,one more\n",
+        "image,label\ncat/0.jpg,dé\n".encode("latin-1"),
+        b"number,sound\n1," + b"1 " * 70_000 + b"\n",
+    ],
+)
+def test_csv_about_something_else_beside_folders_of_classes(tmp_path: Path, content: bytes) -> None:
+    for label in ("cat", "dog"):
+        for number in range(2):
+            paint(tmp_path / label / f"{number}.jpg")
+    (tmp_path / "more.csv").write_bytes(content)
+    assert open_source(tmp_path).format == "imagenet"
+
+
 def test_csv_with_a_row_per_object(tmp_path: Path) -> None:
     paint(tmp_path / "train" / "a.jpg")
     paint(tmp_path / "train" / "b.jpg")
