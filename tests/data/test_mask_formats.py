@@ -136,7 +136,8 @@ def test_the_same_masks_in_any_form(tmp_path: Path, write: Callable[[Path], None
     source = open_source(tmp_path)
     assert source.format == name
     assert source.evidence.annotations == {"class_mask": 9}
-    assert not list(source.problems)
+    (ignored,) = source.problems
+    assert (ignored.kind, ignored.message) == ("pixels of masks ignored", "5.00% of their pixels")
     assert sorted(source.subsets) == ["test", "train", "val"]
     masks = decoded(source)
     assert len(masks) == 3
@@ -183,6 +184,57 @@ def test_without_names_each_value_is_a_class_and_white_is_what_is_looked_for(tmp
     assert reader.label_info(open_source(tmp_path / "b").categories).names == ("cup", "table")
 
 
+WHITE = np.zeros(SIZE, np.uint8)
+WHITE[2:6, 3:15] = 255
+
+
+@pytest.mark.parametrize(
+    ("odd", "names", "ignored"),
+    [
+        ((254,), ("background", "foreground"), False),
+        ((1,), ("background", "foreground"), False),
+        ((128,) * 40, ("0", "128", "255"), False),
+        ((85,) * 30 + (170,) * 30, ("0", "85", "170", "255"), False),
+        ((1,) * 40 + (11,) * 30, ("0", "1", "11"), True),
+    ],
+)
+def test_white_is_ignored_only_beside_ids_of_classes(
+    tmp_path: Path, odd: tuple[int, ...], names: tuple[str, ...], ignored: bool
+) -> None:
+    for number in range(4):
+        photo(tmp_path / "images" / f"{number}.jpg")
+        pixels = WHITE.copy()
+        if number == 0:
+            pixels[8:].flat[: len(odd)] = odd
+        mask(tmp_path / "masks" / f"{number}.png", pixels)
+    source = open_source(tmp_path)
+    index = build_index(source, SegmentationReader(), on_bad_data="error", seed=0, split_file=None)
+    assert index.labels.names == names
+    assert ("pixels of masks ignored" in source.problems.counts()) == ignored
+    greys = [one for one in source.problems if one.kind.startswith("grey pixels")]
+    assert [(one.where, one.message) for one in greys] == ([("masks/0.png", str(odd[0]))] if len(odd) == 1 else [])
+    if len(odd) == 1:
+        (tmp_path / "classes.txt").write_text("table\ncup\n")
+        named = open_source(tmp_path)
+        assert label_map_counts(named) == ({"cup": 4, "table": 4} if odd == (254,) else {"cup": 1, "table": 4})
+
+
+def label_map_counts(source: DataSource) -> dict[str, int]:
+    """In how many images each class is."""
+    index = build_index(source, SegmentationReader(), on_bad_data="error", seed=0, split_file=None)
+    counts = np.sum(list(index.class_counts.values()), axis=0).tolist()
+    return dict(zip(index.labels.names, counts, strict=True))
+
+
+def test_a_mask_with_a_negative_value_is_named(tmp_path: Path) -> None:
+    folders(tmp_path)
+    photo(tmp_path / "train" / "images" / "2.jpg")
+    mask(tmp_path / "train" / "masks" / "2.tif", values().astype(np.int32) - 1)
+    assert ("unreadable annotation", "train/masks/2.tif") in {
+        (one.kind, one.where) for one in open_source(tmp_path).problems
+    }
+
+
 def test_what_is_wrong_is_said_with_the_file(tmp_path: Path) -> None:
     folders(tmp_path)
     for number in range(2, 6):
@@ -199,7 +251,8 @@ def test_what_is_wrong_is_said_with_the_file(tmp_path: Path) -> None:
     assert ("image whose mask holds no class left out", "train/images/3.jpg") in found
     assert found["unreadable annotation", "train/masks/4.png"].bad
     assert not found["image without a mask left out", "train/images/5.jpg"].bad
-    assert len(found) == 5
+    assert ("pixels of masks ignored", "all masks") in found
+    assert len(found) == 6
 
 
 def test_a_mask_without_its_image_is_missing_it(tmp_path: Path) -> None:

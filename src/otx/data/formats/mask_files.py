@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,8 @@ from otx.data.tree import DataTree
 VOID_COLOUR = as_colour(224, 224, 192)
 """VOC's colour of pixels that are to be ignored."""
 WITHOUT_MASK = "image without a mask left out"
+STRAY_SHARE = 0.01
+"""Black and white masks may hold so many other values, which editors and resizing leave at edges."""
 
 _INDEX_MODES = frozenset({"1", "L", "P", "I", "I;16"})
 Pixels = npt.NDArray[np.int32]
@@ -53,14 +56,14 @@ class Scan:
     Attributes:
         size: Height and width.
         coloured: It has no values of classes, only colours.
-        values: Those that occur, values or colours.
+        pixels: How many pixels have each value, or each colour, that occurs.
         palette: The colours of the values, if the file has a palette.
         error: Why it cannot be read; empty if it can.
     """
 
     size: tuple[int, int] = (0, 0)
     coloured: bool = False
-    values: tuple[int, ...] = ()
+    pixels: Mapping[int, int] = field(default_factory=dict)
     palette: Mapping[int, int] = field(default_factory=dict)
     error: str = ""
 
@@ -72,14 +75,23 @@ def scan(path: Path) -> Scan:
             coloured = image.mode not in _INDEX_MODES
             pixels = _pixels(image, coloured=coloured)
             table = image.getpalette("RGB") if image.mode == "P" else None
+        counts = _counts(pixels, coloured=coloured)
     except Exception as error:  # noqa: BLE001 - Pillow's decoders raise what they like
         return Scan(error=f"{path}: cannot be read as a mask: {error}")
-    # Counting beats sorting where values are small.
-    values = (np.unique(pixels) if coloured else np.flatnonzero(np.bincount(pixels.ravel()))).tolist()
     colours = np.array(table or [], dtype=np.int32).reshape(-1, 3).tolist()
-    palette = {value: as_colour(*colours[value]) for value in values if value < len(colours)}
+    palette = {value: as_colour(*colours[value]) for value in counts if value < len(colours)}
     height, width = pixels.shape
-    return Scan((height, width), coloured, tuple(values), palette)
+    return Scan((height, width), coloured, counts, palette)
+
+
+def _counts(pixels: Pixels, *, coloured: bool) -> dict[int, int]:
+    if coloured:
+        values, counts = np.unique(pixels, return_counts=True)
+    else:  # counting beats sorting where values are small; it refuses those below 0
+        counts = np.bincount(pixels.ravel())
+        values = np.flatnonzero(counts)
+        counts = counts[values]
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))
 
 
 def _pixels(image: Image.Image, *, coloured: bool) -> Pixels:
@@ -110,10 +122,11 @@ def read_masks(
     for image in subset_of.keys() - mask_of.keys():
         problems.add(WITHOUT_MASK, image)
     scans = _sound(tree, mask_of, problems)
-    meanings = _meanings(tree, scans, label_map)
+    meanings = _meanings(tree, scans, label_map, problems)
     distinct = {id(meaning): meaning for meaning in meanings.values()}
     labels = [*dict.fromkeys(name for meaning in distinct.values() for name in meaning.names)]
     items = []
+    ignored = total = 0
     for image, mask in mask_of.items():
         if mask not in scans or image not in subset_of:
             continue
@@ -125,9 +138,13 @@ def read_masks(
         if not names:
             problems.add("image whose mask holds no class left out", image, mask)
             continue
+        total += sum(scans[mask].pixels.values())
+        ignored += sum(count for value, count in scans[mask].pixels.items() if value not in names)
         file = MaskFile(tree.files[mask], coloured)
         masks = [ExtractedMask(file, index=value, label=labels.index(name)) for value, name in names.items()]
         items.append(image_item(tree, image, masks))
+    if ignored:
+        problems.add("pixels of masks ignored", "all masks", f"{ignored / total:.2%} of their pixels")
     return by_subset(items, subset_of, labels, {AnnotationType.mask: MaskCategories()})
 
 
@@ -153,25 +170,51 @@ def _sound(tree: DataTree, mask_of: Mapping[str, str], problems: Problems) -> di
     return scans
 
 
-def _meanings(tree: DataTree, scans: Mapping[str, Scan], label_map: LabelMap | None) -> dict[str, LabelMap]:
+def _meanings(
+    tree: DataTree, scans: Mapping[str, Scan], label_map: LabelMap | None, problems: Problems
+) -> dict[str, LabelMap]:
     """The label map of each mask."""
     if label_map is not None:
         return dict.fromkeys(scans, label_map)
     paths = {mask: label_map_of(tree, mask) for mask in scans}
     maps = {path: read_label_map(tree, path) for path in set(paths.values()) if path}
-    if _binary(scans.values()):
+    pixels = _pixels_of_values(scans.values())
+    if not any(one.coloured for one in scans.values()) and _black_and_white(pixels):
         # 255 is white here: the one thing that is looked for.
-        maps = {path: _with_white(one) for path, one in maps.items()}
-        maps[""] = LabelMap(by_value={0: "background", IGNORED: "foreground"})
+        strays = pixels.keys() - {0, IGNORED}
+        maps = {path: one if strays & one.by_value.keys() else _with_white(one) for path, one in maps.items()}
+        maps[""] = LabelMap(by_value={value: "foreground" if value > IGNORED / 2 else "background" for value in pixels})
+        for mask in (mask for mask, path in paths.items() if not path and scans[mask].pixels.keys() & strays):
+            listed = ", ".join(map(str, sorted(scans[mask].pixels.keys() & strays)[:5]))
+            problems.add("grey pixels in a black and white mask, read as the nearer of the two", mask, listed)
     else:
         maps[""] = _each_value([scans[mask] for mask, path in paths.items() if not path])
     return {mask: maps[path] for mask, path in paths.items()}
 
 
-def _binary(scans: Collection[Scan]) -> bool:
-    """Whether all masks are black and white."""
-    values = {value for one in scans for value in one.values}
-    return values == {0, IGNORED} and not any(one.coloured for one in scans)
+def _pixels_of_values(scans: Iterable[Scan]) -> Counter[int]:
+    """Value -> how many pixels of all masks that are not in colour have it."""
+    pixels: Counter[int] = Counter()
+    for one in scans:
+        if not one.coloured:
+            pixels.update(one.pixels)
+    return pixels
+
+
+def _black_and_white(pixels: Counter[int]) -> bool:
+    """Whether masks show one thing in white, but for a few strays.
+
+    Small objects of other classes beside pixels to ignore look alike; those are not so few beside the latter.
+    """
+    strays = pixels.total() - pixels[0] - pixels[IGNORED]
+    most = pixels[IGNORED] if _stands_apart(pixels) else pixels.total()
+    return min(pixels[0], pixels[IGNORED]) > 0 and strays <= STRAY_SHARE * most
+
+
+def _stands_apart(values: Iterable[int]) -> bool:
+    """Whether 255 lies far above all other values, as beside 0, 1, 2, or is one in a row of greys, as 0, 128, 255."""
+    others = sorted({0, *values} - {IGNORED})
+    return IGNORED - others[-1] > 2 * max(np.diff(others), default=0)
 
 
 def _with_white(label_map: LabelMap) -> LabelMap:
@@ -179,14 +222,12 @@ def _with_white(label_map: LabelMap) -> LabelMap:
     return LabelMap(by_value=values, by_colour=label_map.by_colour)
 
 
-def _each_value(scans: Iterable[Scan]) -> LabelMap:
+def _each_value(scans: Sequence[Scan]) -> LabelMap:
     """Every value, or every colour, is a class, and its name is what it looks like."""
-    values: set[int] = set()
-    colours: set[int] = set()
-    for one in scans:
-        (colours if one.coloured else values).update(one.values)
+    values = _pixels_of_values(scans).keys()
+    colours = {colour for one in scans if one.coloured for colour in one.pixels}
     return LabelMap(
-        by_value={value: str(value) for value in sorted(values - {IGNORED})},
+        by_value={value: str(value) for value in sorted(values - ({IGNORED} if _stands_apart(values) else set()))},
         by_colour={colour: f"#{colour:06x}" for colour in sorted(colours - {VOID_COLOUR})},
     )
 
@@ -195,7 +236,7 @@ def _classes(found: Scan, label_map: LabelMap) -> tuple[dict[int, str], list[int
     """The class of each value that has one, and the values that mean nothing known."""
     known = label_map.by_colour
     silent = {VOID_COLOUR, IGNORED * 0x010101} if found.coloured else {IGNORED}
-    values = [value for value in found.values if value not in silent]
+    values = [value for value in found.pixels if value not in silent]
     if known and found.palette and all(found.palette.get(value) in known for value in values):
         # Where the label map names the colours of the palette, they count more than the order of its entries.
         table = {value: known[found.palette[value]] for value in values}
@@ -204,5 +245,5 @@ def _classes(found: Scan, label_map: LabelMap) -> tuple[dict[int, str], list[int
         table = dict(known or {value * 0x010101: name for value, name in label_map.by_value.items()})
     else:
         table = dict(label_map.by_value)
-    names = {value: name for value in found.values if (name := table.get(value))}
+    names = {value: name for value in found.pixels if (name := table.get(value))}
     return names, [value for value in values if value not in table]

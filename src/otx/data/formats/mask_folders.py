@@ -110,4 +110,4 @@ def _shared_parts(folder: str, other: str) -> int:
 
 def _few_values(tree: DataTree, path: str) -> bool:
     found = scan(tree.files[path])
-    return not found.error and len(found.values) <= MOST_VALUES
+    return not found.error and len(found.pixels) <= MOST_VALUES
