@@ -58,10 +58,28 @@ def test_a_line_that_is_none_is_bad_and_named(tmp_path: Path) -> None:
     assert [(one.where, one.message) for one in problems.bad()] == [("labelTxt-v1.0/a.txt:2", "10 5 20 box 0")]
 
 
-@pytest.mark.parametrize(("text", "told"), [("1 2 3\n", "a line reads '1 2 3'"), ("", "all are empty")])
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("1 2 3\n", "a line reads '1 2 3'"),
+        (f"1 2 3\n{TURNED}1 2 3\n", "a line reads '1 2 3'"),
+        ("0 0.1 0.1 0.5 0.2 0.45 0.5 0.05 0.4\n", "a line reads '0 0.1"),
+        ("0 0.1 0.1 0.5 0.2 0.45 0.5 0.05 4e-05\n", "a line reads '0 0.1"),
+        ("", "all are empty"),
+    ],
+)
 def test_other_texts_are_not_dota(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(UserError, match=told):
         open_source(write(tmp_path, text), "dota")
+
+
+def test_rotated_boxes_of_yolo_stay_yolo_where_its_lists_leave_images_out(tmp_path: Path) -> None:
+    for subset in ("train", "val", "test"):
+        paint(tmp_path / "images" / subset / f"{subset}.jpg", Picture(subset, subset))
+        (tmp_path / "labels" / subset).mkdir(parents=True)
+        (tmp_path / "labels" / subset / f"{subset}.txt").write_text("0 0.1 0.1 0.5 0.2 0.45 0.5 0.05 0.4\n")
+    (tmp_path / "data.yaml").write_text("train: images/train\nval: images/val\nnames: [ship]\n")
+    assert open_source(tmp_path).format == "yolo"
 
 
 def test_rectangles_are_told_from_other_polygons(tmp_path: Path) -> None:

@@ -19,7 +19,11 @@ from otx.data.tree import DataTree, folder_of, grouped, shared_start, stem
 
 LOOKED_FOR = "a .txt of the same name per image (in a folder labelTxt) with lines 'x1 y1 ... x4 y4 class difficult'"
 
-_LINE = re.compile(r"\s*((?:-?\d+(?:\.\d*)?(?:e[-+]?\d+)?\s+){8})(\S+)(?:\s+([0-9]+))?\s*", re.IGNORECASE)
+_NUMBER = r"-?\d+(?:\.\d*)?(?:e[-+]?\d+)?"
+# A class is no decimal number: that would be a coordinate of YOLO's, after a class and seven more.
+_LINE = re.compile(
+    rf"\s*((?:{_NUMBER}\s+){{8}})(?!-?\d*(?:\.|e-)[\de.-]*(?:\s|$))(\S+)(?:\s+([0-9]+))?\s*", re.IGNORECASE
+)
 _HEADER = re.compile(r"\s*(imagesource|gsd)\s*:.*", re.IGNORECASE)
 
 
@@ -29,8 +33,9 @@ def find(tree: DataTree) -> Reading | str:
     if not label_of:
         return "found no .txt that has the name of an image"
     lines = [(text, match) for path in label_of.values() for _, text, match in _lines(tree, path)]
-    if not any(match for _, match in lines):
-        why = f"a line reads {lines[0][0][:60]!r}" if lines else "all are empty"
+    others = [text for text, match in lines if not match]
+    if 2 * len(others) > len(lines) or not lines:
+        why = f"a line reads {others[0][:60]!r}" if lines else "all are empty"
         return f"found {len(label_of)} .txt with the names of images, but {why}"
     images = [image for folder in {*map(folder_of, label_of)} for image in tree.image_folders[folder]]
     return Reading(
