@@ -149,6 +149,8 @@ def test_labels_do_not_depend_on_which_subset_has_them(tmp_path: Path) -> None:
         ("instances_val2017", "val"),
         ("Validation", "val"),
         ("valid", "val"),
+        ("validate", "val"),  # official Kinetics
+        ("eval", "val"),
         ("TESTING", "test"),
         ("trainval", "train"),
         ("train_test", None),

@@ -19,6 +19,8 @@ _WORDS: dict[str, SubsetName] = {
     "val": "val",
     "valid": "val",
     "validation": "val",
+    "validate": "val",
+    "eval": "val",
     "dev": "val",
     "test": "test",
     "testing": "test",
