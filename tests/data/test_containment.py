@@ -85,11 +85,22 @@ def test_coco(root: Path, evil: str) -> None:
 
 
 @pytest.mark.parametrize("evil", ["dots", "absolute", "backslashes"])
-def test_voc_filename(root: Path, evil: str) -> None:
+def test_voc_filename_is_not_followed(root: Path, evil: str) -> None:
     write_voc(root)
     path = root / "Annotations" / "train_000.xml"
     path.write_text(path.read_text().replace("train_000.jpg", EVIL[evil](root)))
-    assert_kept_in(open_source(root), root, 1)
+    source = open_source(root)
+    assert not source.problems
+    assert "JPEGImages/train_000.jpg" in {item.id for item in source.subsets["train"]}
+
+
+def test_voc_entities_are_refused(root: Path) -> None:
+    write_voc(root)
+    path = root / "Annotations" / "train_000.xml"
+    evil = f'<!DOCTYPE annotation [<!ENTITY secret SYSTEM "file://{root.parents[1]}/secret.png">]>'
+    path.write_text(evil + path.read_text().replace("train_000.jpg", "&secret;"))
+    (problem,) = open_source(root).problems.bad()
+    assert (problem.kind, problem.where) == ("unreadable annotation", "Annotations/train_000.xml")
 
 
 def test_voc_list(root: Path) -> None:

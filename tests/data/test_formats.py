@@ -334,6 +334,17 @@ def test_voc_oddities(tmp_path: Path) -> None:
     assert "train_000" not in names
 
 
+@pytest.mark.parametrize("name", ["", "/home/somebody/photo.jpg", "../images/photo.jpg", "C:\\photo.jpg"])
+def test_voc_images_are_those_of_the_name_whatever_the_file_calls_them(tmp_path: Path, name: str) -> None:
+    written = write_voc(tmp_path, annotations="Annotations/{name}.XML")
+    for picture in written.pictures:
+        path = tmp_path / "Annotations" / f"{picture.name}.XML"
+        path.write_text(path.read_text().replace(f"{picture.name}.jpg", name))
+    source = open_source(tmp_path)
+    assert contents(source) == expected()
+    assert list(source.problems) == []
+
+
 def test_voc_image_without_a_file(tmp_path: Path) -> None:
     written = write_voc(tmp_path, lists=False)
     written.images["train_000"].unlink()

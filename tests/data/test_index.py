@@ -125,6 +125,14 @@ def test_no_classes_at_all(tmp_path: Path) -> None:
         detection(tmp_path)
 
 
+def test_unreadable_annotations_count_before_missing_classes(tmp_path: Path) -> None:
+    written = write_voc(tmp_path, [Picture("a", "train"), Picture("b", "val")])
+    for picture in written.pictures:
+        (tmp_path / "Annotations" / f"{picture.name}.xml").write_text("<annotation><object/></annotation>")
+    with pytest.raises(UserError, match=r"2 images or annotations .*\n.*a\.xml: unreadable annotation"):
+        detection(tmp_path)
+
+
 def test_boxes_are_clipped_and_dropped_with_the_file_named(tmp_path: Path) -> None:
     made = [
         Picture("out", "train", boxes=(("box", 50, 30, 70, 45), ("star", 5, 5, 9, 9))),

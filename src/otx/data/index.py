@@ -94,7 +94,7 @@ def build_index(
             fit.
     """
     problems = Problems(source.problems)
-    labels = _labels(source, reader)
+    labels = _labels(source, reader, stop=on_bad_data == "error")
     found: dict[str, list[_Found]] = {}
     seen: dict[str, str] = {}
     for subset, items in source.subsets.items():
@@ -121,10 +121,12 @@ def build_index(
     )
 
 
-def _labels(source: DataSource, reader: TaskReader[Any]) -> LabelInfo:
+def _labels(source: DataSource, reader: TaskReader[Any], *, stop: bool) -> LabelInfo:
     try:
         return reader.label_info(source.categories)
     except UserError as error:
+        if stop and source.problems.bad():  # there may be no classes because of them
+            raise UserError(source.problems.refusal(source.root)) from error
         raise UserError(f"{source.root}: {error}") from error
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
-from datumaro.components.annotation import AnnotationType, LabelCategories
+from datumaro.components.annotation import Annotation, AnnotationType, LabelCategories
 from datumaro.components.contexts.importer import ImportContext, ImportErrorPolicy
 from datumaro.components.dataset_base import SubsetBase
 from datumaro.plugins.data_formats.voc.base import VocBase
 from datumaro.plugins.data_formats.voc.format import VocTask
+from defusedxml import ElementTree
 
-from otx.data.formats.reading import Part, Reading, assign, by_subset, image_item
-from otx.data.problems import BAD_ANNOTATION, OUTSIDE, Problems
+from otx.data.formats.reading import Part, Reading, assign, by_subset, image_item, reading_annotation
+from otx.data.problems import BAD_ANNOTATION, Problems
 from otx.data.subset_names import UNASSIGNED, subset_name, subset_of_folder
 from otx.data.tree import Absent, DataTree, folder_of, grouped, stem
 
@@ -121,24 +122,25 @@ def _read_list(tree: DataTree, path: str, by_stem: dict[str, str], entries: Entr
 class _Reader(VocBase, ImportErrorPolicy):
     """Reads boxes; classes become known as they are met (VOC declares them nowhere)."""
 
-    def __init__(self, tree: DataTree, xmls_without_suffix: Iterable[str], problems: Problems) -> None:
+    def __init__(self, tree: DataTree, problems: Problems) -> None:
         SubsetBase.__init__(self, ctx=ImportContext(error_policy=self))
         self._task = VocTask.voc_detection
         self._coordinate_mode = "voc-one-based"
-        self._anno_dir = str(tree.root)
-        self._image_dir = f"{tree.root}/none"  # <filename> is joined to it, but images are found by us
-        self._path = ""
         self._categories = {AnnotationType.label: LabelCategories.from_iterable(dict.fromkeys(_declared(tree)))}
-        self._items = dict.fromkeys(xmls_without_suffix)
         self._problems = problems
 
-    def report_item_error(self, error: Exception, *, item_id: tuple[str, str]) -> None:
-        """Note it, and go on."""
-        kind = OUTSIDE if "escapes base directory" in str(error) or "parent directory" in str(error) else BAD_ANNOTATION
-        cause = f" ({error.__cause__})" if error.__cause__ else ""
-        self._problems.add(kind, f"{item_id[0]}.xml", f"{error}{cause}", bad=True)
+    def boxes(self, path: Path, file: str) -> tuple[list[Annotation], tuple[int, int] | None]:
+        """The boxes of a file, and the height and width of its image; what it calls the image does not matter."""
+        root = ElementTree.parse(path).getroot()
+        if root.tag != "annotation":
+            raise ValueError(f"expected the root <annotation>, found <{root.tag}>")
+        height, width = (self._parse_field(root, f"size/{side}", int, required=False) for side in ("height", "width"))
+        return self._parse_annotations(root, item_id=(file, "")), (height, width) if height and width else None
 
-    report_annotation_error = report_item_error
+    def report_annotation_error(self, error: Exception, *, item_id: tuple[str, str]) -> None:
+        """Note it, and go on."""
+        cause = f" ({error.__cause__})" if error.__cause__ else ""
+        self._problems.add(BAD_ANNOTATION, item_id[0], f"{error}{cause}", bad=True)
 
     def _get_label_id(self, label: str) -> int:
         labels = self._categories[AnnotationType.label]
@@ -148,13 +150,12 @@ class _Reader(VocBase, ImportErrorPolicy):
 
 def _read(tree: DataTree, entries: Entries, problems: Problems) -> list[Part]:
     """Read the boxes of the images that belong to a subset; those without annotation file have no objects."""
-    annotated = {file.removesuffix(".xml"): image for image, file in entries.file_of.items()}
-    image_of = {file: image for file, image in annotated.items() if image in entries.subset_of}
-    reader = _Reader(tree, image_of, problems)
+    reader = _Reader(tree, problems)
     items = []
-    for read in reader:
-        size = read.media.size if read.media is not None and read.media.has_size else None
-        items.append(image_item(tree, image_of[read.id], read.annotations, size))
+    for image, file in entries.file_of.items():
+        if image in entries.subset_of:
+            with reading_annotation(problems, file):
+                items.append(image_item(tree, image, *reader.boxes(tree.files[file], file)))
     boxes = [box for item in items for box in item.annotations]
     if any(min(box.points[:2]) < 0 for box in boxes):
         # VOC counts pixels from 1; a box that starts at 0 was written by a tool that counts from 0.
