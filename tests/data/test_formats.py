@@ -334,6 +334,19 @@ def test_voc_oddities(tmp_path: Path) -> None:
     assert "train_000" not in names
 
 
+def test_voc_of_two_years_is_one_data_set(tmp_path: Path) -> None:
+    for year in ("VOC2007", "VOC2012"):
+        write_voc(tmp_path / year)
+    # In 2012 it is left out, because train and val are there.
+    (tmp_path / "VOC2012" / "ImageSets" / "Main" / "trainval.txt").write_text("val_000\n")
+    main = tmp_path / "VOC2007" / "ImageSets" / "Main"
+    (main / "trainval.txt").write_text((main / "train.txt").read_text())
+    (main / "train.txt").unlink()
+    source = open_source(tmp_path)
+    assert contents(source) == {subset: sorted(2 * found) for subset, found in expected().items()}
+    assert list(source.problems) == []
+
+
 @pytest.mark.parametrize("name", ["", "/home/somebody/photo.jpg", "../images/photo.jpg", "C:\\photo.jpg"])
 def test_voc_images_are_those_of_the_name_whatever_the_file_calls_them(tmp_path: Path, name: str) -> None:
     written = write_voc(tmp_path, annotations="Annotations/{name}.XML")

@@ -91,31 +91,36 @@ def assign_subsets(tree: DataTree, entries: Entries, folders: Sequence[str] = _L
     """
     lists = [path for path in tree.with_suffix(".txt") if "ImageSets/" in path and "_" not in stem(path)]
     for name in folders:
-        chosen = {stem(path): path for path in lists if path.split("/")[-2] == name and subset_name(stem(path))}
-        if {"train", "val"} <= chosen.keys():
-            chosen.pop("trainval", None)
+        there = [path for path in lists if path.split("/")[-2] == name and subset_name(stem(path))]
+        chosen = [path for path in there if not _is_sum(path, there)]
         if not chosen:
             continue
-        by_stem = {stem(image): image for image in entries.file_of}
-        for path in chosen.values():
+        by_stem = grouped(entries.file_of, stem)
+        for path in chosen:
             _read_list(tree, path, by_stem, entries)
         left = entries.file_of.keys() - entries.subset_of.keys()
-        first = next(iter(chosen.values()))
         if left:
-            entries.problems.add("image in no list", first, f"{len(left)} images are left out")
-        return f"; subsets from {folder_of(first)}"
+            entries.problems.add("image in no list", chosen[0], f"{len(left)} images are left out")
+        return f"; subsets from {', '.join(sorted({*map(folder_of, chosen)}))}"
     entries.subset_of = {image: subset_of_folder(file) or UNASSIGNED for image, file in entries.file_of.items()}
     return ""
 
 
-def _read_list(tree: DataTree, path: str, by_stem: dict[str, str], entries: Entries) -> None:
+def _is_sum(path: str, lists: Sequence[str]) -> bool:
+    """Whether a list is that of training and validation, and each has one of its own beside it."""
+    return stem(path) == "trainval" and {f"{folder_of(path)}/{name}.txt" for name in ("train", "val")} <= {*lists}
+
+
+def _read_list(tree: DataTree, path: str, by_stem: dict[str, list[str]], entries: Entries) -> None:
     folder = path.partition("ImageSets/")[0]
     subset = subset_name(stem(path)) or UNASSIGNED
     for where, line in tree.lines(path):
         name = line.split("#")[0].strip().strip('"')
         if not name:
             continue
-        image = by_stem.get(name) or tree.locate_image(name, [f"{folder}JPEGImages", f"{folder}images"])
+        # Of images of equal names, such as those of two years, the one that lies below the same folder.
+        near = sorted(by_stem.get(name, ()), key=lambda image: not image.startswith(folder))
+        image = near[0] if near else tree.locate_image(name, [f"{folder}JPEGImages", f"{folder}images"])
         assign(image, subset, where, entries.subset_of, entries.problems)
 
 
