@@ -223,6 +223,15 @@ def test_the_next_command_names_the_same_work_dir(
     assert calls["engine"].given.work_dir == Path("my run")
 
 
+@pytest.mark.parametrize("verb", ["test", "export", "optimize", "benchmark"])
+def test_the_next_command_names_the_file_of_code_again(
+    verb: str, otx: Run, calls: dict[str, Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert otx(verb, "--model", "my nets.py:Net") == 0
+    assert capfd.readouterr().out.endswith("--model 'my nets.py:Net'\n")
+    assert calls["engine"].given.settings == {"model.name": "my nets.py:Net"}
+
+
 def test_train_hands_every_option_to_the_engine(otx: Run, calls: dict[str, Any]) -> None:
     words = (
         "--data_root data --task DETECTION --data_format coco --on_bad_data skip --model timm/x --pretrained false "

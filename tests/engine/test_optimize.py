@@ -53,14 +53,19 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("optimize")
     write_image_folders(folder / "data", pictures({"train": 24, "val": 9}))
     (folder / "small.py").write_text(MODEL)
-    engine = Engine(folder / "data", model=f"{folder}/small.py:Small", work_dir=folder / "run")
-    engine.train(max_epochs=1)
-    engine.export(max_drop=1.0)
+    trainer = Engine(folder / "data", model=f"{folder}/small.py:Small", work_dir=folder / "run")
+    trainer.train(max_epochs=1)
+    trainer.export(max_drop=1.0)
     return folder / "run"
 
 
+def engine(run: Path, **more: Any) -> Engine:
+    """As if the command said --model again."""
+    return Engine(model=f"{run.parent}/small.py:Small", work_dir=run, **more)
+
+
 def test_a_checkpoint_becomes_int8_by_way_of_fp32(run: Path) -> None:
-    result = Engine(work_dir=run).optimize(max_drop=1.0)
+    result = engine(run).optimize(max_drop=1.0)
     assert result.model == run / "optimize/model.xml"
     assert (run / "optimize/fp32.xml").is_file()
     assert result.calibration_images == 20
@@ -79,7 +84,7 @@ def test_an_ir_is_its_own_reference(run: Path) -> None:
 
 
 def test_a_checkpoint_is_trained_on_with_quantisers(run: Path) -> None:
-    result = Engine(work_dir=run).optimize(method="qat", max_drop=1.0)
+    result = engine(run).optimize(method="qat", max_drop=1.0)
     assert result.rung == "INT8 model (quantisation-aware training)"
     assert [one["name"] for one in result.parity["comparisons"]] == ["FP32 model", result.rung]
     assert "of 3 at a learning rate of 1.0e-04" in result.parity["detail"]
@@ -95,7 +100,7 @@ def test_a_checkpoint_is_trained_on_with_quantisers(run: Path) -> None:
 
 def test_what_the_user_says_about_training_on_stands(run: Path) -> None:
     given = {"training.max_epochs": 1, "training.optimizer.lr": 5e-4}
-    result = Engine(work_dir=run, settings=given).optimize(method="qat", max_drop=1.0)
+    result = engine(run, settings=given).optimize(method="qat", max_drop=1.0)
     assert result.parity["detail"] == "epoch 1 of 1 at a learning rate of 5.0e-04"
 
 
@@ -117,8 +122,9 @@ def test_training_on_that_was_stopped_promises_no_resume(
     monkeypatch.setattr(logging.getLogger("otx"), "handlers", [])  # the command's own must not outlive this test
     with monkeypatch.context() as patch:
         patch.setattr("otx.engine.qat.fit", partial(fit, callbacks=[Stop()]))
+        named = ["--model", f"{run.parent}/small.py:Small"]
         with pytest.raises(SystemExit) as stop:
-            main(["optimize", "--work_dir", str(run), "--method", "qat", "--max_drop", "1"])
+            main(["optimize", "--work_dir", str(run), "--method", "qat", "--max_drop", "1", *named])
     assert stop.value.code == 130
     text = " ".join(capfd.readouterr().err.split())
     assert "stopped with 1 of 3 epochs of quantisation-aware training, which begins anew with the same command" in text
@@ -126,13 +132,13 @@ def test_training_on_that_was_stopped_promises_no_resume(
     assert not (run / "optimize/qat/checkpoints").exists()
     assert {name: (run / "optimize" / name).read_bytes() for name in int8} == int8
     settings = {"training.max_epochs": 1}
-    assert "of 1 at" in Engine(work_dir=run, settings=settings).optimize(method="qat", max_drop=1.0).parity["detail"]
+    assert "of 1 at" in engine(run, settings=settings).optimize(method="qat", max_drop=1.0).parity["detail"]
 
 
 def test_only_what_learns_can_be_trained_on(run: Path) -> None:
     with pytest.raises(UserError, match=r"export/model\.xml is an exported model.*Name the checkpoint"):
         Engine(work_dir=run).optimize(run / "export/model.xml", method="qat")
-    opened = open_model(run / "checkpoints/best.safetensors", None)
+    opened = open_model(run / "checkpoints/best.safetensors", engine(run).given)
     opened.model.requires_grad_(False)
     with pytest.raises(UserError, match="is fitted without training"):
         require_trainable(opened)
@@ -155,7 +161,7 @@ def test_a_drop_beyond_what_is_allowed_exits_with_1(
 def test_too_few_images_are_refused_with_the_number_needed(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("otx.engine.optimize.FEWEST_CALIBRATION_IMAGES", 25)
     with pytest.raises(UserError, match=r"needs at least 25 training images to calibrate on, found 20"):
-        Engine(work_dir=run).optimize()
+        engine(run).optimize()
 
 
 def test_models_that_cannot_be_quantised_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,8 +183,8 @@ def test_what_it_wrote_is_not_quantised_again(run: Path) -> None:
 
 @pytest.mark.slow
 def test_the_benchmark_has_every_form_in_one_table(run: Path) -> None:
-    Engine(work_dir=run).optimize(max_drop=1.0)
-    result = Engine(work_dir=run).benchmark(seconds=0.02)
+    engine(run).optimize(max_drop=1.0)
+    result = engine(run).benchmark(seconds=0.02)
     rows = {row["name"]: row for row in result.rows}
     assert list(rows) == [
         "torch FP32", "torch BF16", "OpenVINO FP32", "OpenVINO FP16", "OpenVINO INT8", "ONNX Runtime",
@@ -196,17 +202,16 @@ def test_the_benchmark_has_every_form_in_one_table(run: Path) -> None:
 
 
 def test_batches_where_a_form_takes_them(run: Path) -> None:
-    engine = Engine(work_dir=run)
-    (row,) = engine.benchmark(run / "export/model.xml", seconds=0.02, batch_size=3).rows
+    (row,) = engine(run).benchmark(run / "export/model.xml", seconds=0.02, batch_size=3).rows
     assert (row["batch_size"], row["note"]) == (3, "")
     fixed = ov.Core().read_model(run / "export/model.xml")
     fixed.reshape([1, 32, 32, 3])
     (run / "fixed").mkdir()
     ov.save_model(fixed, run / "fixed/model.xml")
-    (row,) = engine.benchmark(run / "fixed/model.xml", seconds=0.02, batch_size=3).rows
+    (row,) = engine(run).benchmark(run / "fixed/model.xml", seconds=0.02, batch_size=3).rows
     assert (row["batch_size"], row["note"]) == (1, "takes one image at a time, no batch of 3")
     with pytest.raises(UserError, match="--batch_size: expected a number of images from 1 on, found 0"):
-        engine.benchmark(batch_size=0)
+        engine(run).benchmark(batch_size=0)
 
 
 def test_a_form_that_fails_leaves_the_others(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

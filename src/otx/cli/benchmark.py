@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from otx.cli.lines import run_options, shown
-from otx.cli.options import DataRoot, Option, TrainedFrom, WorkDir
+from otx.cli.options import DataRoot, Option, OwnModel, TrainedFrom, WorkDir
 from otx.cli.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ EXAMPLES = """\
 def run(
     *,
     checkpoint: TrainedFrom = None,
+    model: OwnModel = None,
     seconds: Annotated[float, Option("How long each timing takes (default: 3).", "X", "measurement")] = 3.0,
     batch_size: Annotated[
         int | None,
@@ -38,11 +38,13 @@ def run(
     """Run `otx benchmark`; its `--help` says what the options mean."""
     from otx.engine import Engine
 
-    result = Engine(data_root, work_dir=work_dir).benchmark(checkpoint, seconds=seconds, batch_size=batch_size)
-    return Outcome(document=result.to_json(), show=lambda console: _show(result, console, work_dir))
+    result = Engine(data_root, model=model, work_dir=work_dir).benchmark(
+        checkpoint, seconds=seconds, batch_size=batch_size
+    )
+    return Outcome(document=result.to_json(), show=lambda console: _show(result, console, run_options(work_dir, model)))
 
 
-def _show(result: BenchmarkResult, console: Console, work_dir: Path | None) -> None:
+def _show(result: BenchmarkResult, console: Console, run: str) -> None:
     from otx.report.tables import benchmark_table
 
     console.print(f"\n[bold]{shown(result.checkpoint)}[/]: {result.images} images of {result.split}")
@@ -55,4 +57,4 @@ def _show(result: BenchmarkResult, console: Console, work_dir: Path | None) -> N
     console.print(f"\nfigures  {shown(result.work_dir)}/benchmark/benchmark.json")
     optimized = result.work_dir / "optimize" / "model.xml"
     predict = f"otx predict --input FILE|DIR --checkpoint {shown(optimized)}"
-    console.print(f"next     {predict if optimized.is_file() else 'otx optimize'}{run_options(work_dir)}")
+    console.print(f"next     {predict if optimized.is_file() else 'otx optimize'}{run}")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from otx.cli.lines import duration, run_options, shown
-from otx.cli.options import Option, TrainedFrom, WorkDir
+from otx.cli.options import Option, OwnModel, TrainedFrom, WorkDir
 from otx.cli.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -26,16 +25,17 @@ def run(
         Option("A picture, a folder of them, or a pattern in quotes.", "FILE|DIR|GLOB", "data", required=True),
     ] = "",
     checkpoint: TrainedFrom = None,
+    model: OwnModel = None,
     work_dir: WorkDir = None,
 ) -> Outcome:
     """Run `otx explain`; its `--help` says what the options mean."""
     from otx.engine import Engine
 
-    result = Engine(work_dir=work_dir).explain(input, checkpoint)
-    return Outcome(document=result.to_json(), show=lambda console: _show(result, console, work_dir))
+    result = Engine(model=model, work_dir=work_dir).explain(input, checkpoint)
+    return Outcome(document=result.to_json(), show=lambda console: _show(result, console, run_options(work_dir, model)))
 
 
-def _show(result: ExplainResult, console: Console, work_dir: Path | None) -> None:
+def _show(result: ExplainResult, console: Console, run: str) -> None:
     console.print(f"\n[bold]{shown(result.checkpoint)}[/]: {result.images} images, {duration(result.seconds)}")
     console.print(f"{result.evidence} of {result.maps} maps explain more than random ones; the others are not drawn")
     for path in result.skipped:
@@ -43,4 +43,4 @@ def _show(result: ExplainResult, console: Console, work_dir: Path | None) -> Non
     console.print(f"\nscores    {shown(result.scores)}  (and a map per label as .npy)")
     console.print(f"pictures  {shown(result.pictures)}")
     if result.checkpoint.suffix == ".safetensors":
-        console.print(f"next      otx export{run_options(work_dir)}")
+        console.print(f"next      otx export{run}")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from otx.cli.lines import run_options, shown
-from otx.cli.options import MaxDrop, Option, WorkDir
+from otx.cli.options import MaxDrop, Option, OwnModel, WorkDir
 from otx.cli.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def run(
     checkpoint: Annotated[
         Path | None, Option("Checkpoint (default: the best of the run).", "FILE.safetensors", "model")
     ] = None,
+    model: OwnModel = None,
     format: Annotated[  # noqa: A002 - the word of the command line
         Literal["openvino", "onnx"], Option("What to write (default: openvino).", group="written model")
     ] = "openvino",
@@ -42,13 +43,13 @@ def run(
     """Run `otx export`; its `--help` says what the options mean."""
     from otx.engine import Engine
 
-    result = Engine(work_dir=work_dir).export(
+    result = Engine(model=model, work_dir=work_dir).export(
         checkpoint, format=format, precision=precision, max_drop=max_drop, bundle=bundle
     )
-    return Outcome(document=result.to_json(), show=lambda console: _show(result, console, work_dir))
+    return Outcome(document=result.to_json(), show=lambda console: _show(result, console, run_options(work_dir, model)))
 
 
-def _show(result: ExportResult, console: Console, work_dir: Path | None) -> None:
+def _show(result: ExportResult, console: Console, run: str) -> None:
     from otx.report.tables import parity_table
 
     console.print(f"\n[bold]{shown(result.checkpoint)}[/] exported to {result.format}, {result.precision}")
@@ -59,4 +60,4 @@ def _show(result: ExportResult, console: Console, work_dir: Path | None) -> None
         console.print(f"bundle {shown(result.bundle)}")
     best = result.checkpoint.name == "best.safetensors"
     checkpoint = "" if best else f" --checkpoint {shown(result.checkpoint)}"
-    console.print(f"next   otx optimize{checkpoint}{run_options(work_dir)}")
+    console.print(f"next   otx optimize{checkpoint}{run}")

@@ -18,9 +18,10 @@ def shown(path: Path) -> str:
     return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
 
 
-def run_options(work_dir: Path | None) -> str:
-    """What the next command must say to find the same run; nothing if that is the latest."""
-    return f" --work_dir {shlex.quote(str(work_dir))}" if work_dir is not None else ""
+def run_options(work_dir: Path | None, model: str | None) -> str:
+    """What the next command must say to find the same run, unless that is the latest, and to run a file of code."""
+    options = {"work_dir": work_dir, "model": model if ".py:" in (model or "") else None}
+    return "".join(f" --{name} {shlex.quote(str(value))}" for name, value in options.items() if value is not None)
 
 
 def duration(seconds: float) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from otx.cli.lines import run_options, shown
-from otx.cli.options import DataRoot, MaxDrop, Option, WorkDir
+from otx.cli.options import DataRoot, MaxDrop, Option, OwnModel, WorkDir
 from otx.cli.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def run(
         Path | None,
         Option("Checkpoint (.safetensors) or IR (.xml) (default: the best checkpoint of the run).", "FILE", "model"),
     ] = None,
+    model: OwnModel = None,
     method: Annotated[
         Literal["ptq", "accuracy", "qat"],
         Option(
@@ -41,17 +42,17 @@ def run(
     """Run `otx optimize`; its `--help` says what the options mean."""
     from otx.engine import Engine
 
-    result = Engine(data_root, work_dir=work_dir).optimize(checkpoint, method=method, max_drop=max_drop)
-    return Outcome(document=result.to_json(), show=lambda console: _show(result, console, work_dir))
+    result = Engine(data_root, model=model, work_dir=work_dir).optimize(checkpoint, method=method, max_drop=max_drop)
+    return Outcome(document=result.to_json(), show=lambda console: _show(result, console, run_options(work_dir, model)))
 
 
-def _show(result: OptimizeResult, console: Console, work_dir: Path | None) -> None:
+def _show(result: OptimizeResult, console: Console, run: str) -> None:
     from otx.report.tables import parity_table
 
     console.print(f"\n[bold]{shown(result.checkpoint)}[/] quantised on {result.calibration_images} training images")
     console.print("\nexported models against checkpoint, on validation images")
     console.print(parity_table(result.parity))
     console.print("\nThese images chose the way to INT8, so others may lose more. What the test images say:")
-    console.print(f"       otx test --checkpoint {shown(result.model)}{run_options(work_dir)}")
+    console.print(f"       otx test --checkpoint {shown(result.model)}{run}")
     console.print(f"\nmodel  {shown(result.model)}\nproof  {shown(result.model.parent / 'parity.json')}")
-    console.print(f"next   otx benchmark{run_options(work_dir)}")
+    console.print(f"next   otx benchmark{run}")

@@ -117,6 +117,10 @@ TrainedFrom = typing.Annotated[
         "model",
     ),
 ]
+OwnModel = typing.Annotated[
+    str | None,
+    Option("Model of the checkpoint, if it is in a file of your own: that file is run.", "FILE.py:Class", "model"),
+]
 DataRoot = typing.Annotated[
     Path | None, Option("Folder of the data set (default: the one that was trained on).", "DIR", "data")
 ]

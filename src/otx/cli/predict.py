@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from otx.cli.lines import duration, run_options, shown
-from otx.cli.options import Option, TrainedFrom, WorkDir
+from otx.cli.options import Option, OwnModel, TrainedFrom, WorkDir
 from otx.cli.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def run(
         ),
     ] = "",
     checkpoint: TrainedFrom = None,
+    model: OwnModel = None,
     threshold: Annotated[
         float | None,
         Option("Leave out objects with a lower score (default: the best one of the validation).", "X", "model"),
@@ -46,11 +47,11 @@ def run(
     """Run `otx predict`; its `--help` says what the options mean."""
     from otx.engine import Engine
 
-    result = Engine(work_dir=work_dir).predict(input, checkpoint, threshold=threshold, coco=coco)
-    return Outcome(document=result.to_json(), show=lambda console: _show(result, console, work_dir))
+    result = Engine(model=model, work_dir=work_dir).predict(input, checkpoint, threshold=threshold, coco=coco)
+    return Outcome(document=result.to_json(), show=lambda console: _show(result, console, run_options(work_dir, model)))
 
 
-def _show(result: PredictResult, console: Console, work_dir: Path | None) -> None:
+def _show(result: PredictResult, console: Console, run: str) -> None:
     speed = f"{result.images / result.seconds:.1f} images/s" if result.seconds > 0 else ""
     console.print(f"\n[bold]{shown(result.checkpoint)}[/]: {result.images} images, {duration(result.seconds)}, {speed}")
     for path in result.skipped[:SKIPPED_SHOWN]:
@@ -64,4 +65,4 @@ def _show(result: PredictResult, console: Console, work_dir: Path | None) -> Non
     if result.coco:
         console.print(f"COCO         {shown(result.coco)}")
     if result.checkpoint.suffix == ".safetensors":
-        console.print(f"next         otx export{run_options(work_dir)}")
+        console.print(f"next         otx export{run}")

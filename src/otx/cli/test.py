@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from otx.cli.lines import duration, run_options, shown
-from otx.cli.options import DataRoot, Option, TrainedFrom, WorkDir
+from otx.cli.options import DataRoot, Option, OwnModel, TrainedFrom, WorkDir
 from otx.cli.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ EXAMPLES = """\
 def run(
     *,
     checkpoint: TrainedFrom = None,
+    model: OwnModel = None,
     data_root: DataRoot = None,
     split: Annotated[
         Literal["train", "val", "test"], Option("Subset to measure on (default: test).", group="data")
@@ -32,11 +32,11 @@ def run(
     """Run `otx test`; its `--help` says what the options mean."""
     from otx.engine import Engine
 
-    result = Engine(data_root, work_dir=work_dir).test(checkpoint, split=split)
-    return Outcome(document=result.to_json(), show=lambda console: _show(result, console, work_dir))
+    result = Engine(data_root, model=model, work_dir=work_dir).test(checkpoint, split=split)
+    return Outcome(document=result.to_json(), show=lambda console: _show(result, console, run_options(work_dir, model)))
 
 
-def _show(result: TestResult, console: Console, work_dir: Path | None) -> None:
+def _show(result: TestResult, console: Console, run: str) -> None:
     from otx.report.tables import metrics_table, per_class_table
 
     console.print(
@@ -49,4 +49,4 @@ def _show(result: TestResult, console: Console, work_dir: Path | None) -> None:
     following = "otx predict --input FILE|DIR" if exported else "otx export"
     console.print(f"\nmetrics  {shown(result.work_dir)}/test/metrics.json\nplots    {shown(result.work_dir)}/plots")
     checkpoint = f" --checkpoint {shown(result.checkpoint)}" if exported else ""
-    console.print(f"next     {following}{checkpoint}{run_options(work_dir)}")
+    console.print(f"next     {following}{checkpoint}{run}")

@@ -122,7 +122,8 @@ def _show_seeds(result: SeedsResult, console: Console) -> None:
     console.print(f"\n[bold]{first.model}[/] ({first.task}) trained with {len(result.runs)} seeds, on validation:")
     columns = {key: {name: row[key] for name, row in result.metrics.items()} for key in ("mean", "spread")}
     console.print(metrics_table(columns, first=result.monitor))
-    console.print(f"\nruns  {shown(result.work_dir)}/seed_*\nnext  otx test --work_dir {shown(first.work_dir)}")
+    run = run_options(Path(shown(first.work_dir)), first.model)
+    console.print(f"\nruns  {shown(result.work_dir)}/seed_*\nnext  otx test{run}")
 
 
 def _show(result: TrainResult, console: Console, work_dir: Path | None) -> None:
@@ -137,6 +138,6 @@ def _show(result: TrainResult, console: Console, work_dir: Path | None) -> None:
         console.print(f"{result.budget_used:.0%} of the {duration(result.budget)} that it was given")
     if result.ram:
         console.print(f"{result.ram_used:.0%} of the {result.ram:.1f} GiB of memory that it was given")
-    run = run_options(work_dir)
+    run = run_options(work_dir, result.model)
     console.print(f"\nbest checkpoint  {shown(result.checkpoint)}\nsettings         {shown(result.work_dir)}/plan.yaml")
     console.print(f"next             otx test{run}    then    otx export{run}")

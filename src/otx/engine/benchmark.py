@@ -78,7 +78,7 @@ def benchmark(given: Given, checkpoint: Path | None, seconds: float, batch_size:
     if batch_size is not None and batch_size < 1:
         raise UserError(f"--batch_size: expected a number of images from 1 on, found {batch_size}")
     workspace, path = locate(given.work_dir, checkpoint)
-    opened = open_model(path, given.model)
+    opened = open_model(path, given)
     data, datamodule = data_for(given, workspace, opened)
     split = "test" if any(items for name, items in data.index.subsets.items() if name == "test") else "val"
     images = datamodule.excerpt(split, INT8_IMAGES)
@@ -87,7 +87,14 @@ def benchmark(given: Given, checkpoint: Path | None, seconds: float, batch_size:
     with tempfile.TemporaryDirectory() as folder:
         feeds = _write_feeds(images, Path(folder) / "feeds.safetensors")
         for form in _forms(opened, given, workspace, Path(folder)):
-            job = Job(runtime=form.runtime, device=form.device, bf16=form.bf16, feeds=str(feeds), batch_size=batch_size)
+            job = Job(
+                runtime=form.runtime,
+                device=form.device,
+                bf16=form.bf16,
+                feeds=str(feeds),
+                batch_size=batch_size,
+                model=opened.row.name if opened.row else "",
+            )
             rows.append(_measure(form, job, seconds, opened, images))
             logger.info("%s on %s: %s", form.name, form.device, rows[-1]["note"] or "measured")
     _relate(rows, opened.spec.monitor_mode)

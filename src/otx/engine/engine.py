@@ -36,7 +36,7 @@ class Engine:
 
     Args:
         data_root: Folder of the data set; any supported format, found from its content.
-        model: Catalog name, `FILE.py:Class`, or an `OTXModel` object.
+        model: Catalog name, `FILE.py:Class`, or an `OTXModel` object; checkpoints of the last two need it said again.
         task: Name of the task, if the content of the data allows more than one reading.
         work_dir: Where to write. Training makes one if None; the other verbs then use the latest.
         data_format: Overrules the recognition of the format.

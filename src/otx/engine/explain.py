@@ -39,7 +39,7 @@ def explain(given: Given, source: str, checkpoint: Path | None) -> ExplainResult
     """
     began = time.perf_counter()
     workspace, path = locate(given.work_dir, checkpoint)
-    opened = open_model(path, given.model)
+    opened = open_model(path, given)
     if not opened.spec.saliency:
         msg = f"{path} is a model of the task {opened.spec.task}, which has no maps that would explain a prediction"
         raise UserError(msg)

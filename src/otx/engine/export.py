@@ -7,7 +7,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
-from otx.core.errors import OTXError, UserError
+from otx.core.errors import UserError
 from otx.deploy.bundle import Facts, clear_bundle, require_bundle, write_bundle
 from otx.deploy.gate import export_proven
 from otx.deploy.settings import PARITY_FILE, PARITY_IMAGES
@@ -17,7 +17,6 @@ from otx.engine.reading import ReadData
 from otx.engine.results import ExportResult
 from otx.engine.test import data_for
 from otx.engine.workspace import Workspace
-from otx.frameworks.build import find_row
 from otx.training.checkpoint import read_meta
 
 PARITY_BATCH = 8
@@ -48,7 +47,7 @@ def export(
         UserError: The checkpoint is an exported file already, or there is no bundle for it.
     """
     workspace, path = locate(given.work_dir, checkpoint)
-    opened = open_model(path, given.model)
+    opened = open_model(path, given)
     if opened.exported:
         raise UserError(f"{path} is an exported model already; name a checkpoint (.safetensors)")
     if bundle:
@@ -89,14 +88,10 @@ def _facts(opened: OpenedModel, workspace: Workspace, data: ReadData, parity: di
         found = json.loads(tested.read_text(encoding="utf-8"))
         if Path(found["checkpoint"]).resolve() == opened.path.resolve():
             metrics[found["split"]] = found["metrics"]
-    try:
-        row = find_row(opened.name, opened.spec.task)
-    except OTXError:  # a model object of the user's own, or a file that has moved
-        licences = ["of the code: that of the author of the model"]
-    else:
-        licences = [f"of the code: {row.licence}"]
-        if row.weights:
-            licences.append(f"of the weights, where training began with pretrained ones: {row.weights.licence}")
+    row = opened.row
+    licences = [f"of the code: {row.licence if row else 'that of the author of the model'}"]
+    if row and row.weights:
+        licences.append(f"of the weights, where training began with pretrained ones: {row.weights.licence}")
     return Facts(
         data=data.source.root.name,
         images={name: len(items) for name, items in data.index.subsets.items()},

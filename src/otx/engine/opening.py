@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from otx.core.errors import UserError
 from otx.core.task import TaskSpec
+from otx.engine.given import Given
 from otx.engine.workspace import HOME, Workspace, existing_workspace
 from otx.tasks import task_spec
 
 if TYPE_CHECKING:
+    from otx.core.catalog import ModelRow
     from otx.core.model import OTXModel
 
 EXPORTED = {".xml", ".onnx"}
@@ -28,6 +30,7 @@ class OpenedModel:
         spec: Its task.
         name: Name of its catalog row.
         exported: Whether it is an exported file, run by OpenVINO.
+        row: What it was built from; None for an exported file and for a model object of the user's own.
     """
 
     path: Path
@@ -35,6 +38,7 @@ class OpenedModel:
     spec: TaskSpec
     name: str
     exported: bool
+    row: ModelRow | None = None
 
 
 def locate(work_dir: Path | None, checkpoint: Path | None) -> tuple[Workspace, Path]:
@@ -60,16 +64,18 @@ def locate(work_dir: Path | None, checkpoint: Path | None) -> tuple[Workspace, P
     return Workspace(root.absolute()), checkpoint
 
 
-def open_model(path: Path, own: OTXModel[Any, Any] | None, *, throughput: bool = False) -> OpenedModel:
+def open_model(path: Path, given: Given, *, throughput: bool = False) -> OpenedModel:
     """The model in a file.
 
     Args:
         path: `.safetensors`, `.xml` or `.onnx`.
-        own: A model object that the user gave to the Engine; a checkpoint is loaded into it.
+        given: Has the model object that a checkpoint is loaded into, if the user gave one, or the name of the class in
+            a file of code that the checkpoint is of.
         throughput: Prepare an exported model for many images at once.
 
     Raises:
-        UserError: The file is none of these, is damaged, or names a model that is not at hand.
+        UserError: The file is none of these, is damaged, or names a model that is not at hand, or code that the user
+            did not name.
     """
     if path.suffix in EXPORTED:
         from otx.runtime.exported import load_exported
@@ -78,14 +84,18 @@ def open_model(path: Path, own: OTXModel[Any, Any] | None, *, throughput: bool =
         return OpenedModel(path, exported, exported.spec, exported.info.model, exported=True)
 
     from otx.frameworks.build import build_model, find_row
+    from otx.frameworks.user_file import is_user_file, require_named
     from otx.training.checkpoint import load_model, read_meta
 
     meta = read_meta(path)
     spec = task_spec(meta.task)
-    if own is not None:
-        model = own
+    row = None
+    if given.model is not None:
+        model = given.model
     else:
-        row = find_row(meta.model, spec.task)
+        named = str(given.settings.get("model.name", ""))
+        require_named(meta.model, named, path)
+        row = find_row(named if is_user_file(meta.model) else meta.model, spec.task)
         model, _ = build_model(row, meta.labels, meta.input_spec, pretrained=False)
     load_model(path, model)
-    return OpenedModel(path, model.eval(), spec, meta.model, exported=False)
+    return OpenedModel(path, model.eval(), spec, row.name if row else meta.model, exported=False, row=row)

@@ -43,7 +43,7 @@ def optimize(
         raise UserError(
             f"{path} is what optimize writes, INT8 already. Name the checkpoint or the IR that it is made of."
         )
-    opened = open_model(path, given.model)
+    opened = open_model(path, given)
     _require_quantizable(opened)
     if method == "qat":
         require_trainable(opened)

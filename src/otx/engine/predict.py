@@ -56,7 +56,7 @@ def predict(
     """
     began = time.perf_counter()
     workspace, path = locate(given.work_dir, checkpoint)
-    opened = open_model(path, given.model, throughput=True)
+    opened = open_model(path, given, throughput=True)
     sources = _sources(source, opened.model.input_spec)
     limit = opened.model.threshold if threshold is None else threshold
     skipped: list[str] = []

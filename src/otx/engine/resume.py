@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from otx.core.errors import UserError
 from otx.engine.workspace import Workspace, existing_workspace
+from otx.frameworks.user_file import require_named
 from otx.recipes.plan import Plan
 from otx.training.processes import place
 from otx.training.resume import FREE
@@ -40,7 +41,7 @@ def plan_of(workspace: Workspace, said: Plan) -> Plan:
     """The plan of the interrupted run; what the user says now must not contradict it.
 
     Raises:
-        UserError: It does.
+        UserError: It does, or it names a file of code that the user does not name.
     """
     plan = Plan.read(workspace.plan)
     if place().size > 1:
@@ -55,6 +56,7 @@ def plan_of(workspace: Workspace, said: Plan) -> Plan:
             )
             raise UserError(msg)
         plan.choices[key] = choice
+    require_named(plan["model.name"], said["model.name"], workspace.plan)
     return plan
 
 

@@ -32,7 +32,7 @@ def serve(given: Given, checkpoint: Path | None, host: str, port: int) -> ServeR
         UserError: There is no such model, it takes clips, or the port is taken.
     """
     workspace, path = locate(given.work_dir, checkpoint)
-    opened = open_model(path, given.model, throughput=True)
+    opened = open_model(path, given, throughput=True)
     model = opened.model
     if isinstance(model, ExportedModel):
         new_run, threads = model.new_run, model.model.parallel_requests

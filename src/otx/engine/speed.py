@@ -38,6 +38,7 @@ class Job:
         feeds: `.safetensors` with images as a graph takes them, and what else it takes, by name.
         batch_size: Images at a time for the throughput, where the graph takes more than one; None: one in OpenVINO,
             whose requests keep a machine busy, and `BATCH` elsewhere.
+        model: Class in a file of code that the user named for it, if any.
     """
 
     runtime: str
@@ -46,6 +47,7 @@ class Job:
     bf16: bool = False
     feeds: str
     batch_size: int | None = None
+    model: str = ""
 
 
 def run_apart(job: Job, seconds: float) -> dict[str, float]:
@@ -98,9 +100,10 @@ def _onnxruntime(job: Job, feeds: list[Feed], seconds: float) -> dict[str, float
 def _torch(job: Job, feeds: list[Feed], seconds: float) -> dict[str, float]:
     import torch
 
+    from otx.engine.given import Given
     from otx.engine.opening import open_model
 
-    model = open_model(Path(job.path), None).model.to(job.device)
+    model = open_model(Path(job.path), Given(settings={"model.name": job.model})).model.to(job.device)
     graph = model.export_graph()
 
     def run(feed: Feed) -> None:

@@ -40,7 +40,7 @@ def test(given: Given, checkpoint: Path | None, split: str) -> TestResult:
     """
     began = time.perf_counter()
     workspace, path = locate(given.work_dir, checkpoint)
-    opened = open_model(path, given.model)
+    opened = open_model(path, given)
     data, datamodule = data_for(given, workspace, opened)
     items = next((items for name, items in data.index.subsets.items() if name == split), ())
     if not items:

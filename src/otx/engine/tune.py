@@ -183,8 +183,9 @@ def _confirm(search: Search, study: optuna.Study, data: ReadData, seed: int, num
     logger.info("confirming trial %d with another seed on the %s subset", number, held_out)
     if data.index.split is not None:  # the other seed would draw another, with test images that trials have seen
         write_split(Workspace(folder / "run").folder("data") / "split.json", data.index.split, seed)
-    train(search.recipe(trial.user_attrs["values"]), folder)
-    tested = run_verb(["test", "--work_dir", str(folder / "run"), "--split", held_out], folder, "test")
+    model = train(search.recipe(trial.user_attrs["values"]), folder)["model"]
+    words = ["test", "--model", model, "--work_dir", str(folder / "run"), "--split", held_out]
+    tested = run_verb(words, folder, "test")
     return float(tested["metrics"][search.monitor])
 
 

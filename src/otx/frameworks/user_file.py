@@ -21,6 +21,23 @@ def is_user_file(name: str) -> bool:
     return name.partition(":")[0].endswith(".py")
 
 
+def require_named(name: str, named: str, where: Path) -> None:
+    """Make sure that the user named the code that a file names; it may lie in another folder by now.
+
+    Args:
+        name: What the checkpoint or plan is of.
+        named: The model that the user named in this call; anything else if none.
+        where: The checkpoint or plan.
+
+    Raises:
+        UserError: It is a class in a file, and the user did not name it.
+    """
+    if is_user_file(name) and Path(named).name != Path(name).name:
+        raise UserError(
+            f"{where} is of {name}, code that OTX runs only when you name it; if you trust it: --model {name}"
+        )
+
+
 def user_row(name: str, task: str) -> ModelRow:
     """The row of a class in the user's own file, as if it stood in the catalog.
 

@@ -1,7 +1,7 @@
 """Weights of a model on disk: a safetensors file that says in its header what it holds, and the same as JSON beside it.
 
 Nothing is ever instantiated from such a file: the header names the task and the catalog row, and who loads it looks
-these up in OTX's own tables.
+these up in OTX's own tables. One that names a class in a file of code opens only where the user names that file too.
 """
 
 from __future__ import annotations
