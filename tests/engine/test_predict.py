@@ -62,6 +62,26 @@ def test_a_pattern_takes_images_and_videos(tmp_path: Path, model: Path) -> None:
     assert written == {"a.mp4", "b.jpg", "c.webm.mp4", "predictions.json"}
 
 
+def test_the_users_pictures_are_not_drawn_over(tmp_path: Path, model: Path) -> None:
+    own = tmp_path / "predict/a.jpg"
+    own.parent.mkdir()
+    Image.new("RGB", (31, 21)).save(own)
+    (tmp_path / "link.jpg").symlink_to(own)
+    before = own.read_bytes()
+    for source in (own.parent, own, f"{tmp_path}/predict/*", tmp_path / "link.jpg"):
+        with pytest.raises(UserError, match=r"lies in .*/predict, where this command writes: name another --work_dir"):
+            Engine(work_dir=tmp_path).predict(source, model)
+    assert list(own.parent.iterdir()) == [own]
+    assert own.read_bytes() == before
+
+
+def test_drawn_pictures_are_no_input_of_the_next_call(tmp_path: Path, model: Path) -> None:
+    Image.new("RGB", (31, 21)).save(tmp_path / "b.png")
+    for _ in range(2):
+        assert Engine(work_dir=tmp_path / "run").predict(tmp_path, model).images == 1
+        assert Engine(work_dir=tmp_path / "run").predict(f"{tmp_path}/**/*.*", model).images == 1
+
+
 def test_a_cut_video_keeps_what_was_readable_and_says_so(tmp_path: Path, model: Path) -> None:
     clip = tmp_path / "cut.avi"
     noise = np.random.default_rng(0).integers(0, 256, (100, 40, 64, 3), dtype=np.uint8)

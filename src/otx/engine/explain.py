@@ -47,7 +47,7 @@ def explain(given: Given, source: str, checkpoint: Path | None) -> ExplainResult
     if not opened.exported:
         model = model.to(resolve_device(plan["device"]))
     explainer = Explainer(model, opened.spec, seed=plan["seed"])
-    files = find_media(source, model.input_spec)
+    files = find_media(source, model.input_spec, workspace.root / "explain")
     folder, names = workspace.folder("explain"), FileNames()
     records: list[dict[str, Any]] = []
     skipped: list[str] = []

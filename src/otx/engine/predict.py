@@ -57,7 +57,7 @@ def predict(
     began = time.perf_counter()
     workspace, path = locate(given.work_dir, checkpoint)
     opened = open_model(path, given, throughput=True)
-    sources = _sources(source, opened.model.input_spec)
+    sources = _sources(source, opened.model.input_spec, workspace.root / "predict")
     limit = opened.model.threshold if threshold is None else threshold
     skipped: list[str] = []
     skip = given.plan()["on_bad_data"] == "skip"
@@ -97,37 +97,41 @@ def predict(
     )
 
 
-def find_media(source: str, spec: InputSpec, *, frames: bool = False) -> list[Path]:
+def find_media(source: str, spec: InputSpec, output: Path, *, frames: bool = False) -> list[Path]:
     """What a file name, a folder (searched to the bottom) or a glob pattern stands for, sorted.
 
     Args:
         source: As the user wrote it.
         spec: Of the model: it takes images, or videos and folders of frames.
+        output: The folder that is written to; what lies in it is left out, for it may be overwritten.
         frames: A model of images takes the frames of videos too.
 
     Raises:
-        UserError: There is nothing that the model takes.
+        UserError: There is nothing that the model takes, or nothing but what lies in the output.
     """
     path = Path(source)
     if path.is_file() or record_of(path) is not None:
-        return [path]
-    found = map(Path, glob.glob(source, recursive=True))  # noqa: PTH207 - an absolute pattern
-    files = (
-        media_below(path, spec, frames=frames)
-        if path.is_dir()
-        else sorted(one for one in found if is_medium(one, spec, frames=frames))
-    )
+        files = [path]
+    elif path.is_dir():
+        files = media_below(path, spec, frames=frames)
+    else:
+        found = map(Path, glob.glob(source, recursive=True))  # noqa: PTH207 - an absolute pattern
+        files = sorted(one for one in found if is_medium(one, spec, frames=frames))
     if not files:
         kind = "video" if spec.frames > 1 else "image or video" if frames else "image"
         a = "a" if kind == "video" else "an"
         msg = f"--input: expected {a} {kind} file, a folder of them or a glob pattern; found no {kind} at {source!r}"
         raise UserError(msg)
-    return files
+    out = output.resolve()
+    outside = [one for one in files if out not in (*one.resolve().parents, *(one.parent.resolve() / "_").parents)]
+    if not outside:
+        raise UserError(f"--input: all at {source!r} lies in {out}, where this command writes: name another --work_dir")
+    return outside
 
 
-def _sources(source: str, spec: InputSpec) -> list[Path] | list[str]:
+def _sources(source: str, spec: InputSpec, output: Path) -> list[Path] | list[str]:
     if not is_live(source):
-        return find_media(source, spec, frames=True)
+        return find_media(source, spec, output, frames=True)
     if spec.frames > 1:
         raise UserError("--input: expected video files, because the model takes whole clips; found a camera or stream")
     return [source]
