@@ -173,12 +173,13 @@ def test_models_that_cannot_be_quantised_are_refused(monkeypatch: pytest.MonkeyP
         _require_quantizable(SimpleNamespace(path=Path("model.onnx")))
 
 
-def test_what_it_wrote_is_not_quantised_again(run: Path) -> None:
+@pytest.mark.parametrize("name", ["model.xml", "model.failed-parity.xml", "model.unproven.xml"])
+def test_what_it_wrote_is_not_quantised_again(run: Path, name: str) -> None:
     (run / "optimize").mkdir(exist_ok=True)
-    (run / "optimize/model.xml").write_text("kept")
-    with pytest.raises(UserError, match=r"optimize/model\.xml is what optimize writes"):
-        Engine().optimize(run / "optimize/model.xml")
-    assert (run / "optimize/model.xml").read_text() == "kept"
+    (run / "optimize" / name).write_text("kept")
+    with pytest.raises(UserError, match=rf"optimize/{name} is what optimize writes"):
+        Engine().optimize(run / "optimize" / name)
+    assert (run / "optimize" / name).read_text() == "kept"
 
 
 @pytest.mark.slow

@@ -152,9 +152,14 @@ def _try(name: str, rung: Rung, quantizer: Quantizer, candidate: Path, earlier: 
     return replace(parity, name=name, detail=quantizer.detail)
 
 
+def attempts(path: Path) -> list[Path]:
+    """The names under which an export or quantisation writes a file, of which `clear` leaves none."""
+    return [path, _renamed(path, UNPROVEN), _renamed(path, FAILED)]
+
+
 def clear(path: Path) -> None:
     """Remove what an earlier attempt has left, which must not pass for this one's."""
-    for old in (path, _renamed(path, UNPROVEN), _renamed(path, FAILED)):
+    for old in attempts(path):
         _remove(old)
     path.with_name(PARITY_FILE).unlink(missing_ok=True)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from otx.core.errors import UserError, require
-from otx.deploy.gate import clear, export_proven, quantize_proven
+from otx.deploy.gate import attempts, clear, export_proven, quantize_proven
 from otx.deploy.quantize import LADDER, Rung
 from otx.deploy.settings import CALIBRATION_IMAGES, FEWEST_CALIBRATION_IMAGES, INT8_IMAGES, PARITY_FILE
 from otx.engine.given import Given
@@ -39,9 +39,9 @@ def optimize(
     require("nncf", "nncf")
     workspace, path = locate(given.work_dir, checkpoint)
     target = workspace.root / "optimize" / "model.xml"
-    if path.resolve() == target.resolve():
+    if path.resolve() in [old.resolve() for old in attempts(target)]:
         raise UserError(
-            f"{path} is what optimize writes, INT8 already. Name the checkpoint or the IR that it is made of."
+            f"{path} is what optimize writes, and removes first. Name the checkpoint or the IR that it is made of."
         )
     opened = open_model(path, given)
     _require_quantizable(opened)
