@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from tests.generated import coco_document, datumaro_document, paint, pictures, write_coco
+from datumaro import AnnotationType
+from tests.generated import SORTED_LABELS, Picture, coco_document, datumaro_document, paint, pictures, write_coco
 
 from otx.data.source import DataSource, open_source
+from otx.tasks import task_spec
 
 COUNTS = {"train": 8, "val": 3, "test": 4}
 
@@ -57,3 +60,53 @@ def test_files_that_share_some_images_give_each_image_once(tmp_path: Path) -> No
     assert source.problems.counts() == {"image listed twice, put together": 1}
     (shared,) = (item for item in source.subsets["train"] if made[3].name in item.id)
     assert len(shared.annotations) == len({one.group for one in shared.annotations}) == len(made[3].boxes) + 1
+
+
+def coco_of(label: str, **more: object) -> dict[str, Any]:
+    """The objects of one class on all pictures."""
+    document = coco_document(pictures({"train": 6}, negatives=False))
+    (category,) = document["categories"] = [one for one in document["categories"] if one["name"] == label]
+    document["annotations"] = [one | more for one in document["annotations"] if one["category_id"] == category["id"]]
+    return document
+
+
+def paint_all(root: Path) -> list[Picture]:
+    made = pictures({"train": 6}, negatives=False)
+    for one in made:
+        paint(root / "train" / f"{one.name}.jpg", one)
+    return made
+
+
+def test_a_file_for_each_class(tmp_path: Path) -> None:
+    made = paint_all(tmp_path)
+    for label in SORTED_LABELS:
+        write_json(tmp_path / f"{label}.json", coco_of(label))
+    source = open_source(tmp_path)
+    assert counts(source) == {"train": 6}
+    assert source.evidence.annotations == {"bbox": sum(len(one.boxes) for one in made)}
+    assert [entry.name for entry in source.categories[AnnotationType.label]] == [*SORTED_LABELS]
+    assert source.problems.counts() == {"image listed twice, put together": 12}
+
+
+def test_keypoints_in_a_file_beside_that_of_all_objects(tmp_path: Path) -> None:
+    made = paint_all(tmp_path)
+    boxes = sum(len(one.boxes) for one in made)
+    write_json(tmp_path / "annotations" / "instances_train2017.json", coco_document(made, polygons=True))
+    stars = coco_of("star", keypoints=[9, 9, 2], area=7, segmentation=[])
+    stars["categories"][0]["keypoints"] = ["tip"]
+    write_json(tmp_path / "annotations" / "person_keypoints_train2017.json", stars)
+    walls = coco_document(made)
+    walls["categories"] = [one | {"name": f"wall {one['name']}"} for one in walls["categories"]]
+    write_json(tmp_path / "annotations" / "stuff_train2017.json", walls)
+    source = open_source(tmp_path)
+    count = len(stars["annotations"])
+    assert source.evidence.annotations == {"bbox": boxes, "points": count, "polygon": boxes}
+    groups = [(item.id, one.group) for item in source.subsets["train"] for one in item.annotations]
+    assert len({*groups}) == boxes
+    claims = {task: task_spec(task).claim(source.evidence) for task in ("KEYPOINT_DETECTION", "INSTANCE_SEGMENTATION")}
+    assert claims["INSTANCE_SEGMENTATION"].fit > claims["KEYPOINT_DETECTION"].fit
+    reader = task_spec("KEYPOINT_DETECTION").load("reader")()
+    labels = reader.label_info(source.categories)
+    found = [reader.annotation(item, labels, (40, 60), print) for item in source.subsets["train"]]
+    assert sum(int(one.keypoints.any(axis=(1, 2)).sum()) for one in found) == count
+    assert sum(int((one.areas == 7).sum()) for one in found) == count

@@ -23,6 +23,7 @@ from otx.data.tree import DataTree
 
 LOOKED_FOR = "a .json file with lists 'images', 'annotations' and 'categories'"
 _MARKS = ("images", "annotations")
+_FORMS = ("bbox", "segmentation", "keypoints")
 _NAMED = 4
 _NUMBERS = frozenset({int, float})
 _SIZE = ("height", "width")
@@ -66,12 +67,12 @@ def _is_coco(content: dict[str, Any]) -> bool:
 
 def _has_objects(content: dict[str, Any]) -> bool:
     """Whether there is anything but captions; a file without annotations counts, its images are negatives."""
-    some = [entry for entry in content["annotations"][:100] if isinstance(entry, dict)]
-    return not some or any(entry.get(key) for entry in some for key in ("bbox", "segmentation", "keypoints"))
+    some = [*_dicts(content["annotations"][:100])]
+    return not some or any(entry.get(form) for entry in some for form in _FORMS)
 
 
 def _without_twins(documents: list[Document]) -> tuple[list[Document], list[tuple[Document, Document]]]:
-    """Of several files about the same images of a subset keep the one with most annotations of objects.
+    """Of several files that say the same of the same images of a subset keep the one with most annotations of objects.
 
     Returns:
         The documents to read, and pairs of a document that is left out and the one it repeats.
@@ -79,7 +80,7 @@ def _without_twins(documents: list[Document]) -> tuple[list[Document], list[tupl
     kept: list[Document] = []
     twins: list[tuple[Document, Document]] = []
     for document in sorted(documents, key=_weight, reverse=True):
-        twin = next((one for one in kept if one.subset == document.subset and _overlap(document, one) > 0.5), None)
+        twin = next((one for one in kept if _repeats(document, one)), None)
         if twin:
             twins.append((document, twin))
         else:
@@ -87,13 +88,33 @@ def _without_twins(documents: list[Document]) -> tuple[list[Document], list[tupl
     return sorted(kept, key=lambda one: one.path), twins
 
 
-def _overlap(document: Document, other: Document) -> float:
-    return len(document.images & other.images) / max(1, len(document.images))
+def _repeats(document: Document, other: Document) -> bool:
+    if document.subset != other.subset or 2 * len(document.images & other.images) <= len(document.images):
+        return False
+    return not _is_about_objects(document) or _said(document) <= _said(other)
+
+
+def _said(document: Document) -> set[tuple[str, str]]:
+    """The classes of which a file has objects, each with the forms that they are given in."""
+    names = {str(entry.get("id")): str(entry.get("name")) for entry in _dicts(document.content["categories"])}
+    return {
+        (names.get(str(entry.get("category_id")), ""), form)
+        for entry in _dicts(document.content["annotations"])
+        for form in _FORMS
+        if entry.get(form)
+    }
+
+
+def _dicts(entries: list[Any]) -> Iterator[dict[str, Any]]:
+    return (entry for entry in entries if isinstance(entry, dict))
+
+
+def _is_about_objects(document: Document) -> bool:
+    return not document.path.rpartition("/")[2].startswith(("panoptic", "stuff"))
 
 
 def _weight(document: Document) -> tuple[bool, int, str]:
-    name = document.path.rpartition("/")[2]
-    return (not name.startswith(("panoptic", "stuff")), len(document.content["annotations"]), document.path)
+    return (_is_about_objects(document), len(document.content["annotations"]), document.path)
 
 
 class _Annotations(CocoInstancesBase):

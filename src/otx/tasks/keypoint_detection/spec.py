@@ -11,9 +11,14 @@ from otx.core.task import OTXTaskType, TaskSpec
 
 
 def claim(evidence: Evidence) -> Claim | None:
-    """Data sets with points; who marks them wants them to be found."""
-    points = evidence.count("points")
-    return Claim(0.97, f"{points} objects with keypoints in {evidence.items} images") if points else None
+    """Data sets of whose objects most have points; who marks them wants them to be found."""
+    points, boxes = evidence.count("points"), evidence.count("bbox")
+    if not points:
+        return None
+    reason = f"{points} objects with keypoints in {evidence.items} images"
+    if points < boxes / 2:
+        return Claim(0.3, f"{reason}, but {boxes} boxes")
+    return Claim(0.97, reason)
 
 
 SPECS = (
