@@ -215,3 +215,23 @@ def test_numbers_that_are_the_names_of_several_images_make_no_csv(tmp_path: Path
     source = open_source(tmp_path)
     assert source.format == "imagenet"
     assert "csv: found no such file among 1 .csv: measured.csv begins with 'run,loss'" in source.why
+
+
+def write_nuts(root: Path, annotations: list[dict[str, object]], **category: object) -> None:
+    """A COCO file about one picture."""
+    paint(root / "a.png")
+    entry = {"image_id": 1, "category_id": 1, "bbox": [30, 10, 15, 10], "area": 150, "iscrowd": 0}
+    document = {
+        "images": [{"id": 1, "file_name": "a.png", "width": WIDTH, "height": HEIGHT}],
+        "annotations": [entry | one for one in annotations],
+        "categories": [{"id": 1, "name": "nut"} | category],
+    }
+    (root / "all.json").write_text(json.dumps(document))
+
+
+def test_coco_objects_without_keypoints_beside_others(tmp_path: Path) -> None:
+    write_nuts(tmp_path, [{"keypoints": [31, 11, 2]}, {"bbox": [1, 2, 8, 9]}, {"keypoints": []}], keypoints=["tip"])
+    source = open_source(tmp_path)
+    assert source.evidence.annotations == {"bbox": 3, "points": 1}
+    assert list(source.problems) == []
+    assert [one.attributes["area"] for one in first(source)] == [150] * 4

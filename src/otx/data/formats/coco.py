@@ -142,7 +142,7 @@ def _read(document: Document, tree: DataTree, problems: Problems) -> Part:
     for index, entry in enumerate(labels.values()):
         points.add(index, entry.get("keypoints", []), entry.get("skeleton", []))
     keypoints = any(entry.get("keypoints") for entry in labels.values())
-    reader = _Annotations(CocoTask.person_keypoints if keypoints else CocoTask.instances)
+    with_keypoints, without = _Annotations(CocoTask.person_keypoints), _Annotations(CocoTask.instances)
     items, sizes = _items(document, tree, problems)
     for number, entry in enumerate(content["annotations"], start=1):
         name = entry.get("id") if isinstance(entry, dict) else None
@@ -157,6 +157,7 @@ def _read(document: Document, tree: DataTree, problems: Problems) -> Part:
                 mended = _mended(entry, where, problems) | {"id": number, "category_id": label_of[category]}
                 if keypoints and type(entry.get("area")) in _NUMBERS:
                     mended["attributes"] = {"area": entry["area"]}
+                reader = with_keypoints if entry.get("keypoints") else without
                 items[image].annotations += reader.read(mended, sizes[image])
     content.clear()  # freed before the next file is read
     categories = {AnnotationType.points: points} if keypoints else {}
