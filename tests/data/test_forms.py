@@ -235,3 +235,12 @@ def test_coco_objects_without_keypoints_beside_others(tmp_path: Path) -> None:
     assert source.evidence.annotations == {"bbox": 3, "points": 1}
     assert list(source.problems) == []
     assert [one.attributes["area"] for one in first(source)] == [150] * 4
+
+
+@pytest.mark.parametrize(("crowds", "left_out"), [(1, 1), (2, 0)])
+def test_masks_that_a_tool_marks_as_crowds(tmp_path: Path, crowds: int, left_out: int) -> None:
+    crowd = {"iscrowd": 1, "segmentation": {"size": [HEIGHT, WIDTH], "counts": [100, 200, WIDTH * HEIGHT - 300]}}
+    write_nuts(tmp_path, [crowd] * crowds + [{}] * (6 - crowds))
+    source = open_source(tmp_path)
+    assert sum(one.attributes["is_crowd"] for one in first(source) if one.type.name == "mask") == left_out
+    assert source.problems.counts() == ({} if left_out else {"crowd mark read as the form of a mask": 1})

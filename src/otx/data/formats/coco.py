@@ -24,6 +24,8 @@ from otx.data.tree import DataTree
 LOOKED_FOR = "a .json file with lists 'images', 'annotations' and 'categories'"
 _MARKS = ("images", "annotations")
 _FORMS = ("bbox", "segmentation", "keypoints")
+_MOST_CROWDS = 0.2
+"""Of the annotations of a file; COCO's own have one in a hundred."""
 _NAMED = 4
 _NUMBERS = frozenset({int, float})
 _SIZE = ("height", "width")
@@ -144,6 +146,7 @@ def _read(document: Document, tree: DataTree, problems: Problems) -> Part:
     keypoints = any(entry.get("keypoints") for entry in labels.values())
     with_keypoints, without = _Annotations(CocoTask.person_keypoints), _Annotations(CocoTask.instances)
     items, sizes = _items(document, tree, problems)
+    _clear_crowds(document, problems)
     for number, entry in enumerate(content["annotations"], start=1):
         name = entry.get("id") if isinstance(entry, dict) else None
         where = f"{document.path}, annotation {f'number {number}' if name is None else name}"
@@ -192,6 +195,17 @@ def _name_keypoints(document: Document, problems: Problems) -> None:
         if isinstance(entry, dict) and counts.get(entry.get("id")) and not entry.get("keypoints"):
             entry["keypoints"] = [str(number + 1) for number in range(counts[entry["id"]])]
             problems.add("keypoints without names, numbered", document.path, str(entry.get("name")))
+
+
+def _clear_crowds(document: Document, problems: Problems) -> None:
+    """Take the mark of crowds from masks where it is on so many that a tool marks each mask, as Datumaro does."""
+    entries = document.content["annotations"]
+    crowds = [one for one in _dicts(entries) if one.get("iscrowd") and isinstance(one.get("segmentation"), dict)]
+    if len(crowds) > _MOST_CROWDS * len(entries):
+        message = f"{len(crowds)} of {len(entries)} annotations; the masks are taken for objects"
+        problems.add("crowd mark read as the form of a mask", document.path, message)
+        for entry in crowds:
+            entry["iscrowd"] = 0
 
 
 def _without_parent_class(
