@@ -244,3 +244,13 @@ def test_masks_that_a_tool_marks_as_crowds(tmp_path: Path, crowds: int, left_out
     source = open_source(tmp_path)
     assert sum(one.attributes["is_crowd"] for one in first(source) if one.type.name == "mask") == left_out
     assert source.problems.counts() == ({} if left_out else {"crowd mark read as the form of a mask": 1})
+
+
+def test_json_with_a_mark_of_its_encoding_and_with_what_is_no_number(tmp_path: Path) -> None:
+    write_nuts(tmp_path, [{"area": None}])
+    path = tmp_path / "all.json"
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert open_source(tmp_path).evidence.count("bbox") == 1
+    path.write_text(path.read_text(encoding="utf-8-sig").replace('"area": null', '"area": NaN'))
+    with pytest.raises(UserError, match="NaN is not in JSON, write null"):
+        open_source(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -74,9 +75,11 @@ def _parse(tree: DataTree, path: str, data: bytes) -> Any:  # noqa: ANN401 - JSO
     import orjson  # Datumaro brings it
 
     try:
-        return orjson.loads(data)
+        return orjson.loads(data.removeprefix(BOM_UTF8))
     except orjson.JSONDecodeError as error:
-        msg = f"{tree.files[path]}:{error.lineno}: broken JSON, {error.msg} (column {error.colno})"
+        number = next((word for word in ("NaN", "Infinity") if error.doc.startswith(word, error.pos)), "")
+        why = f"{number} is not in JSON, write null or leave the entry out" if number else error.msg
+        msg = f"{tree.files[path]}:{error.lineno}: broken JSON, {why} (column {error.colno})"
         raise UserError(msg) from error
 
 
