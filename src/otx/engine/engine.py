@@ -200,19 +200,21 @@ class Engine:
             tile: As in `train`.
             time: As in `train`, for each seed.
             ram: As in `train`.
-            resume: Go on with an interrupted repetition.
+            resume: Go on with the repetition of the work dir, or with the newest that was interrupted.
 
         Raises:
             UserError: As in `train`; or there is nothing to repeat.
         """
         from otx.engine.repeat import repeat
 
-        return repeat(
+        result = repeat(
             self.given,
             training_settings(tile=tile, max_epochs=max_epochs, precision=precision, time=time, ram=ram),
             seeds,
             resume=resume,
         )
+        self.given.work_dir = result.work_dir
+        return result
 
     def test(self, checkpoint: str | Path | None = None, *, split: str = "test") -> TestResult:
         """Measure a checkpoint or an exported model on a subset.

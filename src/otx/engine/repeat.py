@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import statistics
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from otx.core.errors import UserError
 from otx.engine.given import Given
 from otx.engine.results import SeedsResult, TrainResult
 from otx.engine.train import train
-from otx.engine.workspace import Workspace, new_study
+from otx.engine.workspace import HOME, Workspace, new_study
 from otx.training.processes import place
+
+logger = logging.getLogger(__name__)
 
 
 def repeat(given: Given, extra: Mapping[str, Any], seeds: int, *, resume: bool) -> SeedsResult:
@@ -36,7 +40,7 @@ def repeat(given: Given, extra: Mapping[str, Any], seeds: int, *, resume: bool) 
     if given.model is not None:
         msg = "a model object cannot be trained with several seeds, for it has its weights already; name its class"
         raise UserError(msg)
-    workspace = new_study(given.work_dir, "seeds")
+    workspace = new_study(given.work_dir or (_unfinished() if resume else None), "seeds")
     first = int(given.plan()["seed"])
     runs: list[TrainResult] = []
     for seed in range(first, first + seeds):
@@ -57,6 +61,16 @@ def repeat(given: Given, extra: Mapping[str, Any], seeds: int, *, resume: bool) 
     )
     workspace.write_json("seeds.json", result.to_json())
     return result
+
+
+def _unfinished() -> Path | None:
+    """The newest repetition in `otx-workspace` that did not come to its end; None if there is none."""
+    for folder in sorted(HOME.glob("*-seeds*"), reverse=True):
+        if any(folder.glob("seed_*")) and not (folder / "seeds.json").is_file():
+            logger.info("going on in %s", folder)
+            return folder
+    logger.warning("nothing to resume: starting a new repetition")
+    return None
 
 
 def _spread(name: str, runs: list[TrainResult]) -> dict[str, Any]:

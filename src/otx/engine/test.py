@@ -79,7 +79,8 @@ def data_for(given: Given, workspace: Workspace, opened: OpenedModel) -> tuple[R
     """
     said = given.plan()
     plan = Plan.read(workspace.plan) if workspace.plan.is_file() else said
-    same = said["data_root"] in ("", plan["data_root"])
+    roots = said["data_root"], plan["data_root"]
+    same = not roots[0] or os.path.realpath(roots[0]) == os.path.realpath(roots[1])
     if not same:
         plan.choices["data_format"] = said.choices["data_format"]
     for key, choice in said.choices.items():
