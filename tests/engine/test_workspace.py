@@ -32,6 +32,10 @@ def test_two_processes_never_get_the_same_folder(monkeypatch: pytest.MonkeyPatch
     assert new_workspace(None, "DETECTION", "x/y").root != first.root
 
 
+def test_a_file_of_a_model_gives_its_name_alone() -> None:
+    assert new_workspace(None, "DETECTION", "/home/me/net.py:Net").root.name.endswith("-detection-net.py_Net")
+
+
 def test_no_run_yet() -> None:
     with pytest.raises(UserError, match="otx train"):
         existing_workspace(None)
@@ -59,9 +63,10 @@ def test_environment_names_the_versions() -> None:
         lambda engine, model: engine.explain("missing", model),
         lambda engine, model: engine.test(model),
         lambda engine, model: engine.benchmark(model),
+        lambda engine, model: engine.benchmark(model, seconds=0),
         lambda engine, model: engine.optimize(model),
     ],
-    ids=["predict", "explain", "test", "benchmark", "optimize"],
+    ids=["predict", "explain", "test", "benchmark", "benchmark_0", "optimize"],
 )
 def test_a_verb_that_is_refused_makes_no_work_dir(verb: Callable[[Engine, Path], object]) -> None:
     model = write_classifier(Path("model.xml").absolute())

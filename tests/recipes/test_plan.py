@@ -46,6 +46,31 @@ def test_a_number_may_stand_for_a_word(tmp_path: Path) -> None:
         plan.settings()
 
 
+def test_paths_mean_the_same_from_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = Plan()
+    plan.add_user({"data_root": "data", "model.pretrained": Path("x.safetensors"), "model.name": "net.py:Net"}, "given")
+    monkeypatch.chdir("/")
+    assert plan["data_root"] == str(tmp_path / "data")
+    assert plan["model.pretrained"] == str(tmp_path / "x.safetensors")
+    assert plan["model.name"] == str(tmp_path / "net.py:Net")
+    said = {"data_root": "", "unlabeled_data_root": "", "model.pretrained": "auto", "model.name": "timm/resnet18"}
+    plan.add_user(said, "given")
+    assert {key: plan[key] for key in said} == said
+
+
+@pytest.mark.parametrize("word", ["data.batch_size=0", "training.max_epochs=-1", "training.time=-0.5", "devices=0"])
+def test_a_number_too_small_is_refused(word: str) -> None:
+    with pytest.raises(UserError, match=r"setting '.*': expected at least [01], got .* \(--set\)"):
+        Plan().add_user(parse_assignments([word]), "--set")
+
+
+def test_what_0_means_stands() -> None:
+    plan = Plan()
+    plan.add_user(parse_assignments(["training.patience=0", "training.time=0", "data.workers=0"]), "--set")
+    assert (plan["training.patience"], plan["training.time"], plan["data.workers"]) == (0, 0, 0)
+
+
 def test_overlay_inherits_from_its_base(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text("seed: 1\ntraining: {optimizer: {lr: 0.1, name: sgd}}\n")
     overlay = tmp_path / "overlay.yaml"
@@ -54,6 +79,13 @@ def test_overlay_inherits_from_its_base(tmp_path: Path) -> None:
     assert values["training.optimizer.lr"] == 0.2
     assert values["training.optimizer.name"] == "sgd"
     assert values["seed"] == 1
+
+
+def test_a_base_lies_beside_its_overlay(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("seed: 1\n")
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "deeper" / "overlay.yaml").write_text("base: ../base.yaml\n")
+    assert read_recipe(tmp_path / "deeper" / "overlay.yaml") == {"seed": 1}
 
 
 def test_a_recipe_cannot_be_its_own_base(tmp_path: Path) -> None:

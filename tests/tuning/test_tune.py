@@ -168,7 +168,7 @@ def test_budgets(text, seconds):
     assert parse_duration("--budget", text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "1", "1d", "m", "1h x"])
+@pytest.mark.parametrize("text", ["", "1", "1d", "m", "1h x", "0s", "0h0m"])
 def test_budgets_that_are_none(text):
     with pytest.raises(UserError, match="expected a time"):
         parse_duration("--budget", text)

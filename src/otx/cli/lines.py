@@ -45,9 +45,10 @@ def parse_duration(option: str, text: str) -> float:
         UserError: It is no duration.
     """
     parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
+    seconds = sum(float(number) * UNITS[unit] for number, unit in parts)
+    if not seconds or "".join(number + unit for number, unit in parts) != text:
         raise UserError(f"{option}: expected a time such as 90s, 15m or 1h30m, got {text!r}")
-    return sum(float(number) * UNITS[unit] for number, unit in parts)
+    return seconds
 
 
 def parse_size(option: str, text: str) -> float:

@@ -73,10 +73,12 @@ def benchmark(given: Given, checkpoint: Path | None, seconds: float, batch_size:
         batch_size: See `Job`.
 
     Raises:
-        UserError: There is no such model or no data for it.
+        UserError: There is no such model or no data for it, or a number is too small.
     """
     if batch_size is not None and batch_size < 1:
         raise UserError(f"--batch_size: expected a number of images from 1 on, found {batch_size}")
+    if seconds <= 0:
+        raise UserError(f"--seconds: expected a time above 0, found {seconds}")
     workspace, path = locate(given.work_dir, checkpoint)
     opened = open_model(path, given)
     data, datamodule = data_for(given, workspace, opened)

@@ -234,7 +234,7 @@ def _choose_devices(plan: Plan) -> None:
     """As many processes as were started, or as the user wants.
 
     Raises:
-        UserError: That is none, or another number than were started, or too few for the strategy.
+        UserError: That is another number than were started, or too few for the strategy.
     """
     started, wanted = place(), plan["devices"]
     if started.size > 1:
@@ -243,8 +243,6 @@ def _choose_devices(plan: Plan) -> None:
             msg = f"devices = {wanted}, but {started.size} processes were started together; leave the number out"
             raise UserError(msg)
     plan.choose("devices", 1, "several where they are asked for")
-    if plan["devices"] < 1:
-        raise UserError(f"devices: expected at least 1, got {wanted}")
     check_number(plan["training.strategy"], plan["devices"])
 
 

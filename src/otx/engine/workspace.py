@@ -93,7 +93,8 @@ def new_workspace(work_dir: Path | None, task: str, model: str) -> Workspace:
         UserError: The folder holds a run already.
     """
     if work_dir is None:
-        stem = f"{time.strftime('%Y%m%d_%H%M%S')}-{task.lower()}-{re.sub(r'[^A-Za-z0-9_.]+', '_', model)}"
+        short = re.sub(r"[^A-Za-z0-9_.]+", "_", Path(model).name if Path(model).is_absolute() else model)
+        stem = f"{time.strftime('%Y%m%d_%H%M%S')}-{task.lower()}-{short}"
         root = _make_unused(HOME / stem)
     else:
         root = work_dir

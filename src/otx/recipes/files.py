@@ -22,27 +22,26 @@ def read_recipe(name_or_path: str | Path) -> dict[str, Any]:
     """Settings of a recipe and of its bases, by dotted key; what stands nearer to the named file wins.
 
     Args:
-        name_or_path: Name of a recipe of OTX, or a YAML file.
+        name_or_path: Name of a recipe of OTX, or a YAML file, beside which the file of a base is looked for.
 
     Raises:
         UserError: There is no such recipe, it is not valid YAML, has an unknown key, or is its own base.
     """
-    return _read(name_or_path, ())
+    return _read(_locate(name_or_path, Path()), ())
 
 
-def _read(name_or_path: str | Path, seen: tuple[Path, ...]) -> dict[str, Any]:
-    path = _locate(name_or_path)
+def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path in seen:
         raise UserError(f"{path}: a recipe cannot be its own base ({' -> '.join(str(p) for p in (*seen, path))})")
     text = path.read_text(encoding="utf-8")
     values = parse_yaml(text, str(path))
     base = values.pop("base", None)
-    inherited = _read(base, (*seen, path)) if base else {}
+    inherited = _read(_locate(base, path.parent), (*seen, path)) if base else {}
     return inherited | values
 
 
-def _locate(name_or_path: str | Path) -> Path:
-    path = Path(name_or_path)
+def _locate(name_or_path: str | Path, folder: Path) -> Path:
+    path = folder / name_or_path
     if path.suffix in {".yaml", ".yml"}:
         if not path.is_file():
             raise UserError(f"expected a recipe file, found none at {path}")

@@ -12,7 +12,7 @@ import yaml
 from otx.core.atomic import write_atomic
 from otx.core.errors import UserError
 from otx.recipes.files import parse_yaml, read_recipe
-from otx.recipes.settings import AUTO, DEFAULTS, Settings, as_declared, check_key, nested, to_settings
+from otx.recipes.settings import AUTO, DEFAULTS, Settings, as_declared, check_key, check_least, nested, to_settings
 
 Origin = Literal["user", "recipe", "auto"]
 
@@ -52,10 +52,11 @@ class Plan:
         """Take over settings that the user gave; a value of `auto` hands the choice back to OTX.
 
         Raises:
-            UserError: There is no such setting.
+            UserError: There is no such setting, or the number is too small for it.
         """
         for key, value in values.items():
             check_key(key, reason)
+            check_least(key, value, reason)
             self.choices[key] = Choice(as_declared(key, value), "user", reason)
 
     def add_config(self, path: Path) -> None:

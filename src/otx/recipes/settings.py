@@ -6,6 +6,7 @@ import dataclasses
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from jsonargparse import ArgumentParser
@@ -87,6 +88,22 @@ def leaves(section: object, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 DEFAULTS: dict[str, Any] = dict(leaves(Settings()))
+PATHS = ("data_root", "unlabeled_data_root", "model.pretrained")
+"""Settings that name a file or a folder; `model.name` may."""
+MINIMA = {
+    "devices": 1,
+    "data.batch_size": 1,
+    "data.eval_batch_size": 1,
+    "data.workers": 0,
+    "training.max_epochs": 1,
+    "training.steps": 1,
+    "training.time": 0,
+    "training.ram": 0,
+    "training.patience": 0,
+    "training.val_interval": 1,
+    "training.accumulate": 1,
+}
+"""Least numbers; 0 where it has a meaning of its own."""
 
 
 def check_key(key: str, where: str) -> None:
@@ -132,8 +149,25 @@ def _check_value(parser: ArgumentParser, key: str, value: Any) -> None:  # noqa:
         raise UserError(f"setting {key!r}: expected {expected}, got {value!r}") from error
 
 
+def check_least(key: str, value: Any, where: str) -> None:  # noqa: ANN401 - settings have many types
+    """Refuse a number that is too small.
+
+    Raises:
+        UserError: Names the least one, and where the wrong one stands.
+    """
+    if isinstance(value, int | float) and value < MINIMA.get(key, value):
+        raise UserError(f"setting {key!r}: expected at least {MINIMA[key]}, got {value} ({where})")
+
+
 def as_declared(key: str, value: Any) -> Any:  # noqa: ANN401 - settings have many types
-    """A number where the setting wants one of a few words is that word: YAML reads `precision: 32` as a number."""
+    """A value as the setting means it.
+
+    A number where the setting wants one of a few words is that word, because YAML reads `precision: 32` as a number.
+    A path means the same from another folder.
+    """
+    is_path = key in PATHS or (key == "model.name" and str(value).partition(":")[0].endswith(".py"))
+    if is_path and isinstance(value, str | Path) and value not in ("", AUTO):
+        return str(Path(value).absolute())
     words = typing.get_args(_hint(key))
     return str(value) if type(value) is int and str(value) in words else value
 
