@@ -113,7 +113,9 @@ class PlannedError(Exception):
     """Training would begin."""
 
 
-def _begin(*_: object, **__: object) -> None:
+def _begin(*_: object, callbacks: list[Any], **__: object) -> None:
+    for callback in callbacks:
+        callback.on_train_start(None, None)
     raise PlannedError
 
 
