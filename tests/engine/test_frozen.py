@@ -134,11 +134,18 @@ def test_a_resumed_run_ends_like_an_unbroken_one(place: Path, monkeypatch: pytes
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 
+def begin(model: Any, *_: object, callbacks: list[Any], **__: object) -> None:
+    """In place of training: only its beginning."""
+    for callback in callbacks:
+        callback.on_train_start(None, None)
+    pytest.fail(f"would train, frozen: {bool(model.frozen)}")
+
+
 @pytest.mark.parametrize(("epoch", "frozen"), [(1e5, True), (1e3, False)])
 def test_too_little_time_freezes(place: Path, monkeypatch: pytest.MonkeyPatch, epoch: float, frozen: bool) -> None:
     measured = iter([epoch, 1e3])
     monkeypatch.setattr(measure, "seconds_per_epoch", lambda *_, **__: next(measured))
-    monkeypatch.setattr(engine_train, "fit", lambda model, *_, **__: pytest.fail(str(bool(model.frozen))))
+    monkeypatch.setattr(engine_train, "fit", begin)
     name = f"timed-{frozen}"
     with pytest.raises(pytest.fail.Exception, match=str(frozen)):
         run(place, name).train(time=9e4)
@@ -153,7 +160,7 @@ def test_too_little_time_takes_a_smaller_input(place: Path, monkeypatch: pytest.
         return float(next(iter(loaders[0])).images.shape[-1] ** 2)
 
     monkeypatch.setattr(measure, "seconds_per_epoch", seconds)
-    monkeypatch.setattr(engine_train, "fit", lambda *_, **__: pytest.fail("would train"))
+    monkeypatch.setattr(engine_train, "fit", begin)
     with pytest.raises(pytest.fail.Exception, match="would train"):
         Engine(
             place / "data", model="timm/resnet10t", work_dir=place / "smaller", pretrained=False, settings=FIXED
