@@ -155,6 +155,7 @@ ONE = np.zeros((1, 4, 4, 3), np.uint8)
         (request(ONE, data=[0.5] * 48), 400, "expected values of uint8"),
         (request(ONE, data=["a"] * 48), 400, "expected values of uint8"),
         (request(np.zeros((4, 60, 50, 3), np.uint8)), 413, "10000 pixels, found 12000"),
+        (request(np.zeros((257, 1, 1, 3), np.uint8)), 413, "at most 256 images, found 257"),
     ],
 )
 def test_a_wrong_tensor_is_refused(client: Any, body: Any, status: int, message: str) -> None:
@@ -182,6 +183,25 @@ def test_a_defect_is_one_line_too(detector: Path, pixels: np.ndarray) -> None:
         answer = client.post("/predict", content=encoded(pixels))
     assert answer.status_code == 500
     assert answer.json() == {"error": "a defect of the server: RuntimeError; its log says more"}
+
+
+def test_a_server_that_is_told_to_stop_ends_after_the_image(detector: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service, both_are_here, seen = service_of(detector, threads=1), Event(), []
+
+    def last(self: Service, file: Path) -> dict[str, Any]:
+        both_are_here.wait(10)
+        seen.append(file)
+        self.close()
+        return {}
+
+    monkeypatch.setattr(Service, "_predict", last)
+    body = json.dumps(request(np.zeros((3, 4, 4, 3), np.uint8))).encode()
+    running, waiting = (service.pool.submit(service.infer, body) for _ in range(2))
+    both_are_here.set()
+    with pytest.raises(UserError, match="told to stop"):
+        running.result(10)
+    assert waiting.cancelled()
+    assert len(seen) == 1
 
 
 def test_who_finds_too_many_before_is_told_to_come_back(

@@ -29,7 +29,7 @@ def create_app(service: Service) -> "FastAPI":
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        service.pool.shutdown()
+        service.close()
 
     app = FastAPI(
         title=f"OTX: {service.name}", version=version("otx"), docs_url=None, redoc_url=None, lifespan=lifespan

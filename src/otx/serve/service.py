@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import local
+from threading import Event, local
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ KSERVE_TYPES = {"uint8": "UINT8", "uint16": "UINT16", "float32": "FP32"}
 
 
 class TooLargeError(UserError):
-    """An upload has more bytes or pixels than the server takes."""
+    """A request has more bytes, pixels or images than the server takes."""
 
 
 class UnknownFormatError(UserError):
@@ -49,12 +49,14 @@ class Limits:
     Attributes:
         bytes: Of the body.
         pixels: Of the decoded images together.
+        images: Of a tensor.
         waiting: Requests that may wait for a thread; one more is told to come back later.
         upload_seconds: Time for the body to arrive.
     """
 
     bytes: int = 32 * 2**20
     pixels: int = 64 * 10**6
+    images: int = 256
     waiting: int = 16
     upload_seconds: float = 30.0
 
@@ -93,7 +95,7 @@ class Service:
             raise UserError(msg)
         self.name, self.task, self.labels, self.spec, self.threshold = name, task, labels, spec, threshold
         self.threads, self.limits = threads, limits or Limits()
-        self._mine = local()
+        self._mine, self._closed = local(), Event()
         self._new_run = new_run
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="serve", initializer=self._start_thread)
 
@@ -129,11 +131,18 @@ class Service:
         with TemporaryDirectory(prefix="otx-serve-") as folder:
             records = []
             for image in images:
+                if self._closed.is_set():
+                    raise UserError("the server was told to stop")
                 file = Path(folder) / "image.npy"
                 np.save(file, image)
                 records.append(json.dumps(self._predict(file), ensure_ascii=False))
         output = {"name": "predictions", "datatype": "BYTES", "shape": [len(records)], "data": records}
         return {"model_name": self.name, "outputs": [output], **({"id": request_id} if request_id else {})}
+
+    def close(self) -> None:
+        """Drop the requests that wait, and end the others after the image that they are at."""
+        self._closed.set()
+        self.pool.shutdown(wait=False, cancel_futures=True)
 
     def metadata(self) -> Record:
         """What KServe v2 tells of a model."""
@@ -188,6 +197,8 @@ class Service:
                 f"expected the input 'image' of type {wanted['datatype']}, shape [N, H, W, {channels}] and as many "
                 f"values; found {name!r:.40}, {datatype!r:.40}, {shape!r:.60} and {values.size} values"
             )
+        if shape[0] > self.limits.images:
+            raise TooLargeError(f"expected at most {self.limits.images} images, found {shape[0]}")
         self._refuse_pixels(prod(shape[:3]))
         kinds = "iu" if dtype.kind == "u" else "iuf"
         if values.dtype.kind not in kinds or (
