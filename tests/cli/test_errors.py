@@ -84,7 +84,16 @@ def test_a_defect_says_how_to_see_the_traceback(
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("error", [OTXError("expected"), RuntimeError("unexpected")])
+def test_a_place_that_cannot_be_written_to_is_no_defect(
+    cats_and_dogs: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert run("check", "--data_root", str(cats_and_dogs), "--work_dir", str(tmp_path / "file")) == 2
+    last = capfd.readouterr().err.splitlines()[-1]
+    assert last == f"error: {tmp_path}/file/data: Not a directory (OTX_DEBUG=1 shows the traceback)"
+
+
+@pytest.mark.parametrize("error", [OTXError("expected"), OSError("disk"), RuntimeError("unexpected")])
 def test_debugging_shows_the_traceback(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     fail_with(monkeypatch, error)
     monkeypatch.setenv("OTX_DEBUG", "1")

@@ -25,6 +25,15 @@ def test_latest_points_at_the_newest_run() -> None:
     assert existing_workspace(None).root == second.root.resolve()
 
 
+def test_a_folder_called_latest_stops_no_training(caplog: pytest.LogCaptureFixture) -> None:
+    Path("otx-workspace/latest").mkdir(parents=True)
+    with caplog.at_level("WARNING"):
+        made = new_workspace(None, "DETECTION", "x/y")
+    assert made.root.is_dir()
+    assert f"--work_dir otx-workspace/{made.root.name}" in caplog.text
+    assert not list(Path("otx-workspace").glob(".latest*"))
+
+
 def test_two_processes_never_get_the_same_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     first = new_workspace(None, "DETECTION", "x/y")
     monkeypatch.setattr("time.strftime", lambda _: first.root.name.partition("-")[0])

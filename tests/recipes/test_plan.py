@@ -154,6 +154,9 @@ def test_plan_file_round_trip(tmp_path: Path) -> None:
     assert again.choices == plan.choices
     with pytest.raises(UserError, match="expected the plan"):
         Plan.read(tmp_path / "none.yaml")
+    (tmp_path / "plan.yaml").write_text("seed: 1\ntask: a: b")
+    with pytest.raises(UserError, match=r"(?s)plan\.yaml: not valid YAML: .*line 2"):
+        Plan.read(tmp_path / "plan.yaml")
 
 
 def test_printed_config_is_a_config(tmp_path: Path) -> None:

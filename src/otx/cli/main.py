@@ -41,6 +41,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         word = "interrupted" if error.exit_status == INTERRUPTED else "error"
         _complain(str(error), word)
         status = error.exit_status
+    except OSError as error:  # a folder that is a file, a place that cannot be written to
+        if _is_debugging():
+            raise
+        what = f"{error.filename}: {error.strerror}" if error.filename else f"{type(error).__name__}: {error}"
+        _complain(f"{what} (OTX_DEBUG=1 shows the traceback)", "error")
+        status = 2
     except Exception as error:  # the outermost place: a screenful of traceback helps no user
         if _is_debugging():
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
 import re
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from otx.core.atomic import write_atomic
 from otx.core.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 HOME = Path("otx-workspace")
 PACKAGES = ("torch", "torchvision", "lightning", "datumaro", "openvino", "timm", "transformers", "numpy")
@@ -160,5 +163,9 @@ def _make_unused(path: Path) -> Path:
 def _point_latest(root: Path) -> None:
     fresh = HOME / f".latest-{os.getpid()}"
     fresh.unlink(missing_ok=True)
-    fresh.symlink_to(root.name, target_is_directory=True)
-    fresh.replace(HOME / "latest")
+    try:
+        fresh.symlink_to(root.name, target_is_directory=True)
+        fresh.replace(HOME / "latest")
+    except OSError as error:  # a folder of that name, or a disk without links
+        fresh.unlink(missing_ok=True)
+        logger.warning("%s/latest: %s; the next verbs find this run by --work_dir %s", HOME, error.strerror, root)

@@ -107,12 +107,14 @@ class Plan:
         if not path.is_file():
             msg = f"expected the plan of a training run at {path}, found none. Train first: otx train --data_root DIR"
             raise UserError(msg)
-        rows = yaml.safe_load(path.read_text(encoding="utf-8"))
         plan = cls()
         try:
+            rows = yaml.safe_load(path.read_text(encoding="utf-8"))
             for key, row in rows.items():
                 check_key(key, str(path))
                 plan.choices[key] = Choice(row["value"], row["origin"], row.get("reason", ""))
+        except yaml.YAMLError as error:
+            raise UserError(f"{path}: not valid YAML: {error}") from error
         except (AttributeError, TypeError, KeyError) as error:
             msg = f"{path}: expected `setting: {{value, origin, reason}}` rows as `otx train` writes them"
             raise UserError(msg) from error
