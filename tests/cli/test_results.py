@@ -262,7 +262,8 @@ def test_the_other_verbs_hand_over_theirs(otx: Run, calls: dict[str, Any]) -> No
     assert calls["engine"].given.plan()["data_root"] == str(Path("other").absolute())
     assert otx("predict", "--input", "a", "--checkpoint", "m.xml", "--threshold", "0.4", "--coco", "t.json") == 0
     assert (calls["args"], calls["named"]) == (("a", Path("m.xml")), {"threshold": 0.4, "coco": Path("t.json")})
-    assert otx("explain", "--input", "a/*.png", "--checkpoint", "m.xml") == 0
+    assert otx("explain", "--input", "a/*.png", "--checkpoint", "m.xml", "--on_bad_data", "skip") == 0
+    assert calls["engine"].given.settings == {"on_bad_data": "skip"}
     assert (calls["args"], calls["named"]) == (("a/*.png", Path("m.xml")), {})
     assert otx("export", "--format", "onnx", "--precision", "fp16", "--max_drop", "0.02", "--bundle") == 0
     assert calls["named"] == {"format": "onnx", "precision": "fp16", "max_drop": 0.02, "bundle": True}

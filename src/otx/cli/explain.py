@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from otx.cli.lines import duration, run_options, shown
-from otx.cli.options import Option, OwnModel, TrainedFrom, WorkDir
+from otx.cli.options import OnBadData, Option, OwnModel, TrainedFrom, WorkDir
 from otx.cli.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -26,12 +26,13 @@ def run(
     ] = "",
     checkpoint: TrainedFrom = None,
     model: OwnModel = None,
+    on_bad_data: OnBadData = None,
     work_dir: WorkDir = None,
 ) -> Outcome:
     """Run `otx explain`; its `--help` says what the options mean."""
     from otx.engine import Engine
 
-    result = Engine(model=model, work_dir=work_dir).explain(input, checkpoint)
+    result = Engine(model=model, work_dir=work_dir, on_bad_data=on_bad_data).explain(input, checkpoint)
     return Outcome(document=result.to_json(), show=lambda console: _show(result, console, run_options(work_dir, model)))
 
 

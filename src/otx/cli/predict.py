@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from otx.cli.lines import duration, run_options, shown
-from otx.cli.options import Option, OwnModel, TrainedFrom, WorkDir
+from otx.cli.options import OnBadData, Option, OwnModel, TrainedFrom, WorkDir
 from otx.cli.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -42,12 +42,15 @@ def run(
         Path | None,
         Option("COCO annotations of the input: write coco_results.json too, with their ids.", "FILE", "data"),
     ] = None,
+    on_bad_data: OnBadData = None,
     work_dir: WorkDir = None,
 ) -> Outcome:
     """Run `otx predict`; its `--help` says what the options mean."""
     from otx.engine import Engine
 
-    result = Engine(model=model, work_dir=work_dir).predict(input, checkpoint, threshold=threshold, coco=coco)
+    result = Engine(model=model, work_dir=work_dir, on_bad_data=on_bad_data).predict(
+        input, checkpoint, threshold=threshold, coco=coco
+    )
     return Outcome(document=result.to_json(), show=lambda console: _show(result, console, run_options(work_dir, model)))
 
 
