@@ -63,3 +63,10 @@ def test_every_shape_of_curve_is_drawn(tmp_path: Path, classes: int) -> None:
 def test_a_matrix_that_does_not_fit_the_labels_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="confusion_matrix: expected 2 rows, one per label, got 3"):
         plot_curves({"confusion_matrix": [[1, 0, 0]] * 3}, LabelInfo(("a", "b")), tmp_path)
+
+
+def test_labels_are_no_formulas(tmp_path: Path) -> None:
+    labels = LabelInfo(("$\\frac$", "5 $ and $^$"))
+    curve = {"x": [0, 1], "y": [0, 1]}
+    curves = {"confusion": [[3, 1], [0, 2]], "per_class": dict.fromkeys(labels.names, curve)}
+    assert len(plot_curves(curves, labels, tmp_path)) == 2

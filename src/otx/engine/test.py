@@ -54,9 +54,6 @@ def test(given: Given, checkpoint: Path | None, split: str) -> TestResult:
     images_id = hashlib.sha256(json.dumps([metric.images, *seen]).encode()).hexdigest()[:24]
     workspace.write_json("test/draws.json", {"images_id": images_id, "metrics": result.values, "draws": draws})
     workspace.write_json("test/curves.json", result.curves)
-    plots = workspace.folder("plots")
-    plot_curves(result.curves, opened.model.label_info, plots)
-    draw_pairs(opened.model, data, datamodule.loader(split, train=False), plots / f"{split}_predictions.jpg")
     tested = TestResult(
         work_dir=workspace.root,
         split=split,
@@ -68,6 +65,9 @@ def test(given: Given, checkpoint: Path | None, split: str) -> TestResult:
         seconds=time.perf_counter() - began,
     )
     workspace.write_json("test/metrics.json", tested.to_json())
+    plots = workspace.folder("plots")
+    plot_curves(result.curves, opened.model.label_info, plots)
+    draw_pairs(opened.model, data, datamodule.loader(split, train=False), plots / f"{split}_predictions.jpg")
     return tested
 
 

@@ -192,6 +192,10 @@ def _words(name: str) -> str:
 
 
 def _save(figure: Figure, path: Path) -> Path:
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # a label may have any characters, also $...$
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
     return path
