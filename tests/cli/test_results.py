@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +231,18 @@ def test_the_next_command_names_the_file_of_code_again(
     assert otx(verb, "--model", "my nets.py:Net") == 0
     assert capfd.readouterr().out.endswith("--model 'my nets.py:Net'\n")
     assert calls["engine"].given.settings == {"model.name": "my nets.py:Net"}
+
+
+def test_labels_and_paths_are_printed_as_they_are(
+    otx: Run, calls: dict[str, Any], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, per_class = Path("runs/exp[a] b/model.xml"), {"[dog]": {"ap": 0.5}, "n/a [/x]": {"ap": 0.5}, ":cat:": {}}
+    monkeypatch.setitem(RESULTS, "test", replace(RESULTS["test"], checkpoint=file, per_class=per_class))
+    assert otx("test") == 0
+    text = capfd.readouterr().out
+    assert all(f"\n{label} " in text for label in per_class)
+    assert f"\n{file} on test" in text
+    assert text.endswith(f"--checkpoint '{file}'\n")
 
 
 def test_train_hands_every_option_to_the_engine(otx: Run, calls: dict[str, Any]) -> None:

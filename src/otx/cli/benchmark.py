@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from otx.cli.lines import run_options, shown
+from otx.cli.lines import quoted, run_options, shown
 from otx.cli.options import DataRoot, Option, OwnModel, TrainedFrom, WorkDir
 from otx.cli.outcome import Outcome
 
@@ -47,14 +47,14 @@ def run(
 def _show(result: BenchmarkResult, console: Console, run: str) -> None:
     from otx.report.tables import benchmark_table
 
-    console.print(f"\n[bold]{shown(result.checkpoint)}[/]: {result.images} images of {result.split}")
+    console.print(f"\n{shown(result.checkpoint)}: {result.images} images of {result.split}", style="bold")
     console.print(benchmark_table(result.rows, result.metric))
     for row in result.rows:
         if row["note"]:
-            console.print(f"{row['name']} on {row['device']}: {row['note']}", markup=False)
+            console.print(f"{row['name']} on {row['device']}: {row['note']}")
     if result.load > 0.5:
         console.print(f"\nother work was running (load {result.load:.1f}): times mean little")
     console.print(f"\nfigures  {shown(result.work_dir)}/benchmark/benchmark.json")
     optimized = result.work_dir / "optimize" / "model.xml"
-    predict = f"otx predict --input FILE|DIR --checkpoint {shown(optimized)}"
+    predict = f"otx predict --input FILE|DIR --checkpoint {quoted(optimized)}"
     console.print(f"next     {predict if optimized.is_file() else 'otx optimize'}{run}")

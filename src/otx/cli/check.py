@@ -48,13 +48,15 @@ def _show(report: dict[str, Any], data_root: Path | None, work_dir: Path | None,
         _counts(report, console)
     _problems(report["problems"], console)
     if work_dir is not None:
-        console.print(f"\nreport   {work_dir}/data/report.json", markup=False)
+        console.print(f"\nreport   {work_dir}/data/report.json")
     if report["trainable"]:
-        console.print("\nverdict  [bold green]can be trained on[/]")
-        console.print(f"next     otx train --data_root {shlex.quote(str(data_root))}", markup=False)
+        console.print("\nverdict  ", end="")
+        console.print("can be trained on", style="bold green")
+        console.print(f"next     otx train --data_root {shlex.quote(str(data_root))}")
     else:
-        console.print("\nverdict  [bold red]cannot be trained on[/]", end="")
-        console.print(f": {report['reason']}", markup=False)
+        console.print("\nverdict  ", end="")
+        console.print("cannot be trained on", style="bold red", end="")
+        console.print(f": {report['reason']}")
 
 
 def _facts(report: dict[str, Any], console: Console) -> None:
@@ -70,7 +72,7 @@ def _facts(report: dict[str, Any], console: Console) -> None:
     last = ""
     for name, text in rows:
         if text:
-            console.print(f"{name if name != last else '':<8} {text}", markup=False)
+            console.print(f"{name if name != last else '':<8} {text}")
         last = name
 
 
@@ -103,8 +105,8 @@ def _problems(problems: list[dict[str, Any]], console: Console) -> None:
     console.print(f"\nproblems {'' if problems else 'none'}")
     for problem in problems:
         effect = "cannot be used" if problem["bad"] else "mended or harmless"
-        console.print(f"  {problem['count']} x {problem['kind']} ({effect})", markup=False)
+        console.print(f"  {problem['count']} x {problem['kind']} ({effect})")
         for place in problem["examples"][:PLACES_SHOWN]:
-            console.print(f"      {place['where']}{': ' if place['message'] else ''}{place['message']}", markup=False)
+            console.print(f"      {place['where']}{': ' if place['message'] else ''}{place['message']}")
         if problem["count"] > PLACES_SHOWN:
             console.print(f"      ... {problem['count'] - PLACES_SHOWN} more")

@@ -37,7 +37,7 @@ def run(
 def _show(result: CompareResult, console: Console) -> None:
     from otx.report.tables import compare_table
 
-    console.print(f"\n{result.images} images of {result.split}: [bold]{result.second}[/] against {result.first}")
+    console.print(f"\n{result.images} images of {result.split}: {result.second} against {result.first}", style="bold")
     console.print(compare_table(result.rows))
     console.print(
         "\nA difference is called significant if its 95 % interval, over paired random choices of these images, leaves "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from otx.cli.lines import duration, shown
+from otx.cli.lines import duration, quoted, shown
 from otx.cli.options import Option
 from otx.cli.outcome import Outcome
 
@@ -38,7 +38,7 @@ def run(
         return Outcome(
             document={"data_root": str(only_data.absolute())},
             show=lambda console: console.print(
-                f"data set  {shown(only_data)}\nnext      otx check --data_root {shown(only_data)}", markup=False
+                f"data set  {shown(only_data)}\nnext      otx check --data_root {quoted(only_data)}"
             ),
         )
     result = demo(task, work_dir)
@@ -51,7 +51,7 @@ def _show(result: DemoResult, console: Console) -> None:
     steps = plain_table("step", "time")
     for step, seconds in result.seconds.items():
         steps.add_row(step, duration(seconds))
-    console.print(f"\n[bold]{result.model}[/] from scratch on handwritten digits ({result.task})\n")
+    console.print(f"\n{result.model} from scratch on handwritten digits ({result.task})\n", style="bold")
     console.print(steps)
     console.print("\non the test subset")
     console.print(metrics_table({"checkpoint": result.metrics, "OpenVINO IR": result.metrics_exported}))
@@ -66,5 +66,5 @@ def _show(result: DemoResult, console: Console) -> None:
         ("pictures", result.pictures),
         ("plots", result.plots),
     ):
-        console.print(f"{name:<12} {shown(path)}", markup=False)
-    console.print("next         otx train --data_root DIR   (your own pictures)", markup=False)
+        console.print(f"{name:<12} {shown(path)}")
+    console.print("next         otx train --data_root DIR   (your own pictures)")

@@ -37,10 +37,10 @@ def run(
 
 
 def _show(result: ExplainResult, console: Console, run: str) -> None:
-    console.print(f"\n[bold]{shown(result.checkpoint)}[/]: {result.images} images, {duration(result.seconds)}")
+    console.print(f"\n{shown(result.checkpoint)}: {result.images} images, {duration(result.seconds)}", style="bold")
     console.print(f"{result.evidence} of {result.maps} maps explain more than random ones; the others are not drawn")
     for path in result.skipped:
-        console.print(f"not readable: {path}", markup=False)
+        console.print(f"not readable: {path}")
     console.print(f"\nscores    {shown(result.scores)}  (and a map per label as .npy)")
     console.print(f"pictures  {shown(result.pictures)}")
     if result.checkpoint.suffix == ".safetensors":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from otx.cli.lines import run_options, shown
+from otx.cli.lines import quoted, run_options, shown
 from otx.cli.options import MaxDrop, Option, OwnModel, WorkDir
 from otx.cli.outcome import Outcome
 
@@ -52,12 +52,12 @@ def run(
 def _show(result: ExportResult, console: Console, run: str) -> None:
     from otx.report.tables import parity_table
 
-    console.print(f"\n[bold]{shown(result.checkpoint)}[/] exported to {result.format}, {result.precision}")
+    console.print(f"\n{shown(result.checkpoint)} exported to {result.format}, {result.precision}", style="bold")
     console.print("\nexported model against checkpoint, on validation images")
     console.print(parity_table(result.parity))
     console.print(f"\nmodel  {shown(result.model)}\nproof  {shown(result.model.parent / 'parity.json')}")
     if result.bundle is not None:
         console.print(f"bundle {shown(result.bundle)}")
     best = result.checkpoint.name == "best.safetensors"
-    checkpoint = "" if best else f" --checkpoint {shown(result.checkpoint)}"
+    checkpoint = "" if best else f" --checkpoint {quoted(result.checkpoint)}"
     console.print(f"next   otx optimize{checkpoint}{run}")

@@ -56,7 +56,7 @@ def _show(rows: list[ModelRow], console: Console) -> None:
         console.print(f"No model matches. {MORE}")
         return
     for tasks, members in by_tasks(rows).items():
-        console.print(f"[bold]{', '.join(tasks)}[/]")
+        console.print(", ".join(tasks), style="bold")
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         lines = [HEADINGS, *([row.name, *_cells(row)] for row in members)]
         widths = [max(map(len, column)) + 2 for column in zip(*lines, strict=True)]

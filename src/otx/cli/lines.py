@@ -18,6 +18,11 @@ def shown(path: Path) -> str:
     return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
 
 
+def quoted(path: Path) -> str:
+    """The same as a word of a command."""
+    return shlex.quote(shown(path))
+
+
 def run_options(work_dir: Path | None, model: str | None) -> str:
     """What the next command must say to find the same run, unless that is the latest, and to run a file of code."""
     options = {"work_dir": work_dir, "model": model if ".py:" in (model or "") else None}

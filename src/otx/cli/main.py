@@ -104,6 +104,7 @@ def _is_debugging() -> bool:
 
 
 def _complain(text: str, word: str = "") -> None:
-    from rich.markup import escape
-
-    console(stderr=True).print(f"[bold red]{word}:[/] {escape(text)}" if word else escape(text))
+    to_people = console(stderr=True)
+    if word:
+        to_people.print(f"{word}:", style="bold red", end=" ")
+    to_people.print(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from otx.cli.lines import run_options, shown
+from otx.cli.lines import quoted, run_options, shown
 from otx.cli.options import DataRoot, MaxDrop, Option, OwnModel, WorkDir
 from otx.cli.outcome import Outcome
 
@@ -49,10 +49,12 @@ def run(
 def _show(result: OptimizeResult, console: Console, run: str) -> None:
     from otx.report.tables import parity_table
 
-    console.print(f"\n[bold]{shown(result.checkpoint)}[/] quantised on {result.calibration_images} training images")
+    console.print(
+        f"\n{shown(result.checkpoint)} quantised on {result.calibration_images} training images", style="bold"
+    )
     console.print("\nexported models against checkpoint, on validation images")
     console.print(parity_table(result.parity))
     console.print("\nThese images chose the way to INT8, so others may lose more. What the test images say:")
-    console.print(f"       otx test --checkpoint {shown(result.model)}{run}")
+    console.print(f"       otx test --checkpoint {quoted(result.model)}{run}")
     console.print(f"\nmodel  {shown(result.model)}\nproof  {shown(result.model.parent / 'parity.json')}")
     console.print(f"next   otx benchmark{run}")

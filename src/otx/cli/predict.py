@@ -56,13 +56,15 @@ def run(
 
 def _show(result: PredictResult, console: Console, run: str) -> None:
     speed = f"{result.images / result.seconds:.1f} images/s" if result.seconds > 0 else ""
-    console.print(f"\n[bold]{shown(result.checkpoint)}[/]: {result.images} images, {duration(result.seconds)}, {speed}")
+    console.print(
+        f"\n{shown(result.checkpoint)}: {result.images} images, {duration(result.seconds)}, {speed}", style="bold"
+    )
     for path in result.skipped[:SKIPPED_SHOWN]:
-        console.print(f"not readable: {path}", markup=False)
+        console.print(f"not readable: {path}")
     if len(result.skipped) > SKIPPED_SHOWN:
         console.print(f"not readable: {len(result.skipped) - SKIPPED_SHOWN} more")
     if result.note:
-        console.print(f"\n{result.note}", markup=False)
+        console.print(f"\n{result.note}")
     console.print(f"\npredictions  {shown(result.predictions)}  (scores from {result.threshold:.3g})")
     console.print(f"pictures     {shown(result.pictures)}")
     if result.coco:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from otx.cli.lines import duration, shown
+from otx.cli.lines import duration, quoted, shown
 from otx.cli.options import DataFormat, Option
 from otx.cli.outcome import Outcome
 
@@ -38,12 +37,10 @@ def run(
 
 
 def _show(result: ShardResult, console: Console) -> None:
-    folder = shown(result.data_root)
     shards = f"{result.shards} shard{'s' if result.shards > 1 else ''}"
     size = f"{result.size / 2**20:.1f} MiB in {duration(result.seconds)}"
     console.print(
         f"shards    {result.pictures} pictures in {shards}, {result.files} other files copied; {size}\n"
-        f"data set  {folder}\nnext      otx train --data_root {shlex.quote(folder)}",
-        markup=False,
+        f"data set  {shown(result.data_root)}\nnext      otx train --data_root {quoted(result.data_root)}",
         soft_wrap=True,
     )

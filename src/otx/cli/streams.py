@@ -21,7 +21,14 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=None if is_terminal else UNBROKEN)
+    return Console(
+        stderr=stderr,
+        highlight=False,
+        markup=False,  # paths and labels may hold brackets, also in tables
+        emoji=False,
+        soft_wrap=True,
+        width=None if is_terminal else UNBROKEN,
+    )
 
 
 def show_log() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from otx.cli.lines import duration, run_options, shown
+from otx.cli.lines import duration, quoted, run_options, shown
 from otx.cli.options import DataRoot, Option, OwnModel, TrainedFrom, WorkDir
 from otx.cli.outcome import Outcome
 
@@ -40,7 +40,8 @@ def _show(result: TestResult, console: Console, run: str) -> None:
     from otx.report.tables import metrics_table, per_class_table
 
     console.print(
-        f"\n[bold]{shown(result.checkpoint)}[/] on {result.split}: {result.images} images, {duration(result.seconds)}"
+        f"\n{shown(result.checkpoint)} on {result.split}: {result.images} images, {duration(result.seconds)}",
+        style="bold",
     )
     console.print(metrics_table({result.split: result.metrics}, intervals=result.intervals))
     if result.per_class:
@@ -48,5 +49,5 @@ def _show(result: TestResult, console: Console, run: str) -> None:
     exported = result.checkpoint.suffix != ".safetensors"
     following = "otx predict --input FILE|DIR" if exported else "otx export"
     console.print(f"\nmetrics  {shown(result.work_dir)}/test/metrics.json\nplots    {shown(result.work_dir)}/plots")
-    checkpoint = f" --checkpoint {shown(result.checkpoint)}" if exported else ""
+    checkpoint = f" --checkpoint {quoted(result.checkpoint)}" if exported else ""
     console.print(f"next     {following}{checkpoint}{run}")

@@ -101,7 +101,7 @@ def run(
     )
     if print_config:
         text = engine.configure(max_epochs=max_epochs, precision=precision, tile=tile).to_config()
-        return Outcome(document=yaml.safe_load(text), show=lambda console: console.print(text, markup=False, end=""))
+        return Outcome(document=yaml.safe_load(text), show=lambda console: console.print(text, end=""))
     seconds = parse_duration("--time", time) if time is not None else None
     gib = parse_size("--ram", ram) if ram is not None else None
     if seeds is not None:
@@ -119,7 +119,7 @@ def _show_seeds(result: SeedsResult, console: Console) -> None:
     from otx.report.tables import metrics_table
 
     first = result.runs[0]
-    console.print(f"\n[bold]{first.model}[/] ({first.task}) trained with {len(result.runs)} seeds, on validation:")
+    console.print(f"\n{first.model} ({first.task}) trained with {len(result.runs)} seeds, on validation:", style="bold")
     columns = {key: {name: row[key] for name, row in result.metrics.items()} for key in ("mean", "spread")}
     console.print(metrics_table(columns, first=result.monitor))
     run = run_options(Path(shown(first.work_dir)), first.model)
@@ -131,7 +131,8 @@ def _show(result: TrainResult, console: Console, work_dir: Path | None) -> None:
 
     early = ", stopped early" if result.stopped_early else ""
     console.print(
-        f"\n[bold]{result.model}[/] ({result.task}) trained: {result.epochs} epochs{early}, {duration(result.seconds)}"
+        f"\n{result.model} ({result.task}) trained: {result.epochs} epochs{early}, {duration(result.seconds)}",
+        style="bold",
     )
     console.print(metrics_table({"validation": result.metrics}, first=result.monitor))
     if result.budget:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from otx.cli import options
-from otx.cli.lines import duration, parse_duration, shown
+from otx.cli.lines import duration, parse_duration, quoted, shown
 from otx.cli.options import Option
 from otx.cli.outcome import Outcome
 
@@ -75,7 +74,7 @@ def run(
 def _show(result: TuneResult, console: Console, data_root: str) -> None:
     from otx.report.tables import tuning_table
 
-    console.print(f"\n[bold]{len(result.trials)} trials[/] in {duration(result.seconds)}, by {result.monitor}")
+    console.print(f"\n{len(result.trials)} trials in {duration(result.seconds)}, by {result.monitor}", style="bold")
     console.print(tuning_table(result.default, result.best))
     if result.wins:
         console.print("the best trial beats the recipe on held-out data too, trained with another seed")
@@ -84,5 +83,5 @@ def _show(result: TuneResult, console: Console, data_root: str) -> None:
     else:
         console.print("the best trial does not beat the recipe on held-out data: keep the recipe")
     console.print(f"\nplots   {shown(result.work_dir / 'plots')}\nrecipe  {shown(result.recipe)}")
-    data = shlex.quote(shown(Path(data_root)))
-    console.print(f"next    otx train --data_root {data} --config {shown(result.recipe)}")
+    data = quoted(Path(data_root))
+    console.print(f"next    otx train --data_root {data} --config {quoted(result.recipe)}")
