@@ -7,14 +7,17 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from datumaro import AnnotationType
+from PIL import Image
 from tests.generated import Picture, paint, pictures, write_coco, write_image_folders, write_voc, write_yolo
 
 from otx.core.errors import UserError
 from otx.core.label_info import LabelInfo
 from otx.data.source import FORMATS, label_order, open_source
 from otx.data.subset_names import subset_name, subset_of_folder, subset_of_path
+from otx.tasks import task_spec
 
 
 def test_annotations_win_over_folder_names(tmp_path: Path) -> None:
@@ -36,6 +39,31 @@ def test_a_second_reading_is_named_and_can_be_asked_for(tmp_path: Path) -> None:
     assert other.format == "voc"
     assert other.why[0].startswith("voc: asked for")
     assert other.evidence.items == len(written.pictures)
+
+
+def open_for(root: Path, task: str) -> str:
+    return open_source(root, None, task_spec(task).formats).format
+
+
+def test_the_task_that_is_named_hides_no_format_that_carries_it(tmp_path: Path) -> None:
+    for one in pictures():
+        paint(tmp_path / "kaggle" / f"{one.subset}_images" / f"{one.name}.jpg", one)
+    rows = [f"{one.name}.jpg,{one.label}" for one in pictures() if one.subset == "train"]
+    (tmp_path / "kaggle" / "train.csv").write_text("\n".join(["image_id,label", *rows, ""]))
+    assert open_for(tmp_path / "kaggle", "MULTI_CLASS_CLS") == "csv"
+    write_yolo(tmp_path / "turned", yaml=False)
+    for path in (tmp_path / "turned" / "labels").rglob("*.txt"):
+        path.write_text("0 0.5 0.25 0.83 0.5 0.75 0.75 0.41 0.5\n")
+    assert open_for(tmp_path / "turned", "ROTATED_DETECTION") == "yolo"
+
+
+def test_of_formats_that_explain_as_much_the_one_that_suits_the_task_wins(tmp_path: Path) -> None:
+    for path in write_yolo(tmp_path, pictures(negatives=False)).images.values():
+        mask = tmp_path / "masks" / path.parent.name / f"{path.stem}.png"
+        mask.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.eye(40, 60, dtype=np.uint8)).save(mask)
+    assert open_source(tmp_path).format == "yolo"
+    assert open_for(tmp_path, "SEMANTIC_SEGMENTATION") == "mask_folders"
 
 
 def test_the_reading_that_explains_more_wins(tmp_path: Path) -> None:

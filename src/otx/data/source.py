@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path, PurePosixPath
@@ -91,13 +91,14 @@ class DataSource:
 
 
 @collector_paused()
-def open_source(root: Path, data_format: str | None = None, preferred: Collection[str] = ()) -> DataSource:
+def open_source(root: Path, data_format: str | None = None, preferred: Sequence[str] = ()) -> DataSource:
     """Recognise the format of a data root and read its annotations (not its images).
 
     Args:
         root: Folder of the data set.
         data_format: Name of the format, where the user knows better.
-        preferred: Names of formats that come before others, because they can carry the task that the user named.
+        preferred: Names of formats that come before others, because they can carry the task that the user named, the
+            best first.
 
     Raises:
         UserError: There is no such folder or format, no format fits, or an annotation file is broken.
@@ -124,7 +125,7 @@ def open_source(root: Path, data_format: str | None = None, preferred: Collectio
     )
 
 
-def _choose(tree: DataTree, data_format: str | None, preferred: Collection[str]) -> tuple[str, Reading, list[str]]:
+def _choose(tree: DataTree, data_format: str | None, preferred: Sequence[str]) -> tuple[str, Reading, list[str]]:
     found = {name: _format(name).find(tree) for name in ([data_format] if data_format else FORMATS)}
     readings = {name: reading for name, reading in found.items() if isinstance(reading, Reading)}
     if not readings:
@@ -149,12 +150,13 @@ def _format(name: str) -> Format:
     return cast("Format", import_module(f"otx.data.formats.{_MODULES.get(name, name)}"))
 
 
-def _best(readings: Mapping[str, Reading], preferred: Collection[str] = ()) -> str:
-    # max() keeps the first of equals, and the formats stand in order of preference.
-    return max(readings, key=lambda name: (name in preferred, readings[name].explicit, len(readings[name].images)))
+def _best(readings: Mapping[str, Reading], preferred: Sequence[str] = ()) -> str:
+    # max() keeps the first of equals, and the formats stand in order of preference, those of the task before others.
+    ordered = [*(name for name in preferred if name in readings), *readings]
+    return max(ordered, key=lambda name: (name in preferred, readings[name].explicit, len(readings[name].images)))
 
 
-def _verdict(best: str, other: str, readings: Mapping[str, Reading], preferred: Collection[str]) -> str:
+def _verdict(best: str, other: str, readings: Mapping[str, Reading], preferred: Sequence[str]) -> str:
     if best in preferred and other not in preferred:
         return "but it does not carry the task"
     if readings[best].explicit > readings[other].explicit:
