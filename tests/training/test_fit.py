@@ -106,6 +106,12 @@ def test_it_stops_when_patience_is_over_and_stays_stopped(tmp_path: Path) -> Non
     assert (again.epochs_done, again.best_epoch, again.stopped_early) == (4, 2, True)
 
 
+def test_patience_is_over_at_a_validation_only(tmp_path: Path) -> None:
+    settings = {"max_epochs": 7, "patience": 1, "val_interval": 2}
+    result = train(tmp_path, metric=Scripted(0.5, 0.6, 0.6), monitor="accuracy", settings=settings)
+    assert (result.epochs_done, result.best_epoch) == (6, 4)
+
+
 def test_the_last_epoch_is_validated_whatever_the_interval(tmp_path: Path) -> None:
     train(tmp_path, settings={"max_epochs": 5, "val_interval": 2})
     assert [bool(row["accuracy"]) for row in rows(tmp_path)] == [False, True, False, True, True]

@@ -81,8 +81,9 @@ class Keeper(Checkpoint):
 
     @property
     def lost_patience(self) -> bool:
-        """Whether the best epoch lies too far back."""
-        return bool(self.patience and self.best_epoch and self.epochs_done - self.best_epoch >= self.patience)
+        """Whether the best epoch lies too far behind the last one that was validated."""
+        judged = next((int(row["epoch"]) for row in reversed(self.rows) if self.monitor in row), 0)
+        return bool(self.patience and self.best_epoch and judged - self.best_epoch >= self.patience)
 
     def state_dict(self) -> dict[str, Any]:
         """For the resume file."""

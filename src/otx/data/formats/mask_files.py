@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -87,11 +88,9 @@ def scan(path: Path) -> Scan:
 def _counts(pixels: Pixels, *, coloured: bool) -> dict[int, int]:
     if coloured:
         values, counts = np.unique(pixels, return_counts=True)
-    else:  # counting beats sorting where values are small; it refuses those below 0
-        counts = np.bincount(pixels.ravel())
-        values = np.flatnonzero(counts)
-        counts = counts[values]
-    return dict(zip(values.tolist(), counts.tolist(), strict=True))
+        return dict(zip(values.tolist(), counts.tolist(), strict=True))
+    table = np.bincount(pixels.ravel())  # beats sorting where values are small, and refuses those below 0
+    return {int(value): int(table[value]) for value in np.flatnonzero(table)}
 
 
 def _pixels(image: Image.Image, *, coloured: bool) -> Pixels:
@@ -214,7 +213,7 @@ def _black_and_white(pixels: Counter[int]) -> bool:
 def _stands_apart(values: Iterable[int]) -> bool:
     """Whether 255 lies far above all other values, as beside 0, 1, 2, or is one in a row of greys, as 0, 128, 255."""
     others = sorted({0, *values} - {IGNORED})
-    return IGNORED - others[-1] > 2 * max(np.diff(others), default=0)
+    return IGNORED - others[-1] > 2 * max((high - low for low, high in pairwise(others)), default=0)
 
 
 def _with_white(label_map: LabelMap) -> LabelMap:
