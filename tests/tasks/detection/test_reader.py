@@ -90,6 +90,12 @@ def test_the_box_of_an_object_wins_over_its_outline() -> None:
     assert read(outline, dm.Bbox(0, 0, 10, 6, label=0, group=3), alone)[0] == [[0, 0, 10, 6], [11, 11, 19, 15]]
 
 
+def test_a_box_that_only_fills_a_field_gives_way_to_the_outline() -> None:
+    outline = dm.Polygon([1, 1, 9, 1, 9, 5], label=0, group=3)
+    boxes, labels, told = read(outline, dm.Bbox(0, 0, 0, 0, label=0, group=3))
+    assert (boxes, labels, told) == ([[1, 1, 9, 5]], [0], ["box without an area left to the outline"])
+
+
 def test_an_outline_of_no_group_gives_way_to_boxes() -> None:
     assert read(dm.Polygon([1, 1, 9, 1, 9, 5], label=0), dm.Bbox(0, 0, 10, 6, label=0))[0] == [[0, 0, 10, 6]]
 

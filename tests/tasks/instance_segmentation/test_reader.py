@@ -59,6 +59,12 @@ def test_parts_are_one_object_and_its_own_box_counts() -> None:
     assert read(*parts, dm.Bbox(-2, 0, 34, 31, label=1, group=3))[0].boxes.tolist() == [[0, 0, 32, 31]]
 
 
+def test_a_box_that_only_fills_a_field_gives_way_to_the_outline() -> None:
+    found, told = read(dm.Polygon(SQUARE, label=1, group=3), dm.Bbox(0, 0, 0, 0, label=1, group=3))
+    assert found.boxes.tolist() == [[1, 1, 9, 5]]
+    assert told == ["box without an area left to the outline"]
+
+
 @pytest.mark.parametrize(
     ("annotation", "told"),
     [

@@ -90,10 +90,20 @@ def _objects(annotations: Sequence[Any], report: Callable[[str], None]) -> list[
     objects = parts_of_objects(annotations, _KINDS, "a box", report)
     has_boxes = any(part.type.name == "bbox" for parts in objects for part in parts)
     for parts in objects:
-        boxes = [[part] for part in parts if part.type.name == "bbox"]
-        outline = [parts] if parts[0].group or not has_boxes else []
-        found += [(corners(some), some[0].label) for some in boxes or outline]
+        boxes = [[box] for box in boxes_of_object(parts, report)]
+        outline = [part for part in parts if part.type.name != "bbox"] if parts[0].group or not has_boxes else []
+        found += [(corners(some), some[0].label) for some in boxes or [outline] if some]
     return found
+
+
+def boxes_of_object(parts: Sequence[Any], report: Callable[[str], None]) -> list[Any]:
+    """The boxes among the parts of an object; one without an area only fills a field if there are other parts."""
+    boxes = [part for part in parts if part.type.name == "bbox"]
+    kept = [box for box in boxes if not min(box.w, box.h) <= 0]
+    if len(boxes) == len(parts) or len(kept) == len(boxes):
+        return boxes
+    report("box without an area left to the outline")
+    return kept
 
 
 def corners(parts: Sequence[Any]) -> list[float]:

@@ -67,7 +67,7 @@ class InstanceSegReader(ObjectsReader):
             if label is None:
                 continue
             rle = union(outlines)
-            box = _box(parts, rle, size)
+            box = _box(parts, rle, size, report)
             if min(box[2] - box[0], box[3] - box[1]) < MIN_SIDE:
                 report("empty outline dropped")
                 continue
@@ -125,10 +125,15 @@ def _outline(part: Any, size: tuple[int, int], report: Callable[[str], None]) ->
     return None
 
 
-def _box(parts: Sequence[Any], rle: Rle, size: tuple[int, int]) -> npt.NDArray[np.float64]:
+def _box(
+    parts: Sequence[Any], rle: Rle, size: tuple[int, int], report: Callable[[str], None]
+) -> npt.NDArray[np.float64]:
     """The annotated box, cut to the image, or what spans the mask."""
-    given = [part.points for part in parts if part.type.name == "bbox" and np.isfinite(part.points).all()]
+    boxes = [part for part in parts if part.type.name == "bbox"]
+    given = [box.points for box in boxes if np.isfinite(box.points).all() and min(box.w, box.h) > 0]
     if not given:
+        if boxes:
+            report("box without an area left to the outline")
         box: npt.NDArray[np.float64] = boxes_of([rle])[0]
         return box
     limits = np.array([size[1], size[0], size[1], size[0]], np.float64)

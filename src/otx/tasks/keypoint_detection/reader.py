@@ -13,7 +13,7 @@ from otx.core.image_info import ImageInfo
 from otx.core.keypoints import Skeleton
 from otx.core.label_info import LabelInfo
 from otx.data.reader import ObjectsReader, label_names, parts_of_objects
-from otx.tasks.detection.reader import clip_box, corners
+from otx.tasks.detection.reader import boxes_of_object, clip_box, corners
 
 if TYPE_CHECKING:
     import datumaro as dm
@@ -161,7 +161,7 @@ def _points(parts: Sequence[Any], count: int, size: tuple[int, int], report: Cal
 
 def _box(parts: Sequence[Any], points_K3: Floats, report: Callable[[str], None]) -> list[float] | None:
     """XYXY: the box of an object, or what spans its outline, or its keypoints."""
-    boxes = [part for part in parts if part.type.name == "bbox"]
+    boxes = boxes_of_object(parts, report)
     outlines = [part for part in parts if part.type.name in ("polygon", "mask")]
     if boxes or outlines:
         return corners(boxes[:1] or outlines)
