@@ -193,3 +193,15 @@ def test_a_detector_keeps_its_backbone() -> None:
     assert not any(module.training for module in model.model.detector.backbone.modules())
     assert model.training
     assert model.model.detector.head.training
+
+
+@pytest.mark.framework("torchvision")
+def test_a_pyramid_that_no_weights_are_for_is_trained() -> None:
+    from otx.core.label_info import LabelInfo
+    from otx.frameworks.build import build_model, find_row
+
+    row = find_row("torchvision/fcos_mobilenetv4_conv_small", "DETECTION")
+    model, _ = build_model(row, LabelInfo(("a",)), row.input_spec, False)
+    model.freeze_backbone()
+    frozen = {name for name, weight in model.named_parameters() if not weight.requires_grad}
+    assert frozen == {name for name, _ in model.named_parameters() if name.startswith(f"model.{row.weights.part}.")}

@@ -47,6 +47,12 @@ class TorchvisionFCOS(TorchvisionOneStage):
     def _detector(self) -> FCOS:
         return cast("FCOS", self.model.detector)
 
+    def backbone(self) -> list[nn.Module]:
+        """Of a backbone of any framework the pyramid is left out: pretrained weights have none of it."""
+        return (
+            list(self.model.get_submodule("detector.backbone.body").modules()) if self.options else super().backbone()
+        )
+
     def losses(self, outputs: dict[str, Any], batch: DetBatchDataEntity) -> dict[str, Tensor]:
         """Focal loss of the classes, GIoU of the boxes, cross-entropy of the centreness, by torchvision."""
         anchors = [outputs["anchors"]] * batch.batch_size
