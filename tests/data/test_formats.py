@@ -430,6 +430,14 @@ def test_darknet_oddities(tmp_path: Path) -> None:
     assert source.problems.counts() == {"list is missing": 2, "missing image": 1, "class names are missing": 1}
 
 
+def test_yaml_with_names_of_something_else(tmp_path: Path) -> None:
+    write_yolo(tmp_path)
+    (tmp_path / "a.yaml").write_text("names: {box: 0}\n")
+    source = open_source(tmp_path)
+    assert contents(source) == expected()
+    assert source.problems.counts() == {"YAML whose names are not by number left out": 1}
+
+
 def test_broken_yaml(tmp_path: Path) -> None:
     write_yolo(tmp_path)
     (tmp_path / "data.yaml").write_text("names: [a, b\n")

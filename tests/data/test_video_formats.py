@@ -90,6 +90,18 @@ def test_kinetics_as_json_with_times_in_the_names(tmp_path: Path) -> None:
     assert not source.problems.bad()
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.json", b'{"segment": '), ("a.json", b'{"a": {"annotations": {"segment": 3}}}'), ("a.csv", b"id,n\n1,\xe9\n")],
+)
+def test_files_about_something_else_are_passed_over(tmp_path: Path, name: str, content: bytes) -> None:
+    write_kinetics(tmp_path)
+    (tmp_path / name).write_bytes(content)
+    source = open_source(tmp_path)
+    assert source.format == "kinetics"
+    assert (f"not read: {name}" in source.why[0]) == (b"3" not in content)
+
+
 def test_videos_that_are_missing_or_have_no_label_are_bad(tmp_path: Path) -> None:
     written = write_kinetics(tmp_path)
     written.images["train_002"].unlink()

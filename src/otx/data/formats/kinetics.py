@@ -37,14 +37,21 @@ def find(tree: DataTree) -> Reading | str:
     """See `Format.find`."""
     if not tree.videos:
         return "found no videos"
-    rows = [row for path in tree.with_suffix(".csv", ".json") for row in _rows(tree, path)]
+    rows: list[_Row] = []
+    others: list[str] = []
+    for path in tree.with_suffix(".csv", ".json"):
+        try:
+            rows += list(_rows(tree, path))
+        except (csv.Error, ValueError) as error:  # about something else, as a rule
+            others.append(f"{path}: {error}")
     located = {row: _locate(tree, row) for row in rows}
     images = frozenset(place for place in located.values() if isinstance(place, str))
+    left_out = "".join(f"; not read: {other}" for other in others[:3])
     if not images:
-        return f"found {len(tree.videos)} videos, and no CSV or JSON file that gives them labels"
+        return f"found {len(tree.videos)} videos, and no CSV or JSON file that gives them labels{left_out}"
     files = sorted({row.where.partition(":")[0] for row in rows})
     return Reading(
-        reason=f"{len(rows)} videos listed in {', '.join(files[:3])}{', ...' if len(files) > 3 else ''}",
+        reason=f"{len(rows)} videos listed in {', '.join(files[:3])}{', ...' if len(files) > 3 else ''}{left_out}",
         images=images,
         read=lambda problems: _read(tree, located, problems),
     )
@@ -62,7 +69,7 @@ def _rows(tree: DataTree, path: str) -> Iterator[_Row]:
     content = json.loads(text) if '"segment"' in text else {}
     for video, entry in content.items() if isinstance(content, dict) else ():
         annotation = entry.get("annotations") if isinstance(entry, dict) else None
-        if not isinstance(annotation, dict) or len(annotation.get("segment", ())) != 2:
+        if not isinstance(annotation, dict) or not isinstance(annotation.get("segment"), list):
             return
         start, end = map(str, annotation["segment"])
         yield _Row(f"{path}:{video}", video, annotation.get("label", ""), entry.get("subset", ""), (start, end))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from datumaro import AnnotationType, PointsCategories
@@ -131,15 +131,10 @@ def _read_list(tree: DataTree, config: str, name: str, subset: str, entries: Ent
 def _read_yaml(tree: DataTree, entries: Entries) -> bool:
     """Subsets and names from a YAML file with `names`, as Ultralytics writes it."""
     for path in tree.with_suffix(".yaml", ".yml"):
-        try:
-            config = yaml.safe_load(tree.read_text(path))
-        except yaml.YAMLError as error:
-            raise UserError(f"broken YAML in {tree.files[path]}: {error}") from error
-        if not isinstance(config, dict) or not isinstance(config.get("names"), list | dict):
+        config = _config(tree, path, entries.problems)
+        if config is None:
             continue
-        names = config["names"]
-        pairs = names.items() if isinstance(names, dict) else enumerate(names)
-        entries.names = {int(number): str(name).strip() for number, name in pairs}
+        entries.names = config["names"]
         if "kpt_shape" in config:
             entries.keypoints = declared_keypoints(config["kpt_shape"], config.get("flip_idx"), path)
         for key, value in config.items():
@@ -154,6 +149,23 @@ def _read_yaml(tree: DataTree, entries: Entries) -> bool:
             entries.origin = path
         return True
     return False
+
+
+def _config(tree: DataTree, path: str, problems: Problems) -> dict[str, Any] | None:
+    """What a YAML file says, its names by number; None if it has no such names."""
+    try:
+        config = yaml.safe_load(tree.read_text(path))
+    except yaml.YAMLError as error:
+        raise UserError(f"broken YAML in {tree.files[path]}: {error}") from error
+    names = config.get("names") if isinstance(config, dict) else None
+    if not isinstance(names, list | dict):
+        return None
+    pairs = names.items() if isinstance(names, dict) else enumerate(names)
+    try:
+        return {**config, "names": {int(number): str(name).strip() for number, name in pairs}}
+    except (TypeError, ValueError):
+        problems.add("YAML whose names are not by number left out", path, str(names)[:60])
+        return None
 
 
 def _read_folder(tree: DataTree, config: str, place: str, subset: str, entries: Entries) -> None:
