@@ -74,6 +74,13 @@ def test_what_cannot_be_used_follows_on_bad_data(folder: Path) -> None:
         find_unlabeled(folder / "nowhere", RGB, "skip")
 
 
+def test_images_to_validate_and_test_on_are_left_out(folder: Path) -> None:
+    (folder / "link.png").symlink_to(folder / "a/1.png")
+    found = find_unlabeled(folder, RGB, "error", [(folder / name).resolve() for name in ("0.png", "a/1.png")])
+    assert len(found.items) == 5
+    assert found.problems.counts() == {"image for validation or testing left out": 3}
+
+
 def batches(found: UnlabeledImages, like: OTXDataModule, start: int, count: int) -> list[Any]:
     return list(islice(unlabeled_batches(found.items, like, SPEC, start), count))
 

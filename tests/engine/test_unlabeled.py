@@ -32,12 +32,16 @@ def engine(place: Path, data: str = "data", **more: Any) -> Engine:
 
 
 def test_the_plan_and_the_files_of_the_run_tell_of_it(place: Path) -> None:
-    made = engine(place, settings={"training.unlabeled.threshold": 0.0})
+    made = engine(place, unlabeled_data_root=place, settings={"training.unlabeled.threshold": 0.0})
     run = made.train(max_epochs=2).work_dir
     plan = Plan.read(run / "plan.yaml")
-    assert (plan["unlabeled_data_root"], plan.choices["unlabeled_data_root"].origin) == (str(place / "pool"), "user")
+    assert (plan["unlabeled_data_root"], plan.choices["unlabeled_data_root"].origin) == (str(place), "user")
     assert (plan["training.ema_decay"], plan.choices["training.ema_decay"].reason) == (0.99, "unlabeled")
-    assert json.loads((run / "data/report.json").read_text())["unlabelled"]["images"] == 5
+    found = json.loads((run / "data/report.json").read_text())["unlabelled"]
+    assert found["images"] == 5 + 8  # the labelled ones to train on, but none to validate or test on
+    assert [(one["kind"], one["count"]) for one in found["problems"]] == [
+        ("image for validation or testing left out", 7)
+    ]
     rows = list(csv.DictReader((run / "metrics.csv").open()))
     assert [float(row["pseudo_labelled"]) for row in rows] == [1.0, 1.0]
     assert float(rows[-1]["loss_unlabelled"]) > 0

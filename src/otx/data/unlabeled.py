@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -60,13 +60,16 @@ class UnlabeledImages:
         return {"root": str(self.root), "images": len(self.items), "folders": self.folders, "problems": problems}
 
 
-def find_unlabeled(root: Path, pixels: PixelFormat, on_bad_data: Literal["error", "skip"]) -> UnlabeledImages:
+def find_unlabeled(
+    root: Path, pixels: PixelFormat, on_bad_data: Literal["error", "skip"], held_out: Collection[Path] = ()
+) -> UnlabeledImages:
     """Look at the head of each image below a folder, however deep; nothing outside of it is opened.
 
     Args:
         root: The folder.
         pixels: What the labelled images are made of.
         on_bad_data: What to do about images that cannot be used: stop, or leave them out and count.
+        held_out: Paths of the images to validate and test on, which are left out and counted; links resolved.
 
     Raises:
         UserError: There is no such folder, no image in it, or a bad one and `on_bad_data` is `error`.
@@ -74,7 +77,11 @@ def find_unlabeled(root: Path, pixels: PixelFormat, on_bad_data: Literal["error"
     tree, problems, items = walk_data(root), Problems(), []
     for link, target in tree.leaving.items():
         problems.add(OUTSIDE, link, f"symbolic link to {target}", bad=True)
+    hidden = set(held_out)
     for name in sorted(tree.images):
+        if tree.files[name] in hidden:
+            problems.add("image for validation or testing left out", name)
+            continue
         try:
             head = image_head(tree.files[name])
         except BrokenImageError as error:

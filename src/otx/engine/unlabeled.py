@@ -61,9 +61,10 @@ def read_unlabeled(plan: Plan, data: ReadData) -> UnlabeledImages | None:
     """
     if not plan["unlabeled_data_root"]:
         return None
-    found = find_unlabeled(Path(plan["unlabeled_data_root"]), data.index.pixels, plan["on_bad_data"])
+    held_out = [item.path for name in ("val", "test") for item in data.index.subsets[name]]
+    found = find_unlabeled(Path(plan["unlabeled_data_root"]), data.index.pixels, plan["on_bad_data"], held_out)
     where = f"in {found.folders} folders, whose names are no labels" if found.folders > 1 else "in one folder"
-    logger.info("unlabelled %d images %s; %d left out", len(found.items), where, len(found.problems.bad()))
+    logger.info("unlabelled %d images %s; %d left out", len(found.items), where, len(found.problems))
     return found
 
 
