@@ -117,6 +117,7 @@ def test_image_folders(tmp_path: Path, subsets: bool) -> None:
     source = open_source(tmp_path)
     assert source.format == "imagenet"
     assert label_list(source) == ["box", "box/inner", "Disc", "star"]
+    assert [one.where for one in source.problems] == ["box/inner"]
     assert source.evidence.annotations == {"label": len(made)}
     assert source.evidence.max_image_labels == 1
     found = {

@@ -1,4 +1,4 @@
-"""Paths in class folders, `[train|val|test/]class/name`; a class may have folders of its own below it."""
+"""Paths in class folders, `[train|val|test/]class/name`; folders inside a class are classes of their own."""
 
 from __future__ import annotations
 
@@ -51,6 +51,9 @@ def class_folders(
 
     def read(problems: Problems) -> list[Part]:
         labels = sorted(set(class_of.values()) - {""})
+        for label in labels:
+            if "/" in label:
+                problems.add("folder inside a class folder read as a class of its own", label)
         index = {name: position for position, name in enumerate(labels)}
         items = []
         for path, label in class_of.items():
