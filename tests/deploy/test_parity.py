@@ -36,8 +36,11 @@ def silenced_class(model):
     model.model.register_forward_hook(lambda _module, _args, output: output * torch.tensor([1.0, 1.0, 0.0]))
 
 
-@pytest.mark.parametrize("name", ["model.xml", "model.onnx"])
-def test_a_good_export_passes(tmp_path, classifier, images_of_colours, name):
+@pytest.mark.parametrize(("name", "proof"), [("model.xml", "parity.json"), ("model.onnx", "parity.onnx.json")])
+def test_a_good_export_passes(tmp_path, classifier, images_of_colours, name, proof):
+    others = {"parity.json", "parity.onnx.json"} - {proof}
+    for other in others:
+        (tmp_path / other).write_text("of the other format")
     classifier.train()
     classifier.model.norm.eval()
     parity = export_proven(classifier, [images_of_colours], tmp_path / name)
@@ -47,11 +50,11 @@ def test_a_good_export_passes(tmp_path, classifier, images_of_colours, name):
     assert parity.max_abs_diff < 1e-4
     assert classifier.training
     assert not classifier.model.norm.training
-    written = json.loads((tmp_path / "parity.json").read_text())
+    written = json.loads((tmp_path / proof).read_text())
     keys = ["metric", "reference", "exported", "drop_relative", "max_drop", "max_abs_diff", "images", "passed"]
     assert list(written)[: len(keys)] == keys
     assert set(written["outputs"]) == {"logits"}
-    assert {file.name for file in tmp_path.iterdir()} == {"parity.json", name} | (
+    assert {file.name for file in tmp_path.iterdir()} == {proof, name, *others} | (
         {"model.bin"} if name == "model.xml" else set()
     )
 

@@ -50,12 +50,13 @@ def run(
 
 
 def _show(result: ExportResult, console: Console, run: str) -> None:
+    from otx.deploy.settings import parity_file
     from otx.report.tables import parity_table
 
     console.print(f"\n{shown(result.checkpoint)} exported to {result.format}, {result.precision}", style="bold")
     console.print("\nexported model against checkpoint, on validation images")
     console.print(parity_table(result.parity))
-    console.print(f"\nmodel  {shown(result.model)}\nproof  {shown(result.model.parent / 'parity.json')}")
+    console.print(f"\nmodel  {shown(result.model)}\nproof  {shown(parity_file(result.model))}")
     if result.bundle is not None:
         console.print(f"bundle {shown(result.bundle)}")
     best = result.checkpoint.name == "best.safetensors"

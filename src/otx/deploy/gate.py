@@ -16,7 +16,7 @@ from otx.deploy.export import export
 from otx.deploy.openvino_file import save
 from otx.deploy.parity import Parity, compare
 from otx.deploy.quantize import LADDER, Images, Quantizer, Rung
-from otx.deploy.settings import MAX_DROP, PARITY_FILE, TOLERANCES, ExportPrecision
+from otx.deploy.settings import MAX_DROP, TOLERANCES, ExportPrecision, parity_file
 from otx.runtime.exported import load_exported
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class ParityError(OTXError):
         self.parity = parity
         super().__init__(
             f"the {parity.name} does not predict like the checkpoint on {parity.images} validation images: "
-            f"{'; '.join(parity.reasons)}. It was put aside as {path}; figures are in {path.with_name(PARITY_FILE)}."
+            f"{'; '.join(parity.reasons)}. It was put aside as {path}; figures are in {parity_file(path)}."
         )
 
 
@@ -52,7 +52,7 @@ def export_proven(
 ) -> Parity:
     """Export, compare with the model on real images, and only then give the file its name.
 
-    `parity.json` beside it has the figures. What an earlier export left under that name is removed first.
+    `parity_file(path)` has the figures. What an earlier export left under that name is removed first.
 
     Args:
         model: Any model; it is not touched.
@@ -77,7 +77,7 @@ def export_proven(
         max_drop=max_drop,
         measure=measure,
     )
-    parity.write(path.with_name(PARITY_FILE))
+    parity.write(parity_file(path))
     if not parity.passed:
         raise ParityError(parity, _move(candidate, _renamed(path, FAILED)))
     _move(candidate, path)
@@ -127,7 +127,7 @@ def quantize_proven(
     _remove(_renamed(path, UNPROVEN))
     if best is None:
         raise OTXError(f"the model cannot be quantised: {'; '.join(reason for one in tried for reason in one.reasons)}")
-    best.write(path.with_name(PARITY_FILE), comparisons=[asdict(one) for one in tried])
+    best.write(parity_file(path), comparisons=[asdict(one) for one in tried])
     if not best.passed:
         raise ParityError(best, _renamed(path, FAILED))
     _move(_renamed(path, FAILED), path)
@@ -161,7 +161,7 @@ def clear(path: Path) -> None:
     """Remove what an earlier attempt has left, which must not pass for this one's."""
     for old in attempts(path):
         _remove(old)
-    path.with_name(PARITY_FILE).unlink(missing_ok=True)
+    parity_file(path).unlink(missing_ok=True)
 
 
 def _renamed(path: Path, word: str) -> Path:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 ExportPrecision = Literal["fp32", "fp16"]
 
-PARITY_FILE = "parity.json"
 PARITY_IMAGES = 64
 """Validation images that the exported file is compared on."""
 INT8_IMAGES = 256
@@ -37,3 +37,8 @@ TOLERANCES: dict[ExportPrecision, Tolerance] = {
     "fp32": Tolerance(difference=0.01, unmatched=0.01),
     "fp16": Tolerance(difference=0.05, unmatched=0.05),
 }
+
+
+def parity_file(model: Path) -> Path:
+    """The proof beside a model file; an IR and an ONNX file in one folder have one each."""
+    return model.with_name("parity.onnx.json" if model.suffix == ".onnx" else "parity.json")

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from otx.core.errors import UserError
 from otx.deploy.bundle import Facts, clear_bundle, require_bundle, write_bundle
 from otx.deploy.gate import export_proven
-from otx.deploy.settings import PARITY_FILE, PARITY_IMAGES
+from otx.deploy.settings import PARITY_IMAGES, parity_file
 from otx.engine.given import Given
 from otx.engine.opening import OpenedModel, locate, open_model
 from otx.engine.reading import ReadData
@@ -32,7 +32,7 @@ def export(
     *,
     bundle: bool = False,
 ) -> ExportResult:
-    """Write `export/model.xml` (or `model.onnx`) and `export/parity.json`, and the bundle if asked for.
+    """Write `export/model.xml` and `parity.json` (or `model.onnx` and `parity.onnx.json`), and the bundle if asked for.
 
     Args:
         given: Knows the work dir and the data root.
@@ -68,7 +68,7 @@ def export(
         model_name=opened.name,
         max_drop=max_drop,
     )
-    parity = json.loads((target.parent / PARITY_FILE).read_text(encoding="utf-8"))
+    parity = json.loads(parity_file(target).read_text(encoding="utf-8"))
     pictures = [item.path for name, items in data.index.subsets.items() if name == "val" for item in items]
     return ExportResult(
         work_dir=workspace.root,

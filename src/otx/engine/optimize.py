@@ -10,7 +10,7 @@ from typing import Literal
 from otx.core.errors import UserError, require
 from otx.deploy.gate import attempts, clear, export_proven, quantize_proven
 from otx.deploy.quantize import LADDER, Rung
-from otx.deploy.settings import CALIBRATION_IMAGES, FEWEST_CALIBRATION_IMAGES, INT8_IMAGES, PARITY_FILE
+from otx.deploy.settings import CALIBRATION_IMAGES, FEWEST_CALIBRATION_IMAGES, INT8_IMAGES, parity_file
 from otx.engine.given import Given
 from otx.engine.opening import OpenedModel, locate, open_model
 from otx.engine.qat import NAME, require_trainable, train_quantized
@@ -72,7 +72,7 @@ def optimize(
         checkpoint=path,
         rung=parity.name,
         calibration_images=len(calibration),
-        parity=json.loads((folder / PARITY_FILE).read_text(encoding="utf-8")),
+        parity=json.loads(parity_file(target).read_text(encoding="utf-8")),
     )
 
 
