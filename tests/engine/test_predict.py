@@ -13,6 +13,7 @@ from PIL import Image
 from tests.generated import moving
 from tests.runtime.conftest import write_classifier
 
+from otx.cli.main import main
 from otx.core.errors import UserError
 from otx.data.frames import Frame, is_live, read_frames
 from otx.engine import Engine
@@ -73,6 +74,18 @@ def test_the_users_pictures_are_not_drawn_over(tmp_path: Path, model: Path) -> N
             Engine(work_dir=tmp_path).predict(source, model)
     assert list(own.parent.iterdir()) == [own]
     assert own.read_bytes() == before
+
+
+def test_a_name_that_is_not_utf8_stays_itself(tmp_path: Path, model: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "pictures" / "caf\udce9.png"
+    file.parent.mkdir()
+    Image.new("RGB", (31, 21)).save(file)
+    words = ["predict", "--input", file.parent, "--checkpoint", model, "--work_dir", tmp_path / "run", "--json"]
+    with pytest.raises(SystemExit) as stop:
+        main([str(word) for word in words])
+    assert stop.value.code == 0
+    assert json.loads(capfd.readouterr().out)["images"] == 1
+    assert records(tmp_path / "run")[0]["image"] == str(file)
 
 
 def test_drawn_pictures_are_no_input_of_the_next_call(tmp_path: Path, model: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import shlex
@@ -13,6 +14,7 @@ from typing import Any
 
 from otx.cli.streams import console, show_log, stdout_to_stderr
 from otx.cli.verbs import VERBS, overview
+from otx.core.atomic import FOREIGN
 from otx.core.errors import OTXError, UserError, nearest
 
 INTERRUPTED = 130
@@ -26,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         argv: Words after `otx`; those of the process if None.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors=FOREIGN)
     try:
         status = _run(words)
         sys.stdout.flush()

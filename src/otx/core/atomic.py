@@ -14,6 +14,8 @@ from typing import Any
 from otx.core.errors import OTXError
 
 PARTIAL = ".partial"
+FOREIGN = "backslashreplace"
+r"""Bytes of a file name that is not UTF-8 are written as `\udcXX`, which JSON reads as the same name again."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -50,7 +52,7 @@ def replacing(path: Path) -> Iterator[Path]:
 def write_atomic(path: Path, text: str) -> None:
     """Write a text file by `replacing`."""
     with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors=FOREIGN)
 
 
 @contextmanager
@@ -64,7 +66,7 @@ def replacing_list(path: Path, *, indent: int | None = 2) -> Iterator[Callable[[
     Yields:
         Takes the entries.
     """
-    with replacing(path) as partial, partial.open("w", encoding="utf-8") as file:
+    with replacing(path) as partial, partial.open("w", encoding="utf-8", errors=FOREIGN) as file:
         count = 0
 
         def write(entry: Any) -> None:  # noqa: ANN401 - JSON
