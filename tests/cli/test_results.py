@@ -278,6 +278,8 @@ def test_the_other_verbs_hand_over_theirs(otx: Run, calls: dict[str, Any]) -> No
     assert otx("explain", "--input", "a/*.png", "--checkpoint", "m.xml", "--on_bad_data", "skip") == 0
     assert calls["engine"].given.settings == {"on_bad_data": "skip"}
     assert (calls["args"], calls["named"]) == (("a/*.png", Path("m.xml")), {})
+    assert otx("test", "--checkpoint", "null", "--work_dir", "null") == 0
+    assert (calls["args"], calls["engine"].given.work_dir) == ((Path("null"),), Path("null"))
     assert otx("export", "--format", "onnx", "--precision", "fp16", "--max_drop", "0.02", "--bundle") == 0
     assert calls["named"] == {"format": "onnx", "precision": "fp16", "max_drop": 0.02, "bundle": True}
     assert otx("optimize", "--checkpoint", "m.xml", "--method", "accuracy", "--max_drop", "0.02") == 0

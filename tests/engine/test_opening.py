@@ -12,7 +12,7 @@ from otx.core.input_spec import InputSpec
 from otx.core.label_info import LabelInfo
 from otx.engine import Engine
 from otx.engine.given import Given
-from otx.engine.opening import open_model
+from otx.engine.opening import locate, open_model
 from otx.frameworks.build import build_model, find_row
 from otx.recipes.plan import Plan
 from otx.training.checkpoint import CheckpointMeta, save_model
@@ -64,3 +64,13 @@ def test_a_model_object_runs_no_code(run: Path) -> None:
     model, _ = build_model(row, LabelInfo(("a", "b")), InputSpec(height=32, width=32), pretrained=False)
     opened = open_model(run / "checkpoints/best.safetensors", Given(model=model))
     assert (opened.model, opened.row) == (model, None)
+
+
+def test_two_calls_in_the_same_second_share_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("time.strftime", lambda _: "20300101_000000")
+    Path("model.xml").touch()
+    first, _ = locate(None, Path("model.xml"))
+    first.folder("predict")
+    second, _ = locate(None, Path("model.xml"))
+    assert (first.root.name, second.root.name) == ("20300101_000000-model", "20300101_000000-model-2")

@@ -91,3 +91,8 @@ def test_tiles_are_refused() -> None:
 
 def test_labels_may_be_all_that_the_task_knows_of_them() -> None:
     assert data([], labels=LabelInfo(LABELS)).label_info() == data([]).label_info()
+
+
+def test_tuning_needs_a_folder() -> None:
+    with pytest.raises(UserError, match="data of your own cannot be sent"):
+        Engine(data=data([cls(0)])).tune(60)

@@ -63,7 +63,7 @@ class Argument:
     @property
     def is_text(self) -> bool:
         """Takes its value as it is."""
-        return set(_parts(self.kind)) <= {str, type(None)}
+        return set(parts(self.kind)) <= {str, type(None)}
 
     @property
     def metavar(self) -> str:
@@ -73,7 +73,7 @@ class Argument:
     @property
     def choices(self) -> list[str]:
         """Values of a Literal."""
-        literals = [part for part in _parts(self.kind) if typing.get_origin(part) is Literal]
+        literals = [part for part in parts(self.kind) if typing.get_origin(part) is Literal]
         return [str(value) for literal in literals for value in typing.get_args(literal)]
 
     @property
@@ -82,11 +82,12 @@ class Argument:
         if self.is_list or self.is_text:
             return self.metavar
         words = {int: "a whole number", float: "a number", bool: "true or false", Path: "a path", str: "a file"}
-        names = self.choices + [words.get(part, str(part)) for part in _parts(self.kind) if part in words]
+        names = self.choices + [words.get(part, str(part)) for part in parts(self.kind) if part in words]
         return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" or {names[-1]}"
 
 
-def _parts(kind: Any) -> tuple[Any, ...]:  # noqa: ANN401 - types of any kind
+def parts(kind: Any) -> tuple[Any, ...]:  # noqa: ANN401 - types of any kind
+    """The types of a union, or the one type."""
     is_union = isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union
     return typing.get_args(kind) if is_union else (kind,)
 

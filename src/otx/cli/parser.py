@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from typing import Any
 
-from otx.cli.options import Argument
+from otx.cli.options import Argument, parts
 from otx.cli.verbs import VERBS
 from otx.core.errors import UserError, nearest
 
@@ -100,7 +101,8 @@ def _convert(row: Argument, text: str) -> Any:  # noqa: ANN401 - the type is tha
     import jsonargparse
 
     parser = jsonargparse.ArgumentParser(exit_on_error=False, default_env=False)
-    parser.add_argument("--value", type=row.kind)
+    kind = reduce(or_, (part for part in parts(row.kind) if part is not type(None)))  # or `null` would be one
+    parser.add_argument("--value", type=kind)
     try:
         return parser.parse_args([f"--value={text}"]).value
     except jsonargparse.ArgumentError as error:

@@ -42,6 +42,10 @@ class Frame:
         return f"{self.video}#{self.number:06}"
 
 
+Medium = Path | Frame
+"""What a model is shown: a file, or a frame of a video."""
+
+
 def is_live(source: str) -> bool:
     """Whether it names a camera (`camera:0`) or a stream (`rtsp://`, `http(s)://`) rather than files."""
     return _LIVE.fullmatch(source) is not None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from otx.core.drawing import contact_sheet
-from otx.data.frames import Frame
+from otx.data.frames import Frame, Medium
 from otx.data.images import ImageHead, as_asked, as_picture, image_head, image_size, read_image, read_pixels
 from otx.data.shards import records_below
 from otx.data.tree import IMAGE_SUFFIXES, VIDEO_SUFFIXES
@@ -44,7 +44,7 @@ def media_head(path: Path) -> ImageHead:
 
 
 def read_media(
-    path: Path | Frame, spec: InputSpec, *, random: bool = False, window: Window | None = None, least_side: int = 0
+    path: Medium, spec: InputSpec, *, random: bool = False, window: Window | None = None, least_side: int = 0
 ) -> tv_tensors.Image | tv_tensors.Video:
     """Decode what a model is to be shown of an item, in its original size unless it may be smaller.
 
@@ -84,7 +84,7 @@ def _frame_image(frame: Frame, spec: InputSpec, window: Window | None) -> tv_ten
     return tv_tensors.Image(torch.from_numpy(pixels_HWC).permute(2, 0, 1))
 
 
-def media_size(path: Path | Frame) -> tuple[int, int]:
+def media_size(path: Medium) -> tuple[int, int]:
     """Height and width of an image or a frame, without decoding it.
 
     Raises:
@@ -98,7 +98,7 @@ def still(path: Path) -> Path:
     return frame_files(path)[0] if path.is_dir() else path
 
 
-def media_picture(path: Path | Frame) -> Image.Image:
+def media_picture(path: Medium) -> Image.Image:
     """What stands for an item in a report: the image, the frame, or frames of the video side by side.
 
     Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,9 @@ def locate(work_dir: Path | None, checkpoint: Path | None) -> tuple[Workspace, P
     around = checkpoint.resolve().parent.parent
     if work_dir is None and (around / "plan.yaml").is_file():
         return Workspace(around), checkpoint
-    root = work_dir or HOME / f"{time.strftime('%Y%m%d_%H%M%S')}-{checkpoint.stem}"
+    made = HOME / f"{time.strftime('%Y%m%d_%H%M%S')}-{checkpoint.stem}"
+    numbered = (made.with_name(f"{made.name}-{number}") for number in count(2))
+    root = work_dir or next(one for one in chain([made], numbered) if not one.exists())
     return Workspace(root.absolute()), checkpoint
 
 

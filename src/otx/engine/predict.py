@@ -8,17 +8,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from otx.core.atomic import replacing_list
-from otx.core.entity import OTXBatchPredEntity
 from otx.core.errors import UserError
 from otx.core.image_info import ImageInfo
 from otx.core.input_spec import InputSpec
-from otx.data.frames import Frame, is_live, read_frames
+from otx.data.frames import Medium, is_live, read_frames
 from otx.data.media import is_medium, media_below
 from otx.data.shards import record_of
 from otx.data.videos import BrokenVideoError, is_video
@@ -29,11 +27,9 @@ from otx.report.coco import CocoIds, read_coco_ids
 from otx.report.predictions import write_predictions
 from otx.runtime.exported import ExportedModel
 from otx.runtime.stream import TOGETHER, predict_files
-from otx.runtime.whole_image import Run, predict_image
+from otx.runtime.whole_image import Prediction, Run, predict_image
 from otx.training.device import resolve_device
 
-Prediction = OTXBatchPredEntity[Any]
-Medium = Path | Frame
 OnBroken = Callable[[Medium, UserError], None]
 
 ONE_OBJECT = "this model was trained on single objects: each picture was taken for one object that fills it"

@@ -67,6 +67,8 @@ def tune(
     if given.model is not None:
         msg = "a model object cannot be sent to the processes of the trials; name a class: model='FILE.py:Class'"
         raise UserError(msg)
+    if given.data is not None:
+        raise UserError("data of your own cannot be sent to the processes of the trials; name a folder: data_root")
     plan = given.plan(extra)
     said = {
         key: choice.value

@@ -12,7 +12,7 @@ from PIL import Image
 
 from otx.core.atomic import replacing_list
 from otx.core.label_info import LabelInfo
-from otx.data.frames import Frame, VideoWriter
+from otx.data.frames import Frame, Medium, VideoWriter
 from otx.data.media import media_picture
 from otx.report.pictures import Draw, FileNames, save
 
@@ -53,7 +53,7 @@ class PredictionWriter:
         self._source, self._name = "", ""
         self._video: VideoWriter | None = None
 
-    def add(self, medium: Path | Frame, record: dict[str, Any]) -> None:
+    def add(self, medium: Medium, record: dict[str, Any]) -> None:
         """Write a record and draw it.
 
         Args:
@@ -79,7 +79,7 @@ class PredictionWriter:
             self._video.close()
         self._source, self._video = "", None
 
-    def _start(self, medium: Path | Frame) -> str:
+    def _start(self, medium: Medium) -> str:
         """The name for the files of an image or a frame; a video that is not the last one's is begun."""
         if not isinstance(medium, Frame):
             self.end_video()

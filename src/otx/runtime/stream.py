@@ -8,22 +8,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from math import inf
-from pathlib import Path
 from threading import local
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from otx.core.entity import OTXBatchPredEntity
 from otx.core.errors import UserError
 from otx.core.image_info import ImageInfo
-from otx.data.frames import Frame
+from otx.data.frames import Medium
 from otx.runtime.exported import ExportedModel
-from otx.runtime.whole_image import predict_image, read_fitted
+from otx.runtime.whole_image import Prediction, predict_image, read_fitted
 
-Prediction = OTXBatchPredEntity[Any]
-Medium = Path | Frame
 Results = Sequence[tuple[Medium, Prediction | UserError]]
 Group = Sequence[Medium]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -13,7 +12,7 @@ from otx.core.image_info import ImageInfo
 from otx.core.input_spec import InputSpec
 from otx.core.task import TaskSpec
 from otx.core.tiles import Window, tile_windows
-from otx.data.frames import Frame
+from otx.data.frames import Medium
 from otx.data.media import media_size, read_media
 from otx.transforms.fit import fit_alone
 
@@ -24,7 +23,7 @@ Each = Callable[[Callable[[Window], Prediction], Sequence[Window]], Iterable[Pre
 """`map`, or the like of a pool of threads."""
 
 
-def read_fitted(path: Path | Frame, spec: InputSpec, task: TaskSpec) -> tuple[Tensor, ImageInfo]:
+def read_fitted(path: Medium, spec: InputSpec, task: TaskSpec) -> tuple[Tensor, ImageInfo]:
     """A whole file as the model takes it, decoded no larger than it needs where places in it do not matter.
 
     Raises:
@@ -36,7 +35,7 @@ def read_fitted(path: Path | Frame, spec: InputSpec, task: TaskSpec) -> tuple[Te
     return fit_alone(image, str(path), spec, media_size(path) if may_be_smaller else None)
 
 
-def predict_image(path: Path | Frame, spec: InputSpec, task: TaskSpec, run: Run, each: Each = map) -> Prediction:
+def predict_image(path: Medium, spec: InputSpec, task: TaskSpec, run: Run, each: Each = map) -> Prediction:
     """The prediction on one file, a batch of one.
 
     Where the model wants tiles, no more of them are in memory than are worked on: beside the decoded image (and not
