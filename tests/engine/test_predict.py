@@ -146,3 +146,8 @@ def test_sound_alone_is_no_video(tmp_path: Path) -> None:
         container.mux(stream.encode(sound))
     with pytest.raises(UserError, match=r"sound\.mkv: cannot be read as a video: it has no pictures"):
         next(read_frames(tmp_path / "sound.mkv"))
+
+
+def test_a_threshold_that_no_score_reaches_is_refused() -> None:
+    with pytest.raises(UserError, match="--threshold: expected a score from 0 to 1, found 50"):
+        Engine().predict("missing", threshold=50)

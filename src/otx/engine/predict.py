@@ -51,6 +51,8 @@ def predict(
         UserError: No image is found, or one cannot be read, or the annotations are not about these images and classes.
     """
     began = time.perf_counter()
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise UserError(f"--threshold: expected a score from 0 to 1, found {threshold}")
     workspace, path = locate(given.work_dir, checkpoint)
     opened = open_model(path, given, throughput=True)
     sources = _sources(source, opened.model.input_spec, workspace.root / "predict")
