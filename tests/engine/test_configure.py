@@ -20,6 +20,17 @@ def test_overlays_lie_over_the_recipe_of_the_task(tmp_path: Path) -> None:
     assert plan.choices["data.batch_size"].reason == "detection"
 
 
+@pytest.mark.framework("transformers")
+def test_the_backbone_is_slowed_down_only_where_it_comes_pretrained(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    key, scales = "training.optimizer.lr_scales", {"model.model.backbone": 0.5}
+    told = {"model": "transformers/dfine_nano", "pretrained": False}
+    assert Engine(tmp_path, **told | {"pretrained": True}).configure()[key] == scales
+    scratch = Engine(tmp_path, **told).configure().choices[key]
+    assert (scratch.value, scratch.origin) == ({}, "auto")
+    assert Engine(tmp_path, **told, settings={key: scales}).configure()[key] == scales
+
+
 @pytest.mark.framework("torchvision")
 def test_only_what_must_be_measured_stays_open(tmp_path: Path) -> None:
     write_coco(tmp_path)

@@ -38,6 +38,14 @@ def test_the_schedule_goes_up_and_down() -> None:
     assert factors[1000] == schedule.factor(5000) == pytest.approx(0.1)
 
 
+def test_the_peak_is_kept_for_a_share_of_the_schedule() -> None:
+    schedule = Schedule.plan(ScheduleSettings(final_ratio=0.1, flat=0.5), 1000)
+    factors = [schedule.factor(step) for step in range(1001)]
+    assert factors[98] < factors[100] == factors[550] == 1 > factors[552]
+    assert factors[1000] == pytest.approx(0.1)
+    assert Schedule.plan(ScheduleSettings(flat=1.0), 1000).factor(999) == 1
+
+
 @pytest.mark.parametrize(("total", "warmup"), [(0, 0), (5, 0), (40, 4), (100_000, 500)])
 def test_the_warm_up_fits_the_run(total: int, warmup: int) -> None:
     assert Schedule.plan(ScheduleSettings(), total).warmup_steps == warmup

@@ -87,6 +87,13 @@ def choose_pretrained(plan: Plan, row: ModelRow) -> None:
         plan.choose("model.pretrained", True, f"weights of {row.name} ({row.weights.trained_on})")
 
 
+def choose_lr_scales(plan: Plan) -> None:
+    """A recipe slows down what comes pretrained; from random weights all parts learn alike."""
+    key = "training.optimizer.lr_scales"
+    if plan["model.pretrained"] is False and plan[key] and plan.choices[key].origin == "recipe":
+        plan.choices[key] = Choice({}, "auto", "no part comes pretrained: all of them learn at the same rate")
+
+
 def choose_input_size(plan: Plan, spec: InputSpec, sizes: Sequence[tuple[int, int]]) -> InputSpec:
     """The model's size, made smaller where the images have no more to show, and of their shape where they are whole.
 

@@ -16,6 +16,7 @@ from otx.engine.autoconfig import (
     choose_epochs,
     choose_freezing,
     choose_input_size,
+    choose_lr_scales,
     choose_model,
     choose_pretrained,
     choose_workers,
@@ -69,6 +70,7 @@ def configure(plan: Plan, data: ReadData, own: OTXModel[Any, Any] | None) -> tup
             plan.add_recipe(data.spec.finetune)
         if row.recipe:
             plan.add_recipe(row.recipe)
+        choose_lr_scales(plan)
         default = choose_pixels(plan, row, data.index)
         default = choose_tiles(plan, data, row, default)
     if plan["unlabeled_data_root"] and not plan["training.ema_decay"]:

@@ -26,10 +26,12 @@ class OptimizerSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleSettings:
-    """How the learning rate moves: up in a straight line, then down in half a cosine, step by step."""
+    """How the learning rate moves: up in a straight line, flat if wanted, then down in half a cosine, step by step."""
 
     warmup_steps: int | Literal["auto"] = "auto"
     """Optimiser steps of the way up; auto: a tenth of the run, at most 500."""
+    flat: float = 0.0
+    """Share of the way after the warm-up on which the peak is kept, from 0 to 1. More learns more and settles later."""
     final_ratio: float = 0.02
     """Learning rate at the end, relative to the peak."""
 
