@@ -66,6 +66,18 @@ def test_a_model_object_runs_no_code(run: Path) -> None:
     assert (opened.model, opened.row) == (model, None)
 
 
+@pytest.mark.framework("timm")
+def test_another_model_than_that_of_the_checkpoint_is_refused(tmp_path: Path) -> None:
+    path, size = tmp_path / "best.safetensors", InputSpec(height=32, width=32)
+    row = find_row("timm/resnet10t", "MULTI_CLASS_CLS")
+    model, _ = build_model(row, LabelInfo(("a", "b")), size, pretrained=False)
+    save_model(path, model.state_dict(), CheckpointMeta.of(model, "timm/resnet10t"))
+    for name in ("timm/resnet18", "evil.py:Small"):
+        with pytest.raises(UserError, match=rf"best\.safetensors is of timm/resnet10t, not of {name}"):
+            open_model(path, Given(settings={"model.name": name}))
+    assert open_model(path, Given(settings={"model.name": "timm/resnet10t"})).name == "timm/resnet10t"
+
+
 def test_two_calls_in_the_same_second_share_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("time.strftime", lambda _: "20300101_000000")

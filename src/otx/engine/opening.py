@@ -98,6 +98,8 @@ def open_model(path: Path, given: Given, *, throughput: bool = False) -> OpenedM
     else:
         named = str(given.settings.get("model.name", ""))
         require_named(meta.model, named, path)
+        if named and named != meta.model and not is_user_file(meta.model):
+            raise UserError(f"{path} is of {meta.model}, not of {named}; a checkpoint says by itself what it is of")
         row = find_row(named if is_user_file(meta.model) else meta.model, spec.task)
         model, _ = build_model(row, meta.labels, meta.input_spec, pretrained=False)
     load_model(path, model)
