@@ -155,8 +155,7 @@ def test_coco_finds_keypoints_as_the_metric_does(tmp_path: Path) -> None:
             entry |= {"bbox": [*box[:2], width, height], "area": rng.uniform(0.2, 1) * width * height}
             content["annotations"].append(entry | {"keypoints": marked, "num_keypoints": 2})
         areas = [entry["area"] for entry in content["annotations"] if entry["image_id"] == image]
-        known = {"visible": [torch.full((len(boxes), 2), 2)], "areas": [torch.tensor(areas)]}
-        truth = KeypointBatchDataEntity(**_tubes(boxes, points, image, size), **known)
+        truth = KeypointBatchDataEntity(**_tubes(boxes, points, image, size), areas=[torch.tensor(areas)])
         prediction = _found(boxes, points + rng.normal(0, 2, points.shape), rng, image, size)
         metric.update(prediction, truth)
         (tmp_path / "ids.json").write_text(json.dumps(content))
@@ -187,7 +186,7 @@ def _found(
     """The objects in a random order, with scores that fall."""
     order = rng.permutation(len(boxes))
     scores = torch.tensor(np.sort(rng.permutation(1000)[: len(boxes)])[::-1] / 1000)
-    confidences = {"scores": [scores], "keypoint_scores": [torch.ones(len(boxes), 2)]}
+    confidences = {"scores": [scores], "keypoint_scores": [torch.ones(len(boxes), 2)], "areas": [scores]}
     return KeypointBatchPredEntity(**_tubes(boxes[order], points[order], image, size), **confidences)
 
 
@@ -198,4 +197,5 @@ def _tubes(boxes: np.ndarray, points: np.ndarray, image: int, size: tuple[int, i
         "bboxes": [tv_tensors.BoundingBoxes(torch.tensor(boxes), format="XYXY", canvas_size=size)],
         "labels": [torch.zeros(len(boxes), dtype=torch.int64)],
         "keypoints": [tv_tensors.KeyPoints(torch.tensor(points), canvas_size=size)],
+        "visible": [torch.full((len(boxes), 2), 2)],
     }

@@ -33,7 +33,8 @@ def make_prediction() -> MakeBatch:
         boxes: list[list[float]], points: list[list[list[float]]], labels: list[int], scores: list[float]
     ) -> KeypointBatchPredEntity:
         found = {"scores": [torch.tensor(scores)], "keypoint_scores": [torch.ones(len(labels), 3)]}
-        return KeypointBatchPredEntity(**_objects(boxes, points, labels), **found)
+        known = {"visible": [torch.full((len(labels), 3), 2)], "areas": [torch.ones(len(labels))]}
+        return KeypointBatchPredEntity(**_objects(boxes, points, labels), **known, **found)
 
     return make
 

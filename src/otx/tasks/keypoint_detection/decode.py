@@ -33,7 +33,7 @@ def decode(
         imgs_info: One per image.
         max_detections: The most objects to keep per image.
     """
-    empty: dict[str, list[Tensor]] = {name: [] for name in ("labels", "scores", "keypoint_scores")}
+    empty: dict[str, list[Tensor]] = {name: [] for name in ("labels", "visible", "areas", "scores", "keypoint_scores")}
     found = KeypointBatchPredEntity(images=images, imgs_info=list(imgs_info), bboxes=[], keypoints=[], **empty)
     rows = zip(raw["boxes"], raw["labels"], raw["keypoints"], imgs_info, strict=True)
     for boxes_N5, labels_N, points_NK3, info in rows:
@@ -47,6 +47,8 @@ def decode(
         found.scores.append(scores_N[keep])
         found.keypoints.append(tv_tensors.KeyPoints(to_original(points_MK3[..., :2], info), canvas_size=size))
         found.keypoint_scores.append(points_MK3[..., 2])
+        found.visible.append(torch.full(points_MK3.shape[:2], 2, device=points_MK3.device))
+        found.areas.append((boxes_M4[:, 2:] - boxes_M4[:, :2]).prod(dim=1))
     return found
 
 

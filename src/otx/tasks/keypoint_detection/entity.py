@@ -75,15 +75,15 @@ class KeypointBatchDataEntity(ObjectsBatchDataEntity[KeypointDataEntity]):
 
 
 @dataclass
-class KeypointBatchPredEntity(ObjectsBatchPredEntity[KeypointDataEntity]):
+class KeypointBatchPredEntity(KeypointBatchDataEntity, ObjectsBatchPredEntity[KeypointDataEntity]):
     """What was found in a batch, in pixels of the *original* images, best score first.
 
+    All keypoints are visible, and the areas are those of the boxes.
+
     Attributes:
-        keypoints: Per image (N, K, 2) x and y.
         keypoint_scores: Per image (N, K) confidences in [0, 1].
     """
 
-    keypoints: list[tv_tensors.KeyPoints]
     keypoint_scores: list[Tensor]
 
     def found_details(self, index: int, shown: Tensor) -> dict[str, Sequence[Any]]:
