@@ -12,7 +12,7 @@ from otx.deploy.difference import Difference, difference
 from otx.deploy.export import export
 from otx.deploy.gate import ParityError, export_proven
 from otx.deploy.parity import compare
-from otx.deploy.settings import TOLERANCES
+from otx.deploy.settings import TOLERANCES, parity_file
 from otx.runtime.exported import load_exported
 
 FP32 = TOLERANCES["fp32"]
@@ -86,7 +86,7 @@ def test_a_broken_classifier_is_kept_apart(tmp_path, classifier, images_of_colou
     apart = tmp_path / name.replace("model", "model.failed-parity")
     assert str(apart) in str(caught.value)
     assert not (tmp_path / name).exists()
-    assert not json.loads((tmp_path / "parity.json").read_text())["passed"]
+    assert not json.loads(parity_file(tmp_path / name).read_text())["passed"]
     if breakage is not dropped_class:
         load_exported(apart)(images_of_colours)
 
