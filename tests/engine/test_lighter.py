@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -92,13 +93,22 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def train(
-    data: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, *, cost: dict[str, float], model: str | None = None
+    data: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    cost: dict[str, float],
+    model: str | None = None,
+    measuring: float = 0.0,
 ) -> Plan:
-    """Plan a training of 60,000 s, where an epoch costs so many seconds for each pixel of a row."""
+    """Plan a training of 60,000 s, where an epoch costs so many seconds for each pixel, and measuring it so many."""
+    clock, skipped = time.monotonic, [0.0]
 
     def seconds(model: Any, loaders: Any, *_: object, **__: object) -> float:
+        skipped.append(measuring)
         return _cost(model, cost) * float(next(iter(loaders[0])).images.shape[-1] ** 2)
 
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + sum(skipped))
     monkeypatch.setattr(measure, "seconds_per_epoch", seconds)
     monkeypatch.setattr(lighter, "_step", lambda _plan, model, _batch: _cost(model, cost))
     monkeypatch.setattr(engine_train, "fit", _begin)
@@ -155,6 +165,14 @@ def test_no_epoch_of_a_named_model_or_of_any_fits(
     monkeypatch.setattr(lighter, "LOOK", look)
     with pytest.raises(UserError, match="cannot hold an epoch: one takes about 81920 s"):
         train(data, tmp_path, monkeypatch, cost={"resnet10t": 20, "mobilenetv4_conv_small": other}, model=model)
+
+
+@pytest.mark.framework("timm")
+def test_no_time_to_measure_another(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cost = {"resnet10t": 20, "mobilenetv4_conv_small": 0.5}
+    with pytest.raises(UserError, match="cannot hold an epoch"):
+        train(data, tmp_path, monkeypatch, cost=cost, measuring=16e3)
+    assert train(data, tmp_path, monkeypatch, cost=cost, measuring=8e3)["model.name"] == "timm/mobilenetv4_conv_small"
 
 
 @pytest.mark.parametrize("named", [None, "x/named"])

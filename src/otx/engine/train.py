@@ -350,6 +350,9 @@ def _give_way(run: _Run, model: OTXModel[Any, Any], epoch: float, left: float) -
     if epoch <= left or run.row is None or run.lightened or plan["training.freeze_backbone"] is True:
         return False
     run.lightened = True
+    left -= time.monotonic() - run.began  # to make and measure all anew takes no longer
+    if left <= 0:
+        return False
     lighter = find_lighter(plan, run.data, run.row, run.input_spec, model=model, epoch=epoch, left=left)
     if lighter is None:
         return False
