@@ -27,6 +27,8 @@ LOOK = 0.1
 """Share of the time left after which no other model is looked at."""
 STEPS = 2
 """That are timed of each stand-in, after one that fills caches."""
+LEAST = 2.0
+"""Epochs of a stand-in that must seem to fit: an epoch also reads images and validates, which steps do not tell."""
 ABILITIES = ("exportable", "quantizable", "explainable", "tileable")
 
 
@@ -84,7 +86,7 @@ def find_lighter(
         left: Seconds for all, of which looking may take a share.
 
     Returns:
-        For `model.name`; None where an epoch of no such model would fit.
+        For `model.name`; None where too little of any such model would fit.
     """
     end = time.monotonic() + LOOK * left
     others = stand_ins(plan, row, spec, catalog().find(str(data.spec.task)))
@@ -101,7 +103,7 @@ def find_lighter(
         fitting[other.name] = left / epoch * before / _step(plan, built, batch)
     enough = [name for name, epochs in fitting.items() if epochs >= FEWEST_EPOCHS]
     name = enough[-1] if enough else max(fitting, key=fitting.__getitem__)
-    if fitting[name] < 1:
+    if fitting[name] < LEAST:
         return None
     size = f"{spec.height}x{spec.width}"
     reason = f"lighter: not one epoch of {row.name} at {size} fits in the time, of this about {fitting[name]:.0f}"
