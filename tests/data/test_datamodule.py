@@ -57,10 +57,10 @@ def pictures(tmp_path: Path) -> list[Path]:
 
 def detection(paths: list[Path], workers: int = 0, batch_size: int = 4, **options: object) -> OTXDataModule:
     items = tuple(
-        SimpleNamespace(
-            path=path,
-            annotation=DetAnnotation(np.array([[3, 3, 20, 20], [9, 9, 28, 30]][: n % 3], np.float32).reshape(-1, 4),
-                                     np.full(min(n % 3, 2), n)),
+        Item(
+            path, 40, 30 + n,
+            DetAnnotation(np.array([[3, 3, 20, 20], [9, 9, 28, 30]][: n % 3], np.float32).reshape(-1, 4),
+                          np.full(min(n % 3, 2), n)),
         )
         for n, path in enumerate(paths)
     )  # fmt: skip

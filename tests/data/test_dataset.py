@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from PIL import Image
 from otx.core.input_spec import InputSpec
 from otx.data.dataset import OTXDataset
 from otx.data.images import BrokenImageError
+from otx.data.item import Item
 from otx.tasks.detection.reader import DetAnnotation, DetectionReader
 from otx.transforms.fit import FitToInput
 from otx.transforms.pipeline import build_transform
@@ -27,7 +27,7 @@ STEPS = [
 
 
 @pytest.fixture
-def items(tmp_path: Path) -> list[SimpleNamespace]:
+def items(tmp_path: Path) -> list[Item]:
     """Six pictures with one box each."""
     generator = np.random.default_rng(0)
     made = []
@@ -35,7 +35,7 @@ def items(tmp_path: Path) -> list[SimpleNamespace]:
         path = tmp_path / f"{index}.png"
         Image.fromarray(generator.integers(0, 256, (40, 50 + index, 3), dtype=np.uint8)).save(path)
         annotation = DetAnnotation(np.array([[5, 5, 30, 30]], np.float32), np.array([index]))
-        made.append(SimpleNamespace(path=path, annotation=annotation))
+        made.append(Item(path, 40, 50 + index, annotation))
     return made
 
 

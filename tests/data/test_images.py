@@ -66,11 +66,12 @@ def test_cmyk_is_converted(tmp_path) -> None:
         ("a.jpg", 13, (24, 32)),
         ("a.jpg", 12, (12, 16)),
         ("a.jpg", 1, (6, 8)),
-        ("a.png", 12, (48, 64)),
+        ("a.png", 25, (48, 64)),
+        ("a.png", 12, (12, 16)),
     ],
 )
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_a_jpeg_is_decoded_smaller_where_that_is_enough(tmp_path, name, least_side, size, mode) -> None:
+def test_a_picture_is_decoded_smaller_where_that_is_enough(tmp_path, name, least_side, size, mode) -> None:
     image = read_image(save(tmp_path / name, mode), least_side=least_side)
     assert image.shape == (3, *size)
     area = 48 // size[0]

@@ -13,7 +13,7 @@ from otx.core.input_spec import InputSpec
 from otx.core.keypoints import Skeleton
 from otx.core.label_info import LabelInfo
 from otx.engine import Engine
-from otx.engine.reading import make_datamodule, read_data
+from otx.engine.reading import least_sides, make_datamodule, read_data
 from otx.tasks.keypoint_detection.demo import write_demo
 
 
@@ -28,20 +28,42 @@ def test_keypoints_must_be_those_of_the_model(tmp_path: Path, monkeypatch: pytes
         read_data(plan, labels=other)
 
 
-@pytest.mark.parametrize(
-    ("task", "learnt", "tested"),
-    [("MULTI_CLASS_CLS", (240, 320), (120, 160)), ("DETECTION", (480, 640), (480, 640))],
-)
-def test_photographs_are_decoded_smaller_where_places_do_not_matter(tmp_path, task, learnt, tested) -> None:
+def photographs(folder: Path, task: str) -> Path:
+    """Six of 480x640, with a box each where the task has boxes."""
     for name in ("cat/0", "cat/1", "cat/2", "dog/3", "dog/4", "dog/5"):
-        path = tmp_path / f"{name}.jpg"
-        path.parent.mkdir(exist_ok=True)
+        path = folder / f"{name}.jpg"
+        path.parent.mkdir(exist_ok=True, parents=True)
         Image.fromarray(np.full((480, 640, 3), 90, np.uint8)).save(path)
         if task == "DETECTION":
-            path.with_suffix(".txt").write_text("0 0.5 0.5 0.3 0.3")
-    plan = Engine(tmp_path, task=task).given.plan()
+            path.with_suffix(".txt").write_text("0 0.5 0.5 0.25 0.25")
+    return folder
+
+
+@pytest.mark.parametrize(("task", "tested"), [("MULTI_CLASS_CLS", (120, 160)), ("DETECTION", (480, 640))])
+def test_photographs_are_decoded_smaller(tmp_path, task, tested) -> None:
+    plan = Engine(photographs(tmp_path, task), task=task).given.plan()
     data = make_datamodule(plan, read_data(plan), InputSpec(height=96, width=96))
-    assert data.dataset("train", train=True).raw(0).image.shape[-2:] == learnt
+    learnt = data.dataset("train", train=True).raw(0)
+    assert learnt.image.shape[-2:] == (240, 320)
     sample = data.dataset("test", train=False).raw(0)
     assert sample.image.shape[-2:] == tested
-    assert (sample.img_info.height, sample.img_info.width) == (480, 640)
+    for info in (learnt.img_info, sample.img_info):
+        assert (info.height, info.width) == (480, 640)
+    if task == "DETECTION":
+        assert learnt.bboxes.tolist() == [[120, 90, 200, 150]]
+        assert learnt.bboxes.canvas_size == (240, 320)
+        assert sample.bboxes.tolist() == [[240, 180, 400, 300]]
+
+
+@pytest.mark.parametrize("task", ["MULTI_CLASS_CLS", "DETECTION"])
+@pytest.mark.parametrize(
+    ("spec", "steps"),
+    [
+        (InputSpec(height=96, width=96, tile=200), []),
+        (InputSpec(height=96, width=96, object_margin=1.25), []),
+        (InputSpec(height=96, width=96), [{"name": "RandomCrop", "size": [200, 200]}]),
+    ],
+)
+def test_photographs_are_decoded_whole_where_pixels_are_counted(tmp_path, task, spec, steps) -> None:
+    plan = Engine(photographs(tmp_path, task), task=task, settings={"transforms.train": steps}).given.plan()
+    assert least_sides(plan, read_data(plan), spec)[0] == 0

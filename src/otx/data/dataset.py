@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar, cast
 
@@ -22,6 +22,7 @@ from otx.data.reader import TaskReader
 from otx.data.seeding import seeded
 from otx.data.tiling import Tile
 from otx.transforms.fields import Step
+from otx.transforms.geometry import with_smaller_image
 
 
 class Read(Protocol):
@@ -110,11 +111,14 @@ class OTXDataset(Dataset[SampleT], Generic[SampleT]):
             return cast("SampleT", item.sample(index))
         image = self.read(item.path, window=item.window) if isinstance(item, Tile) else self.read(item.path)
         height, width = image.shape[-2:]
+        if decoded_smaller := height < item.height and width < item.width:
+            height, width = item.height, item.width
         info = ImageInfo(index=index, path=str(item.path), height=height, width=width)
-        sample = self.reader.entity(image, info, item.annotation)
-        if sample.placeless:  # the image may have been decoded smaller
-            scale = (width / item.width, height / item.height)
-            sample = replace(sample, img_info=replace(info, height=item.height, width=item.width, scale=scale))
+        if not decoded_smaller:
+            sample = self.reader.entity(image, info, item.annotation)
+        else:
+            stand_in = tv_tensors.Image(image.new_empty(()).expand(image.shape[0], height, width))
+            sample = with_smaller_image(self.reader.entity(stand_in, info, item.annotation), image)
         return cut_out(sample, item.region) if isinstance(item, ObjectItem) else sample
 
     def _readable(self, index: int, tries: int, broken: list[BrokenImageError]) -> SampleT | None:

@@ -31,6 +31,8 @@ JPEG_START = b"\xff\xd8\xff"
 JPEG_END = b"\xff\xd9"
 EXIF_ORIENTATION = 0x0112
 TURNED = range(5, 9)  # Orientations that swap height and width.
+REDUCED = (8, 4, 2)
+"""How many times smaller libjpeg decodes."""
 Image.MAX_IMAGE_PIXELS = 2**30
 """Pillow's guard against decompression bombs stops at a fifth of that, which aerial images and slides exceed."""
 
@@ -94,8 +96,8 @@ def read_image(
         path: The file.
         pixels: What the image shall be made of; None takes it as it is. Grey and RGB can stand for each other.
         window: The part to give; None: all of it.
-        least_side: A whole JPEG is decoded at the half, the quarter or the eighth of its size, in a fraction of the
-            time, where no side gets shorter than this; 0: as large as the file has it.
+        least_side: A whole picture is given at the half, the quarter or the eighth of its size, where no side gets
+            shorter than this; a JPEG is decoded so, in a fraction of the time. 0: as large as the file has it.
 
     Returns:
         (C, H, W). In memory a pixel's channels lie together, which halves the time of resizing it.
@@ -126,6 +128,12 @@ def read_pixels(
         return as_asked(found, pixels)
     except Exception as error:
         raise _broken(path, error) from error
+
+
+def reduction(height: int, width: int, least_side: int) -> int:
+    """By how much a picture may be made smaller, 1, 2, 4 or 8 times, so that no side gets shorter than `least_side`."""
+    most = min(height, width) // least_side if least_side else 1
+    return next((factor for factor in REDUCED if factor <= most), 1)
 
 
 def read_mask(path: Path) -> npt.NDArray[np.bool_]:
@@ -185,26 +193,22 @@ def _decode(data: bytes, least_side: int = 0) -> Pixels:
     import cv2
 
     if data.startswith(JPEG_START) and data.endswith(JPEG_END):
-        pixels_HWC: Pixels | None = cv2.imdecode(
-            np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | _reduced(data, least_side)
-        )
+        flag = 0
+        if least_side:
+            with Image.open(io.BytesIO(data)) as image:  # reads the head
+                factor = reduction(image.height, image.width, least_side)
+            flag = getattr(cv2, f"IMREAD_REDUCED_GRAYSCALE_{factor}", 0)
+        pixels_HWC: Pixels | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | flag)
         if pixels_HWC is not None:
             return pixels_HWC
     with Image.open(io.BytesIO(data)) as image:
         # Not np.asarray: torch wants pixels that it may write to.
-        return np.array(ImageOps.exif_transpose(image).convert("RGB"))
-
-
-def _reduced(data: bytes, least_side: int) -> int:
-    """OpenCV's flag for the smallest form of a JPEG of which no side is shorter than `least_side`."""
-    import cv2
-
-    if not least_side:
-        return 0
-    with Image.open(io.BytesIO(data)) as image:  # reads the head
-        factor = min(image.size) // least_side
-    flags = {8: cv2.IMREAD_REDUCED_GRAYSCALE_8, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4, 2: cv2.IMREAD_REDUCED_GRAYSCALE_2}
-    return next((flag for size, flag in flags.items() if size <= factor), 0)
+        whole = np.array(ImageOps.exif_transpose(image).convert("RGB"))
+    height, width = whole.shape[:2]
+    factor = reduction(height, width, least_side)
+    if factor == 1:
+        return whole
+    return cv2.resize(whole, (-(-width // factor), -(-height // factor)), interpolation=cv2.INTER_AREA)
 
 
 def as_asked(found_HWC: Pixels, wanted: PixelFormat | None) -> Pixels:

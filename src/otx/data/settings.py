@@ -16,6 +16,9 @@ class DataSettings:
     """Images per step of validation and test; auto: that of training. Changes speed and memory, not the metrics."""
     workers: int | Literal["auto"] = "auto"
     """Processes that decode and augment images; 0 does it between the training steps. Changes speed, never a batch."""
+    cache: float | Literal["auto"] = "auto"
+    """GiB of memory for images of training and validation that are decoded once, not in every epoch; 0: none; auto:
+    what is free, if images are far larger than the model's input. Changes speed, never a batch."""
     tile: bool | Literal["auto"] = "auto"
     """Cut images into tiles, in training and wherever the model is used; auto: if objects would become too small."""
     tile_size: int | Literal["auto"] = "auto"

@@ -56,15 +56,21 @@ def fit_ram(plan: Plan, row: ModelRow, spec: InputSpec) -> None:
         OTXError: A single image takes more.
     """
     given = float(plan["training.ram"])
-    limit = given or available()
-    pixels = int(plan["data.batch_size"]) * spec.height * spec.width * spec.frames
-    if not given and limit >= LIBRARIES + (pixels * PER_PIXEL + row.parameters * PER_PARAMETER) / GIB:
+    images = 0.0 if plan.is_open("data.cache") else float(plan["data.cache"])
+    limit = (given or available()) - images
+    if not given and limit >= worst_case(plan, spec) + row.parameters * PER_PARAMETER / GIB:
         return
     while not (took := _try(plan, limit * SHARE)) <= limit * SHARE:
         halve_batch(plan, f"took more than the {limit:.1f} GiB {'given' if given else 'free'}, in a trial")
     if took:
         batch = plan["data.batch_size"]
         logger.info("memory    batches of %s took %.1f GiB of %.1f in a process that tried them", batch, took, limit)
+
+
+def worst_case(plan: Plan, spec: InputSpec) -> float:
+    """GiB that a training needs at most, but for its weights."""
+    pixels = int(plan["data.batch_size"]) * spec.height * spec.width * spec.frames
+    return LIBRARIES + pixels * PER_PIXEL / GIB
 
 
 def _try(plan: Plan, limit: float) -> float:

@@ -140,7 +140,7 @@ def make_datamodule(plan: Plan, data: ReadData, input_spec: InputSpec) -> OTXDat
     from otx.transforms.fit import FitToInput
 
     settings = plan.settings()
-    least_side = input_spec.least_side if data.spec.load("sample").placeless else 0
+    learnt, tested = least_sides(plan, data, input_spec)
     augmentation = resolve(catalog().augmentation(settings.transforms.framework))
     return OTXDataModule(
         object_index(data.index, data.reader, input_spec),
@@ -148,9 +148,8 @@ def make_datamodule(plan: Plan, data: ReadData, input_spec: InputSpec) -> OTXDat
         data.spec.load("batch"),
         augmentation(settings.transforms.train, input_spec),
         FitToInput(input_spec, evaluation=True),
-        # A crop of a quarter of the image keeps all that the model can see of it.
-        train_read=partial(read_media, spec=input_spec, random=True, least_side=2 * least_side),
-        eval_read=partial(read_media, spec=input_spec, least_side=least_side),
+        train_read=partial(read_media, spec=input_spec, random=True, least_side=learnt),
+        eval_read=partial(read_media, spec=input_spec, least_side=tested),
         settings=settings.data,
         seed=settings.seed,
         tiling=make_tiling(data, input_spec),
@@ -158,3 +157,22 @@ def make_datamodule(plan: Plan, data: ReadData, input_spec: InputSpec) -> OTXDat
         rank=place().rank,
         world=place().size,
     )
+
+
+def least_sides(plan: Plan, data: ReadData, input_spec: InputSpec) -> tuple[int, int]:
+    """How short a side of an image may get when it is decoded smaller, for training and for evaluation; 0: not at all.
+
+    In evaluation only images whose annotations have no places in them are: the others are measured in their own pixels.
+    """
+    from otx.transforms.steps import IN_PIXELS
+
+    settings = plan.settings().transforms
+    placeless = bool(data.spec.load("sample").placeless)
+    # What a recipe says in pixels is meant in those of the file, and steps of other frameworks may all do so.
+    in_pixels = any(step.get("name") in IN_PIXELS for step in settings.train) or (
+        settings.framework != "torchvision" and not placeless
+    )
+    parts = input_spec.tile or input_spec.object_margin
+    # A crop of a quarter of the image keeps all that the model can see of it.
+    learnt = 0 if in_pixels or parts else 2 * input_spec.least_side
+    return learnt, input_spec.least_side if placeless else 0

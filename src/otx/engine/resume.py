@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 SIZES = ("data.batch_size", "data.eval_batch_size", "training.accumulate")
 """How a step is divided; `otx.training.resume.check_same_run` says whether it is the same step."""
-RESUMABLE = {*(f"training.{name}" for name in FREE), *SIZES, "data.workers", "devices"}
+RESUMABLE = {*(f"training.{name}" for name in FREE), *SIZES, "data.workers", "data.cache", "devices"}
 """Settings that may be said anew when a run goes on."""
 
 

@@ -23,6 +23,7 @@ from otx.engine.autoconfig import FEWEST_EPOCHS, choose_epochs, shrink_input
 from otx.engine.configure import configure
 from otx.engine.frozen import RECIPE, can_remember, remember_features
 from otx.engine.given import Given
+from otx.engine.kept import keep_in_memory
 from otx.engine.lighter import find_lighter
 from otx.engine.measure import FASTEST, epoch_seconds, make_model, settle_speed
 from otx.engine.memory import halve_batch, is_out_of_memory
@@ -170,6 +171,7 @@ def _train(run: _Run) -> TrainResult:
     model, name = make_model(run.given, plan, data, run.row, run.input_spec)
     datamodule = make_datamodule(plan, data, run.input_spec)
     fed = _freeze(run, model) if plan["training.freeze_backbone"] is True else datamodule
+    keep_in_memory(plan, data, fed, run.input_spec)
     settle_speed(plan, fed, model, name)
     if plan["training.time"] and plan.is_open("training.patience"):
         planned = _plan_time(run, fed, model)
@@ -258,6 +260,7 @@ def _accompany(given: Given) -> TrainResult:
     model, name = make_model(given, plan, data, row, input_spec)
     frozen = plan["training.freeze_backbone"] is True
     datamodule = _freeze(run, model) if frozen else make_datamodule(plan, data, input_spec)
+    keep_in_memory(plan, data, datamodule, input_spec)
     return _result(workspace, data, name, _fit(run, workspace, datamodule, model, name))
 
 

@@ -95,6 +95,7 @@ MINIMA = {
     "data.batch_size": 1,
     "data.eval_batch_size": 1,
     "data.workers": 0,
+    "data.cache": 0,
     "training.max_epochs": 1,
     "training.steps": 1,
     "training.time": 0,

@@ -47,6 +47,20 @@ def move_sample(sample: SampleT, move: Move, fill: float) -> SampleT:
     return replace(sample, **changes).settle((left, top, left + width, top + height))
 
 
+def with_smaller_image(sample: SampleT, image: tv_tensors.Image | tv_tensors.Video) -> SampleT:
+    """The sample with its image as it was decoded smaller; everything that lies in its pixels follows."""
+    height, width = image.shape[-2:]
+    before = sample.image.shape[-2:]
+    move = Move((0, 0, before[0], before[1]), (height, width), 0, 0, (height, width))
+    changes: dict[str, Any] = {
+        name: _move_annotation(value, move, sample.mask_fill)
+        for name, value in pixel_fields(sample).items()
+        if name != "image"
+    }
+    info = replace(sample.img_info, scale=(width / before[1], height / before[0]))
+    return replace(sample, image=image, img_info=info, **changes).settle((0, 0, width, height))
+
+
 def move_image(image_CHW: Tensor, move: Move, fill: float) -> Tensor:
     """Apply a move to pixels, (..., C, H, W) for clips; what the image does not cover gets the value `fill`."""
     top, left, height, width = move.window

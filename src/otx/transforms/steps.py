@@ -37,6 +37,8 @@ _ANY_PIXELS = (
     "RandomErasing", "RandomHorizontalFlip", "RandomIoUCrop", "RandomPerspective", "RandomResize", "RandomResizedCrop",
     "RandomRotation", "RandomShortestSize", "RandomVerticalFlip", "RandomZoomOut", "Resize", "ScaleJitter",
 )  # fmt: skip
+IN_PIXELS = ("CenterCrop", "ElasticTransform", "GaussianBlur", "Pad", "RandomCrop")
+"""Steps of another effect on an image that was decoded smaller."""
 TORCHVISION = {name: getattr(v2, name) for name in (*ONLY_PICTURES, *_ANY_PIXELS)}
 NEEDLESS = {
     "Normalize": "the model normalises by its own mean and standard deviation",

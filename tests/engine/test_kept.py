@@ -1,0 +1,86 @@
+"""Images of a training are kept in memory where decoding them again would cost, and only as many as there is room."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from otx.core.errors import UserError
+from otx.core.input_spec import InputSpec
+from otx.data.kept_images import KeptImages
+from otx.engine import Engine
+from otx.engine.kept import keep_in_memory
+from otx.engine.reading import make_datamodule, read_data
+from otx.training.ram import GIB
+
+SPEC = InputSpec(height=64, width=64)
+KEPT = 128 * 160 * 3
+"""Bytes of a picture of 256x320 that is decoded for training at no less than twice 64 pixels."""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    generator = np.random.default_rng(0)
+    for subset, count in (("train", 4), ("val", 2)):
+        for label in ("cat", "dog"):
+            folder = tmp_path / subset / label
+            folder.mkdir(parents=True)
+            for index in range(count):
+                pixels = generator.integers(0, 256, (256, 320, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / f"{index}.jpg")
+    return tmp_path
+
+
+def kept(root: Path, spec: InputSpec = SPEC, **settings: object):
+    plan = Engine(root, settings={"data.batch_size": 2, **settings}).given.plan()
+    plan.choose("devices", 1, "")
+    data = read_data(plan)
+    datamodule = make_datamodule(plan, data, spec)
+    keep_in_memory(plan, data, datamodule, spec)
+    return plan, datamodule
+
+
+def test_large_images_are_kept_for_both_ways_of_reading(root) -> None:
+    plan, datamodule = kept(root)
+    assert plan["data.cache"] > 0
+    assert plan.choices["data.cache"].origin == "auto"
+    assert "20 times the pixels of the model's input" in plan.choices["data.cache"].reason
+    for train, subset in ((True, "train"), (False, "val")):
+        dataset = datamodule.dataset(subset, train=train)
+        assert isinstance(dataset.read, KeptImages)
+        assert len(dataset.read.images) == len(dataset)
+        plain = replace(dataset, read=dataset.read.read)
+        assert all(torch.equal(dataset.raw(index).image, plain.raw(index).image) for index in range(len(dataset)))
+
+
+@pytest.mark.parametrize(
+    ("side", "settings", "reason"),
+    [(160, {}, "3.2 times the pixels"), (64, {"training.ram": 4.0}, "training.ram bounds the memory")],
+)
+def test_images_are_not_kept_without_need_or_room(root, side, settings, reason) -> None:
+    plan, datamodule = kept(root, InputSpec(height=side, width=side), **settings)
+    assert plan["data.cache"] == 0
+    assert reason in plan.choices["data.cache"].reason
+    assert not isinstance(datamodule.train_read, KeptImages)
+
+
+def test_little_memory_is_left_to_the_training(root, monkeypatch) -> None:
+    monkeypatch.setattr("otx.engine.kept.available", lambda: 2.0)
+    plan, datamodule = kept(root)
+    assert plan["data.cache"] == 0
+    assert not isinstance(datamodule.train_read, KeptImages)
+
+
+def test_as_many_are_kept_as_the_user_gives_room_for(root) -> None:
+    _, datamodule = kept(root, **{"data.cache": 3.5 * KEPT / GIB})
+    assert (len(datamodule.train_read.images), len(datamodule.eval_read.images)) == (3, 2)
+
+
+def test_room_for_images_that_nobody_decodes_is_an_error(root) -> None:
+    with pytest.raises(UserError, match=r"data.cache is 1.0, but there are no image files to decode"):
+        kept(root, replace(SPEC, frames=8), **{"data.cache": 1.0})
