@@ -150,6 +150,8 @@ def test_folders_below_one_folder_and_foreign_subsets(tmp_path: Path) -> None:
         ["nut/good/1.png", "nut/bad/1.png", "nut/ground_truth/bad/1.png"],
         ["cars/1.png", "cars/2.png"],
         ["images/train/1.png", "images/val/1.png"],
+        ["ch4_train_images/1.png", "ch4_test_images/2.png"],
+        ["train/1.png", "train_labels/2.png", "val/3.png", "val_labels/4.png"],
     ],
 )  # fmt: skip
 def test_what_only_looks_like_class_folders_is_refused(tmp_path: Path, names: list[str]) -> None:
@@ -157,6 +159,21 @@ def test_what_only_looks_like_class_folders_is_refused(tmp_path: Path, names: li
         paint(tmp_path / name, Picture("x", ""))
     with pytest.raises(UserError, match="no known data format"):
         open_source(tmp_path)
+
+
+def test_folders_of_classes_in_a_folder_of_images_of_each_subset(tmp_path: Path) -> None:
+    for name in ("train/images/cat/1.png", "train/images/dog/2.png", "test/Images/cat/3.png"):
+        paint(tmp_path / name, Picture("x", ""))
+    source = open_source(tmp_path)
+    assert {name: len(items) for name, items in source.subsets.items()} == {"train": 2, "test": 1}
+    assert label_list(source) == ["cat", "dog"]
+
+
+@pytest.mark.parametrize("names", [("steam_train", "bullet_train"), ("test tube", "flask")])
+def test_classes_whose_names_hold_the_word_of_a_subset(tmp_path: Path, names: tuple[str, str]) -> None:
+    for name in names:
+        paint(tmp_path / name / "1.png", Picture("x", ""))
+    assert {*label_list(open_source(tmp_path))} == {*names}
 
 
 def test_classes_may_be_named_like_subsets(tmp_path: Path) -> None:

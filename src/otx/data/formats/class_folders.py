@@ -1,4 +1,4 @@
-"""Paths in class folders, `[train|val|test/]class/name`; folders inside a class are classes of their own."""
+"""Paths in class folders, `[train|val|test/[images/]]class/name`; folders inside a class are classes of their own."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from otx.data.formats.reading import Part, Reading, by_subset
 from otx.data.problems import Problems
 from otx.data.subset_names import UNASSIGNED, SubsetName, subset_name
 
-_NOT_CLASSES = frozenset(
-    {"annotations", "ground_truth", "gtfine", "image", "images", "imgs", "jpegimages", "label", "labels",
-     "leftimg8bit", "mask", "masks", "segmentationclass", "segmentationobject"}
-)  # fmt: skip
+_IMAGES = frozenset({"image", "images", "imgs"})
+_NOT_CLASSES = _IMAGES | {
+    "annotations", "ground_truth", "gtfine", "jpegimages", "label", "labels", "leftimg8bit", "mask", "masks",
+    "segmentationclass", "segmentationobject",
+}  # fmt: skip
 """Folders that images lie in for other reasons than their class."""
 
 
@@ -33,10 +34,13 @@ def class_folders(
     parts = {path: path[len(base) :].split("/") for path in paths}
     subset_folders = {names[0] for names in parts.values() if len(names) > 2 and _whole_subset(names[0])}
     depth = 1 if subset_folders else 0
+    if depth and all(len(names) > 3 and names[1].lower() in _IMAGES for names in parts.values()):
+        parts = {path: [names[0], *names[2:]] for path, names in parts.items()}
     classes = {names[depth] for names in parts.values() if len(names) > depth + 1}
     misfits = {folder for names in parts.values() for folder in names[:-1] if folder.lower() in _NOT_CLASSES}
     misfits |= {folder for names in parts.values() for folder in names[depth + 1 : -1] if _whole_subset(folder)}
-    misfits |= classes if all(map(_whole_subset, classes)) else set()
+    named = set(map(subset_name, classes))  # `ch4_train_images`, `ch4_test_images`
+    misfits |= classes if all(map(_whole_subset, classes)) or (len(named) > 1 and None not in named) else set()
     if misfits:
         return f"found {kind}s below a folder {min(misfits)!r}, which is no class"
     if len(classes) < 2:
