@@ -298,9 +298,56 @@ def test_label_maps_of_all_kinds(tmp_path: Path) -> None:
         "label_colors.txt": "0 0 0 background\n1 2 3 cup\npen\nvoid\n",
         "classes.txt": "\n".join([*CLASSES, "void"]),
     }
+    texts |= {
+        "class_names.txt": "0 background\n1 cup\n2 pen\n3 void\n",
+        "codes.txt": "0: background\n1: cup\n2: pen\n3: void\n",
+        "id2label.json": json.dumps({"0": "background", "1": "cup", "2": "pen", "3": "void"}),
+    }
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
         read = label_map.read_label_map(walk_data(tmp_path), name)
         assert read.by_value == {0: "background", 1: "cup", 2: "pen", 3: None}
         assert read.names == list(CLASSES)
-        assert name == "classes.txt" or read.by_colour[0x010203] == "cup"
+        assert (name in {"classes.txt", "class_names.txt", "codes.txt", "id2label.json"}) == (not read.by_colour)
+        assert read.by_colour.get(0x010203, "cup") == "cup"
+
+
+def test_classes_that_have_no_names_are_said_to_have_none(tmp_path: Path) -> None:
+    for number in range(4):
+        photo(tmp_path / "images" / f"{number}.jpg")
+        mask(tmp_path / "labels" / f"{number}.png")
+    (problem,) = [one for one in open_source(tmp_path).problems if one.kind == "class names are missing"]
+    assert "3 classes are called 0, 1, 2; a classes.txt" in problem.message
+    (tmp_path / "class_names.txt").write_text("\n".join(CLASSES))
+    source = open_source(tmp_path)
+    assert "class names are missing" not in source.problems.counts()
+    assert {*SegmentationReader().label_info(source.categories).names} == {*CLASSES}
+
+
+def test_masks_of_camvid(tmp_path: Path) -> None:
+    for subset in ("train", "val", "test"):
+        for number in range(2):
+            photo(tmp_path / subset / f"{subset}{number}.png")
+            mask(tmp_path / f"{subset}_labels" / f"{subset}{number}_L.png", in_colours(values()))
+    colours = (", ".join(map(str, PALETTE[3 * i : 3 * i + 3])) for i in range(3))
+    rows = (f"{name}, {colour}" for name, colour in zip(CLASSES, colours, strict=True))
+    (tmp_path / "class_dict.csv").write_text("\n".join(["name, r, g, b", *rows]))
+    source = open_source(tmp_path)
+    assert source.format == "mask_folders"
+    assert {name: len(items) for name, items in source.subsets.items()} == {"train": 2, "val": 2, "test": 2}
+    assert {*SegmentationReader().label_info(source.categories).names} == {*CLASSES}
+
+
+def test_colours_that_are_numbers_of_segments_are_no_classes(tmp_path: Path) -> None:
+    """COCO's panoptic masks, and such as nothing explains."""
+    rng = np.random.default_rng(0)
+    for number in range(4):
+        photo(tmp_path / "train2017" / f"{number}.jpg")
+        colours = rng.integers(0, 255, (40, 3), dtype=np.uint8)
+        mask(tmp_path / "annotations" / "panoptic_train2017" / f"{number}.png", colours[rng.integers(0, 40, SIZE)])
+    with pytest.raises(UserError, match=r"the masks have \d+ colours.*class_dict.csv"):
+        open_source(tmp_path)
+    listed = {"images": [], "annotations": [{"image_id": 1, "segments_info": []}], "categories": []}
+    (tmp_path / "annotations" / "panoptic_train2017.json").write_text(json.dumps(listed))
+    with pytest.raises(UserError, match=r"masks of segments, not of classes: annotations/panoptic_train2017.json"):
+        open_source(tmp_path)

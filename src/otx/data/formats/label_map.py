@@ -14,13 +14,18 @@ from otx.data.tree import DataTree
 
 VALUES = "_classes.csv"
 """Roboflow's: a head, then a row `value, name` for each class."""
-FILES = ("dataset_meta.json", "labelmap.txt", "label_colors.txt", "class_dict.csv", VALUES, "classes.txt", "labels.txt")
+FILES = (
+    "dataset_meta.json", "labelmap.txt", "label_colors.txt", "class_dict.csv", VALUES, "classes.txt", "labels.txt",
+    "class_names.txt", "codes.txt", "id2label.json",
+)  # fmt: skip
 """Of several in a folder the first counts."""
 IGNORED_NAMES = frozenset({"ignore", "ignored", "unlabeled", "unlabelled", "void"})
 """Pixels of a class of such a name are left out of loss and metric."""
 
 _LINE = re.compile(r"^(?:(\d+)\s+(\d+)\s+(\d+)\s+)?([^:,]+?)(?:[:,]\s*(\d+),\s*(\d+),\s*(\d+))?\s*(?::.*)?$")
 """`name`, `name:r,g,b:parts:actions` (VOC), `name,r,g,b` (CSV) and `r g b name` (Cityscapes in Datumaro)."""
+_NUMBERED = re.compile(r"(\d+)\s*[:=,\s]\s*([^\d\s:=,].*)")
+"""`value name`, as some tools number the lines of `classes.txt`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +80,13 @@ def as_colour(red: int, green: int, blue: int) -> int:
 
 
 def _from_json(content: dict[str, Any]) -> list[tuple[int, str, int | None]]:
-    """Datumaro's file: `label_map` by value, or `labels` in order; `segmentation_colors` in the same order."""
+    """Datumaro's file: `label_map` by value, or `labels` in order; `segmentation_colors` in the same order.
+
+    Hugging Face's has nothing but names by value.
+    """
     colours = content.get("segmentation_colors") or []
-    names = content.get("label_map") or dict(enumerate(content["labels"]))
+    bare = content if content and all(key.isdecimal() for key in content) else None
+    names = bare or content.get("label_map") or dict(enumerate(content["labels"]))
     return [
         (int(value), str(name).strip(), as_colour(*colours[position]) if position < len(colours) else None)
         for position, (value, name) in enumerate(names.items())
@@ -91,8 +100,12 @@ def _from_values(text: str) -> list[tuple[int, str, int | None]]:
 
 def _from_lines(text: str) -> list[tuple[int, str, int | None]]:
     entries: list[tuple[int, str, int | None]] = []
-    for line in map(str.strip, text.splitlines()):
-        if not line or line.startswith("#") or line.casefold().startswith("name,"):
+    lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
+    numbered = [_NUMBERED.fullmatch(line) for line in lines]
+    if all(numbered):
+        return [(int(match.group(1)), match.group(2), None) for match in numbered if match]
+    for line in lines:
+        if line.casefold().startswith("name,"):
             continue
         found = _LINE.match(line)
         if found is None:

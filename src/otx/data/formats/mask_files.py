@@ -14,6 +14,7 @@ import numpy.typing as npt
 from datumaro.components.annotation import AnnotationType, ExtractedMask, MaskCategories
 from PIL import Image
 
+from otx.core.errors import UserError
 from otx.core.masks import IGNORED
 from otx.data.formats.label_map import LabelMap, as_colour, label_map_of, read_label_map
 from otx.data.formats.reading import Part, by_subset, image_item
@@ -25,6 +26,8 @@ from otx.data.tree import DataTree
 VOID_COLOUR = as_colour(224, 224, 192)
 """VOC's colour of pixels that are to be ignored."""
 WITHOUT_MASK = "image without a mask left out"
+MOST_VALUES = 64
+"""Pictures have more values or colours than this, masks fewer."""
 STRAY_SHARE = 0.01
 """Black and white masks may hold so many other values, which editors and resizing leave at edges."""
 
@@ -188,6 +191,12 @@ def _meanings(
             problems.add("grey pixels in a black and white mask, read as the nearer of the two", mask, listed)
     else:
         maps[""] = _each_value([scans[mask] for mask, path in paths.items() if not path])
+        if names := maps[""].names:
+            called = ", ".join(names[:5]) + (", ..." if names[5:] else "")
+            unnamed = next(mask for mask, path in paths.items() if not path)
+            message = f"{len(names)} classes are called {called}"
+            cure = "a classes.txt above it names them, one a line in the order of the values"
+            problems.add("class names are missing", unnamed, f"{message}; {cure}")
     return {mask: maps[path] for mask, path in paths.items()}
 
 
@@ -222,9 +231,16 @@ def _with_white(label_map: LabelMap) -> LabelMap:
 
 
 def _each_value(scans: Sequence[Scan]) -> LabelMap:
-    """Every value, or every colour, is a class, and its name is what it looks like."""
+    """Every value, or every colour, is a class, and its name is what it looks like.
+
+    Raises:
+        UserError: There are so many colours that most are no class, but edges or the numbers of objects.
+    """
     values = _pixels_of_values(scans).keys()
     colours = {colour for one in scans if one.coloured for colour in one.pixels}
+    if len(colours) > MOST_VALUES:
+        cure = "write a class_dict.csv above them, with the head 'name,r,g,b' and a line for each class"
+        raise UserError(f"the masks have {len(colours)} colours, and no file says which of them are classes: {cure}")
     return LabelMap(
         by_value={value: str(value) for value in sorted(values - ({IGNORED} if _stands_apart(values) else set()))},
         by_colour={colour: f"#{colour:06x}" for colour in sorted(colours - {VOID_COLOUR})},

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from otx.data.formats.mask_files import read_masks, scan
+from otx.data.formats.mask_files import MOST_VALUES, read_masks, scan
 from otx.data.formats.reading import Reading
 from otx.data.subset_names import UNASSIGNED, subset_of_folder
 from otx.data.tree import DataTree, stem, suffix
@@ -14,10 +14,11 @@ from otx.data.tree import DataTree, stem, suffix
 LOOKED_FOR = "a mask per image (.png with a value or a colour per class), of the same name or with a suffix like _mask"
 
 LOSSLESS = frozenset({".bmp", ".png", ".tif", ".tiff"})
-MOST_VALUES = 64
-"""Pictures have more values or colours than this, masks fewer."""
 _WORD = r"(?:annot|annotation|gt|label|mask|seg|segmentation|target|truth)s?"
-_SUFFIXES = [re.compile(rf"(.+)[_.-]({form})", re.IGNORECASE) for form in (_WORD, rf"[a-z]+_{_WORD}")]
+_SUFFIXES = [
+    re.compile(rf"(.+)[_.-]({form})", re.IGNORECASE) for form in (_WORD, rf"[a-z]+_{_WORD}", "anno", "groundtruth", "L")
+]
+"""Of the last, `anno` is GlaS's and `L` CamVid's."""
 _FOLDER = re.compile(rf"{_WORD}|segmentation[a-z]+", re.IGNORECASE)
 
 
@@ -36,6 +37,8 @@ class _Group:
 
 def find(tree: DataTree) -> Reading | str:
     """See `Format.find`."""
+    if panoptic := next((path for path in tree.with_suffix(".json") if _is_panoptic(tree, path)), ""):
+        return f"found masks of segments, not of classes: {panoptic} says whose each is, which is not read"
     groups = _groups(tree)
     best: dict[str, _Group] = {}
     for group in sorted(groups, key=lambda one: (-len(one.mask_of), one.folder, one.ending)):
@@ -53,6 +56,11 @@ def find(tree: DataTree) -> Reading | str:
         images=frozenset(images),
         read=lambda problems: read_masks(tree, mask_of, subset_of, problems),
     )
+
+
+def _is_panoptic(tree: DataTree, path: str) -> bool:
+    """Whether a file is COCO's of panoptic segmentation, in whose masks a colour is the number of a segment."""
+    return b'"segments_info"' in tree.files[path].read_bytes()
 
 
 def _groups(tree: DataTree) -> list[_Group]:
