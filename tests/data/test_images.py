@@ -39,6 +39,7 @@ def save(path: Path, mode: str = "RGB", **options: object) -> Path:
         ("a.tif", "RGB", {}),
         ("a.webp", "RGB", {"lossless": True}),
         ("a.gif", "RGB", {}),
+        ("a.avif", "RGB", {}),
     ],
 )
 def test_formats_and_modes_become_rgb(tmp_path, name, mode, options) -> None:

@@ -103,6 +103,7 @@ def test_unknown_format_says_what_was_looked_for_and_what_is_there(tmp_path: Pat
     [
         ([], "nothing"),
         (["a/b/c.txt"], "There are no images below it"),
+        (["cat/1.HEIC", "dog/2.heic"], "Pictures like cat/1.HEIC are not read. Convert them to JPEG or PNG"),
         (["pictures/1.jpg", "pictures/2.jpg"], "Nearest: yolo"),
         (["pictures/1.jpg", "notes.json"], "Nearest: coco"),
         (["1.jpg", "1.json"], "Nearest: coco. Ask the tool that wrote 1.json"),
@@ -117,6 +118,20 @@ def test_advice(tmp_path: Path, names: list[str], advice: str) -> None:
         path.write_text('{"shapes": []}')
     with pytest.raises(UserError, match=advice):
         open_source(tmp_path)
+
+
+def test_all_pictures_are_read_or_counted(tmp_path: Path) -> None:
+    for label in ("cat", "dog"):
+        for name in ("1.gif", "2.avif", "3.png"):
+            (tmp_path / label).mkdir(exist_ok=True)
+            Image.new("RGB", (8, 8), "red").save(tmp_path / label / name)
+        (tmp_path / label / "4.heic").write_bytes(b"x")
+    source = open_source(tmp_path)
+    assert source.evidence.items == 6
+    assert [(one.kind, one.where, one.bad) for one in source.problems] == [
+        ("picture in a format that is not read", "cat/4.heic", False),
+        ("picture in a format that is not read", "dog/4.heic", False),
+    ]
 
 
 def test_advice_on_folders_archives_and_parts(tmp_path: Path) -> None:

@@ -110,6 +110,8 @@ def open_source(root: Path, data_format: str | None = None, preferred: Sequence[
     problems = reading.problems
     for link, target in tree.leaving.items():
         problems.add(OUTSIDE, link, f"symbolic link to {target}", bad=True)
+    for path in tree.unread:
+        problems.add("picture in a format that is not read", path, "convert it to JPEG or PNG")
     parts = reading.read(problems)
     categories = _merge_categories(parts, problems)
     subsets = _by_subset(parts, reading.explicit, problems)

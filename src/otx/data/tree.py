@@ -14,7 +14,13 @@ from otx.data.problems import MISSING_IMAGE, MISSING_VIDEO, OUTSIDE
 from otx.data.shards import FOLDER, MANIFEST, records_below
 from otx.data.subset_names import SubsetName, subset_of_folder
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".jfif", ".jpeg", ".jpg", ".npy", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = frozenset(
+    {".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".npy", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+)
+UNREAD_SUFFIXES = frozenset(
+    {".arw", ".cr2", ".cr3", ".dcm", ".dng", ".exr", ".heic", ".heif", ".jp2", ".jxl", ".nef", ".psd", ".svg", ".tga"}
+)
+"""Of pictures that OTX does not decode."""
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"})
 _ANNOTATION_SUFFIXES = frozenset({".csv", ".data", ".json", ".names", ".txt", ".xml", ".yaml", ".yml"})
 _NOT_DATA = frozenset({"__MACOSX", "__pycache__", "lost+found", "otx-workspace", FOLDER, MANIFEST})
@@ -52,6 +58,11 @@ class DataTree:
     def images(self) -> list[str]:
         """Relative paths of all images."""
         return [path for path in self.files if suffix(path) in IMAGE_SUFFIXES]
+
+    @cached_property
+    def unread(self) -> list[str]:
+        """Relative paths of the pictures in formats that are not decoded."""
+        return [path for path in self.files if suffix(path) in UNREAD_SUFFIXES]
 
     @cached_property
     def videos(self) -> list[str]:

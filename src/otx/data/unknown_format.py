@@ -72,6 +72,8 @@ def _advice(tree: DataTree, below: Mapping[str, str]) -> str:
             "Nearest: video_folders, one folder per class. For each class: "
             f"mkdir {root}/CLASS && mv {root}/VIDEOS_OF_THAT_CLASS {root}/CLASS/"
         )
+    if tree.unread and not tree.images:
+        return f"Pictures like {tree.unread[0]} are not read. Convert them to JPEG or PNG, under the same names"
     if not tree.images:
         return f"There are no images below it. Name the folder that holds images and annotations, not {root}"
     return (

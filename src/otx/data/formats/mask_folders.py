@@ -13,7 +13,7 @@ from otx.data.tree import DataTree, stem, suffix
 
 LOOKED_FOR = "a mask per image (.png with a value or a colour per class), of the same name or with a suffix like _mask"
 
-LOSSLESS = frozenset({".bmp", ".png", ".tif", ".tiff"})
+LOSSLESS = frozenset({".bmp", ".gif", ".png", ".tif", ".tiff"})
 _WORD = r"(?:annot|annotation|gt|label|mask|seg|segmentation|target|truth)s?"
 _SUFFIXES = [
     re.compile(rf"(.+)[_.-]({form})", re.IGNORECASE) for form in (_WORD, rf"[a-z]+_{_WORD}", "anno", "groundtruth", "L")
