@@ -30,6 +30,25 @@ def test_the_category_and_the_folder_above_are_the_same_data_set(tmp_path, above
     assert index.labels.names == ("Normal", "Anomalous")
 
 
+def test_the_category_may_lie_deeper(tmp_path):
+    write_mvtec(tmp_path / "mvtec_anomaly_detection" / "nut")
+    assert open_source(tmp_path).evidence.annotations == {"label": 16, "mask": 8}
+    write_mvtec(tmp_path / "mvtec_anomaly_detection" / "screw")
+    with pytest.raises(UserError, match=r"--data_root .*/mvtec_anomaly_detection/screw"):
+        open_source(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["ok", "normal", "Normal"])
+def test_normal_images_have_other_names_too(tmp_path, name):
+    write_mvtec(tmp_path, masks=False)
+    for subset in ("train", "test"):
+        (tmp_path / subset / "good").rename(tmp_path / subset / name)
+    source, index = index_of(tmp_path)
+    assert source.format == "mvtec"
+    assert any(f"train/{name}" in why for why in source.why)
+    assert index.class_counts == {"train": (4, 0), "val": (2, 4), "test": (2, 4)}
+
+
 def test_half_of_test_becomes_validation(tmp_path):
     split = tmp_path / "split.json"
     _, index = index_of(write_mvtec(tmp_path / "nut"), split_file=split)

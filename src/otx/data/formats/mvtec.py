@@ -1,5 +1,7 @@
 """MVTec AD: `train/good`, `test/good`, `test/<defect>` and, where there are masks, `ground_truth/<defect>`.
 
+BTAD calls `good` `ok`, other sets `normal`.
+
 Training images are normal ones only, and there is no validation subset, so that one is taken from `test`.
 """
 
@@ -15,9 +17,10 @@ from otx.data.problems import Problems
 from otx.data.subset_names import SubsetName, subset_name
 from otx.data.tree import DataTree, stem
 
-LOOKED_FOR = "normal images in train/good and others in test/<defect>, in the data root or one folder below it"
+LOOKED_FOR = "normal images in train/good (or normal, ok) and others in test/<defect>, in the data root or below it"
 
 GOOD = "good"
+_GOOD_NAMES = frozenset({GOOD, "normal", "ok"})
 MASKS = "ground_truth"
 NORMAL, ANOMALOUS = "Normal", "Anomalous"
 DEFECT = "defect"
@@ -33,11 +36,13 @@ class Category:
     Attributes:
         folder: Where it lies, with a slash, or "" for the data root.
         images: Image -> subset and kind, which is `good` or that of the defect.
+        normal: What it calls `good`.
         masks: Kind of defect and stem -> mask.
     """
 
     folder: str
     images: dict[str, tuple[SubsetName, str]] = field(default_factory=dict)
+    normal: str = GOOD
     masks: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def kinds(self, subset: SubsetName) -> list[str]:
@@ -62,8 +67,8 @@ def find(tree: DataTree) -> Reading | str:
         raise UserError(msg)
     (category,) = fitting
     return Reading(
-        reason=f"normal images in {category.folder}train/good, others in test ({', '.join(category.kinds('test'))}), "
-        f"{len(category.masks) or 'no'} masks",
+        reason=f"normal images in {category.folder}train/{category.normal}, others in test "
+        f"({', '.join(category.kinds('test'))}), {len(category.masks) or 'no'} masks",
         images=frozenset([*category.images, *category.masks.values()]),
         explicit=bool(category.masks),
         split_from="test",
@@ -82,17 +87,19 @@ def _why_not(category: Category) -> str:
 
 
 def _categories(tree: DataTree) -> Mapping[str, Category]:
-    """Folder -> category, for the data root and the folders right below it."""
+    """Folder -> category, for the data root and the folders below it."""
     found: dict[str, Category] = {}
     for image in tree.images:
         parts = image.split("/")
-        if len(parts) not in (3, 4):
+        if len(parts) < 3:
             continue
         folder = "".join(f"{part}/" for part in parts[:-3])
         category = found.setdefault(folder, Category(folder))
         top, kind, name = parts[-3:]
         subset = subset_name(top)
         if subset is not None:
+            if kind.casefold() in _GOOD_NAMES:
+                category.normal, kind = kind, GOOD
             category.images[image] = (subset, kind)
         elif top == MASKS:
             category.masks[kind, stem(name).removesuffix("_mask")] = image
