@@ -113,6 +113,15 @@ def test_a_subset_that_otx_does_not_use(tmp_path: Path) -> None:
     assert [(one.kind, one.where) for one in index.problems] == [("subset not used", "extra")]
 
 
+def test_classes_that_are_tested_and_not_trained_are_named(tmp_path: Path) -> None:
+    tested = [Picture("a", "test", label="box"), Picture("b", "test", label="new")]
+    write_image_folders(tmp_path, [*pictures({"train": 6, "val": 3}), *tested])
+    index = classification(tmp_path)
+    assert [(one.kind, one.where, one.message, one.bad) for one in index.problems] == [
+        ("class without training images", "new", "1 for test", False)
+    ]
+
+
 def test_no_objects_at_all(tmp_path: Path) -> None:
     write_coco(tmp_path, [Picture(f"{number}", "train") for number in range(5)])
     index = detection(tmp_path)
@@ -144,6 +153,7 @@ def test_boxes_are_clipped_and_dropped_with_the_file_named(tmp_path: Path) -> No
     assert [(one.kind, one.where, one.bad) for one in index.problems] == [
         ("box clipped to the image", "images/train/out.jpg", False),
         ("empty box dropped", "images/train/empty.jpg", False),
+        ("class without training images", "Disc", False),
     ]
     assert {item.path.stem: len(item.annotation.boxes) for item in index.subsets["train"]} == {"empty": 0, "out": 2}
 
@@ -162,7 +172,7 @@ def test_broken_images_stop_or_are_left_out(tmp_path: Path) -> None:
     assert "--on_bad_data skip" in message
     index = detection(tmp_path, on_bad_data="skip")
     assert sizes(index) == {"train": 1, "val": 2, "test": 4}
-    assert index.problems.counts() == {"broken image": 7, "missing image": 1}
+    assert index.problems.counts() == {"broken image": 7, "missing image": 1, "class without training images": 3}
 
 
 def test_no_image_is_there(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -110,10 +110,13 @@ def build_index(
         raise UserError(problems.refusal(source.root))
     subsets, origin, split = _subsets(found, problems, seed, split_file, source.split_from)
     ordered = {name: sorted(subsets.get(name, []), key=lambda one: one.name) for name in SUBSETS}
+    class_counts = {name: _class_counts(ordered[name], len(labels)) for name in SUBSETS}
+    if source.split_from == "train" and ordered["train"]:
+        _note_classes_to_miss(labels, class_counts, problems)
     return DataIndex(
         labels=labels,
         subsets={name: tuple(one.item for one in ordered[name]) for name in SUBSETS},
-        class_counts={name: _class_counts(ordered[name], len(labels)) for name in SUBSETS},
+        class_counts=class_counts,
         problems=problems,
         split_origin=origin,
         split=split,
@@ -199,6 +202,17 @@ def _subsets(
     if not taken:
         return subsets | made, f"as in the data, which has too few images to take any from {split_from}", None
     return subsets | made, f"{taken} taken from {split_from if subsets[split_from] else 'all images'} ({how})", split
+
+
+def _note_classes_to_miss(
+    labels: LabelInfo, class_counts: Mapping[SubsetName, Sequence[int]], problems: Problems
+) -> None:
+    """Report the classes that are measured and cannot be learned."""
+    for index, name in enumerate(labels.names):
+        if not class_counts["train"][index]:
+            there = [f"{class_counts[subset][index]} for {subset}" for subset in SUBSETS if class_counts[subset][index]]
+            if there:
+                problems.add("class without training images", name, ", ".join(there))
 
 
 def _class_counts(found: list[_Found], classes: int) -> tuple[int, ...]:
