@@ -5,13 +5,24 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from datumaro import AnnotationType
 from PIL import Image
-from tests.generated import Picture, paint, pictures, write_coco, write_image_folders, write_voc, write_yolo
+from tests.generated import (
+    Picture,
+    paint,
+    pictures,
+    write_coco,
+    write_csv,
+    write_image_folders,
+    write_voc,
+    write_yolo,
+)
 
 from otx.core.errors import UserError
 from otx.core.label_info import LabelInfo
@@ -132,6 +143,20 @@ def test_all_pictures_are_read_or_counted(tmp_path: Path) -> None:
         ("picture in a format that is not read", "cat/4.heic", False),
         ("picture in a format that is not read", "dog/4.heic", False),
     ]
+
+
+@pytest.mark.parametrize("writer", [write_coco, write_voc, write_csv])
+def test_images_beside_those_of_the_annotation_files_are_counted(tmp_path: Path, writer: Callable[..., Any]) -> None:
+    writer(tmp_path)
+    assert "images that no annotation file is about left out" not in open_source(tmp_path).problems.counts()
+    folder = next(tmp_path.rglob("*.jpg"), None) or next(tmp_path.rglob("*.png"))
+    for name in ("more.jpg", "most.jpg"):
+        Image.new("RGB", (60, 40)).save(folder.with_name(name))
+    source = open_source(tmp_path)
+    (found,) = [one for one in source.problems if one.kind.startswith("images that no annotation file")]
+    assert (tmp_path / found.where, found.bad) == (folder.parent, False)
+    assert found.message.startswith("2 of ")
+    assert found.message.endswith("more.jpg")
 
 
 def test_advice_on_folders_archives_and_parts(tmp_path: Path) -> None:

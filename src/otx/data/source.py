@@ -112,6 +112,8 @@ def open_source(root: Path, data_format: str | None = None, preferred: Sequence[
         problems.add(OUTSIDE, link, f"symbolic link to {target}", bad=True)
     for path in tree.unread:
         problems.add("picture in a format that is not read", path, "convert it to JPEG or PNG")
+    if reading.listed:
+        _note_unlisted(tree, reading, problems)
     parts = reading.read(problems)
     categories = _merge_categories(parts, problems)
     subsets = _by_subset(parts, reading.explicit, problems)
@@ -177,6 +179,16 @@ def _refuse_several_data_sets(tree: DataTree, best: str, readings: Mapping[str, 
         ]
         msg = f"{tree.root} holds several data sets, about different images. Name one of them:\n" + "\n".join(each)
         raise UserError(msg)
+
+
+def _note_unlisted(tree: DataTree, reading: Reading, problems: Problems) -> None:
+    """Count the images beside those that are read, about which the annotation files say nothing."""
+    for folder in sorted({*map(folder_of, reading.images)}):
+        there = tree.image_folders.get(folder, [])
+        left = [image for image in there if image not in reading.images]
+        if left:
+            message = f"{len(left)} of {len(there)}, for example {left[0]}"
+            problems.add("images that no annotation file is about left out", folder or ".", message)
 
 
 def _shared_folder(tree: DataTree, reading: Reading) -> Path:

@@ -46,6 +46,7 @@ def find(tree: DataTree) -> Reading | str:
     return Reading(
         reason="; ".join([f"{names} list{'s' if len(documents) == 1 else ''} {listed} images", *notes]),
         images=frozenset().union(*(document.images for document in documents)),
+        listed=True,
         read=lambda problems: [_read(document, tree, problems) for document in documents],
     )
 

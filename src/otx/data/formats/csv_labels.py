@@ -74,6 +74,7 @@ def find(tree: DataTree) -> Reading | str:
     return Reading(
         reason="; ".join([reason, *(f"not read: {other}" for other in others[:3])]),
         images=images,
+        listed=True,
         read=lambda problems: [part for table in tables for part in _read(tree, table, problems)],
     )
 

@@ -30,6 +30,7 @@ def find(tree: DataTree) -> Reading | str:
     return Reading(
         reason=f"{', '.join(document.path for document in documents[:4])} list {listed} images",
         images=frozenset().union(*(document.images for document in documents)),
+        listed=True,
         read=lambda problems: [_read(document, tree, problems) for document in documents],
     )
 

@@ -41,6 +41,7 @@ class Reading:
         reason: The evidence in words.
         images: Relative paths of the images it gives a meaning to.
         explicit: There are annotation files that say so; otherwise only the names of folders do.
+        listed: Images have to be named in the annotation files, or to have one each: others are left out.
         split_from: Subset that those are taken from which the data set lacks.
         problems: What did not fit so far.
         read: Reads the annotations. Called once, with `problems`.
@@ -49,6 +50,7 @@ class Reading:
     reason: str
     images: frozenset[str]
     explicit: bool = True
+    listed: bool = False
     split_from: SubsetName = "train"
     problems: Problems = field(default_factory=Problems)
     read: Callable[[Problems], list[Part]] = field(repr=False)

@@ -57,6 +57,7 @@ def find(tree: DataTree) -> Reading | str:
     return Reading(
         reason=f"{len(xmls)} .xml in {', '.join(sorted(folders)) or 'the root'}{source}",
         images=frozenset(entries.subset_of),
+        listed=True,
         problems=entries.problems,
         read=lambda problems: _read(tree, entries, problems),
     )
