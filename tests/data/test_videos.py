@@ -20,7 +20,7 @@ from otx.data.images import BrokenImageError
 from otx.data.index import build_index
 from otx.data.media import media_below, media_head, media_picture, read_media
 from otx.data.source import open_source
-from otx.data.videos import CLIPS, BrokenVideoError, clip_positions, read_clips
+from otx.data.videos import CLIPS, BrokenVideoError, clip_positions, frame_files, read_clips
 from otx.tasks.action_classification.demo import write_video
 from otx.tasks.action_classification.reader import ActionClsReader
 
@@ -185,6 +185,12 @@ def test_what_a_model_takes_below_a_folder(tmp_path: Path) -> None:
     assert media_below(tmp_path, SPEC) == [path, clip]
     assert media_below(clip, SPEC) == [clip]
     assert len(media_below(tmp_path, InputSpec(height=40, width=64))) == 4
+    for name in ("clip/._1.png", "__MACOSX/a.mp4", ".hidden/a.png"):  # macOS writes the first two
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"no picture")
+    assert media_below(tmp_path, SPEC) == [path, clip]
+    assert len(media_below(tmp_path, InputSpec(height=40, width=64))) == 4
+    assert len(frame_files(clip)) == 4
 
 
 def test_the_picture_of_a_video_has_frames_from_all_of_it(tmp_path: Path) -> None:

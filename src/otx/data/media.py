@@ -15,7 +15,7 @@ from otx.core.drawing import contact_sheet
 from otx.data.frames import Frame, Medium
 from otx.data.images import ImageHead, as_asked, as_picture, image_head, image_size, read_image, read_pixels
 from otx.data.shards import records_below
-from otx.data.tree import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from otx.data.tree import IMAGE_SUFFIXES, VIDEO_SUFFIXES, is_hidden
 from otx.data.videos import BrokenVideoError, frame_files, is_video, read_clips, video_head
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def clip_picture(clip: Tensor) -> Image.Image:
 def media_below(folder: Path, spec: InputSpec, *, frames: bool = False) -> list[Path]:
     """What a model takes below a folder, sorted: images; or video files and folders with frames.
 
-    The folder itself is one clip if it has frames in it.
+    The folder itself is one clip if it has frames in it. Hidden files are passed over, as in a data root.
 
     Args:
         folder: Searched to the bottom.
@@ -131,7 +131,8 @@ def media_below(folder: Path, spec: InputSpec, *, frames: bool = False) -> list[
     """
     files = [folder, *folder.rglob("*")] if spec.frames > 1 else [*folder.rglob("*")]
     files += [folder / name for name in records_below(folder)]
-    return sorted(path for path in files if is_medium(path, spec, frames=frames))
+    shown = (path for path in files if not is_hidden(path.relative_to(folder)))
+    return sorted(path for path in shown if is_medium(path, spec, frames=frames))
 
 
 def is_medium(path: Path, spec: InputSpec, *, frames: bool = False) -> bool:

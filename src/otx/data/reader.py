@@ -98,9 +98,12 @@ def parts_of_objects(
         report: Called with each annotation that is left out.
     """
     found: dict[int, list[Any]] = {}
+    crowds: set[int] = set()
     for position, annotation in enumerate(annotations):
         if annotation.attributes.get("is_crowd"):
-            report("crowd region left out")
+            if (key := annotation.group or -1 - position) not in crowds:
+                report("crowd region left out")
+            crowds.add(key)
         elif annotation.type.name in kinds:
             found.setdefault(annotation.group or -1 - position, []).append(annotation)
         else:

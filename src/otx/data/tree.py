@@ -179,6 +179,11 @@ def stem(path: str) -> str:
     return os.path.splitext(path.rpartition("/")[2])[0]  # noqa: PTH122
 
 
+def is_hidden(path: PurePosixPath | Path) -> bool:
+    """Whether a relative path leads through something hidden, or through what macOS adds to archives."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+
+
 def folder_of(path: str) -> str:
     """The path without the file name; "" for a file right below the root."""
     return path.rpartition("/")[0]

@@ -99,12 +99,13 @@ def clip_positions(length: int, frames: int, step: int, *, random: bool) -> list
 
 
 def frame_files(folder: Path) -> list[Path]:
-    """The frames of a clip in the order of their numbers; links that lead out of the folder are none.
+    """The frames of a clip in the order of their numbers; hidden ones and links that lead out of it are none.
 
     Raises:
         BrokenVideoError: There is no image in the folder.
     """
-    files = [file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES]
+    shown = (file for file in folder.iterdir() if not file.name.startswith("."))
+    files = [file for file in shown if file.suffix.lower() in IMAGE_SUFFIXES]
     inside = [file for file in files if not file.is_symlink() or file.resolve().parent == folder.resolve()]
     if not inside:
         raise BrokenVideoError(f"{folder}: cannot be read as a clip: there is no image in it")

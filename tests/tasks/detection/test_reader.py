@@ -103,6 +103,9 @@ def test_an_outline_of_no_group_gives_way_to_boxes() -> None:
 def test_crowds_and_other_annotations_are_told() -> None:
     crowd = dm.Bbox(1, 2, 10, 20, label=1, attributes={"is_crowd": True})
     assert read(crowd, dm.Label(0)) == ([], [], ["crowd region left out", "annotation without a box ignored: label"])
+    common = {"label": 1, "group": 4, "attributes": {"is_crowd": True}}
+    both = [dm.Bbox(1, 2, 10, 20, **common), dm.Polygon([1, 2, 11, 2, 11, 22], **common)]
+    assert read(*both) == ([], [], ["crowd region left out"])
 
 
 @pytest.mark.parametrize("count", [0, 2])
