@@ -118,6 +118,7 @@ def test_unknown_format_says_what_was_looked_for_and_what_is_there(tmp_path: Pat
         (["pictures/1.jpg", "pictures/2.jpg"], "Nearest: yolo"),
         (["pictures/1.jpg", "notes.json"], "Nearest: coco"),
         (["1.jpg", "1.json"], "Nearest: coco. Ask the tool that wrote 1.json"),
+        (["train/1.jpg", "list.csv"], "Nearest: csv. Give .*/list.csv a row per image with the columns image,label"),
         (["pictures/1.jpg", "annotations.xml"], "Ask the tool that wrote annotations.xml for COCO"),
         (["images/img_1.jpg", "masks/mask_1.png"], "Nearest: mask_folders. Give each mask in .*/masks the name of its"),
     ],
@@ -174,6 +175,22 @@ def test_advice_on_folders_archives_and_parts(tmp_path: Path) -> None:
     write_voc(tmp_path / "voc")
     with pytest.raises(UserError, match=f"--data_root {tmp_path}/voc"):
         open_source(tmp_path / "voc" / "JPEGImages")
+
+
+def test_subsets_are_not_offered_as_data_sets(tmp_path: Path) -> None:
+    for name in ("WIDER_train/images/a/1.png", "WIDER_train/images/b/2.png", "WIDER_val/images/a/3.png"):
+        paint(tmp_path / name, Picture("x", ""))
+    with pytest.raises(UserError, match="no known data format") as caught:
+        open_source(tmp_path)
+    assert "--data_root" not in str(caught.value)
+
+
+def test_lists_that_are_not_read_are_named_beside_folders_of_classes(tmp_path: Path) -> None:
+    write_image_folders(tmp_path / "images")
+    for name in ("README.txt", "train_test_split.txt", "classes.txt"):
+        (tmp_path / name).write_text("1 0\n2 1\n")
+    (line,) = [why for why in open_source(tmp_path).why if "not read" in why]
+    assert line == "imagenet: the names of folders are the labels; not read: classes.txt, train_test_split.txt"
 
 
 def test_wrong_root_and_wrong_format(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from otx.data.collector import collector_paused
 from otx.data.formats.reading import Format, Part, Reading
 from otx.data.problems import OUTSIDE, Problems
 from otx.data.reader import label_categories
-from otx.data.subset_names import UNASSIGNED, SubsetName, subset_of_folder
+from otx.data.subset_names import UNASSIGNED, SubsetName, subset_name, subset_of_folder
 from otx.data.tree import DataTree, folder_of, walk_data
 from otx.data.unknown_format import describe_unknown
 
@@ -32,6 +32,8 @@ FORMATS = (
     "kinetics", "video_folders", "imagenet",
 )  # fmt: skip
 """The formats that are looked for. Of several explicit ones the one that explains most images wins, then the first."""
+_TABLES = (".csv", ".json", ".mat", ".txt", ".xml")
+_ABOUT = re.compile(r"readme|licen[cs]e|copying|requirements|note", re.IGNORECASE)
 _MODULES = {"datumaro": "datumaro_json", "csv": "csv_labels"}
 """Where the name of a format is that of a library."""
 
@@ -140,13 +142,20 @@ def _choose(tree: DataTree, data_format: str | None, preferred: Sequence[str]) -
     taken = readings[best]
     if data_format:
         return best, taken, [f"{best}: asked for; {taken.reason}"]
-    why = [f"{best}: {taken.reason} (taken)"]
+    why = [f"{best}: {taken.reason} (taken)", *([] if taken.explicit else _silent_files(best, tree))]
     for name, other in found.items():
         if isinstance(other, str):
             why.append(f"{name}: {other}")
         elif name != best:
             why.append(f"{name}: possible too ({other.reason}), {_verdict(best, name, readings, preferred)}")
     return best, taken, why
+
+
+def _silent_files(name: str, tree: DataTree) -> list[str]:
+    """A line on files that may have labels, or an official split, where names of folders are taken for the labels."""
+    files = [path for path in tree.with_suffix(*_TABLES) if not _ABOUT.search(path.rpartition("/")[2])]
+    more = f" and {len(files) - 3} more" if files[3:] else ""
+    return [f"{name}: the names of folders are the labels; not read: {', '.join(files[:3])}{more}"] if files else []
 
 
 def _format(name: str) -> Format:
@@ -199,7 +208,8 @@ def _shared_folder(tree: DataTree, reading: Reading) -> Path:
 def _recognised_below(tree: DataTree) -> dict[str, str]:
     """Folders right below the root that are data sets by themselves -> their format."""
     below: dict[str, str] = {}
-    for top in sorted({path.split("/")[0] for path in tree.files if "/" in path})[:20]:
+    tops = {path.split("/")[0] for path in tree.files if "/" in path}
+    for top in sorted(top for top in tops if not subset_name(top))[:20]:  # of a subset alone nobody would make a model
         inside = walk_data(tree.root / top)
         found = {name: _format(name).find(inside) for name in FORMATS}
         if readings := {name: one for name, one in found.items() if isinstance(one, Reading)}:

@@ -54,9 +54,8 @@ def _advice(tree: DataTree, below: Mapping[str, str]) -> str:
         return f"It seems to be packed. Unpack it: cd {root} && {'unzip' if file.endswith('.zip') else 'tar xf'} {file}"
     if tree.root.name.lower() in _PARTS_OF_A_SET:
         return f"This looks like one folder of a data set. Name the data set: --data_root {tree.root.parent}"
-    if tree.images and (written := tree.with_suffix(".json", ".jsonl", ".xml")):
-        first = shlex.quote(str(tree.files[written[0]]))
-        return f"Nearest: coco. Ask the tool that wrote {written[0]} for COCO; what it holds: head -c 300 {first}"
+    if tree.images and (nearest := _nearest_of_files(tree)):
+        return nearest
     if masks := [folder for folder in tree.image_folders if is_named_for_masks(folder)]:
         return (
             f"Nearest: mask_folders. Give each mask in {root}/{masks[0]} the name of its image, as a .png with a "
@@ -72,11 +71,23 @@ def _advice(tree: DataTree, below: Mapping[str, str]) -> str:
             "Nearest: video_folders, one folder per class. For each class: "
             f"mkdir {root}/CLASS && mv {root}/VIDEOS_OF_THAT_CLASS {root}/CLASS/"
         )
-    if tree.unread and not tree.images:
-        return f"Pictures like {tree.unread[0]} are not read. Convert them to JPEG or PNG, under the same names"
     if not tree.images:
+        if tree.unread:
+            return f"Pictures like {tree.unread[0]} are not read. Convert them to JPEG or PNG, under the same names"
         return f"There are no images below it. Name the folder that holds images and annotations, not {root}"
     return (
         "Nearest: yolo. Put a .txt per image, with lines 'class x_centre y_centre width height' relative to the image, "
         f"in folders called labels beside those called images, and the class names in {root}/data.yaml"
     )
+
+
+def _nearest_of_files(tree: DataTree) -> str:
+    """Advice on files that may have the labels; "" if there are none."""
+    if written := tree.with_suffix(".json", ".jsonl", ".xml"):
+        first = shlex.quote(str(tree.files[written[0]]))
+        return f"Nearest: coco. Ask the tool that wrote {written[0]} for COCO; what it holds: head -c 300 {first}"
+    if tables := tree.with_suffix(".csv"):
+        first = shlex.quote(str(tree.files[tables[0]]))
+        forms = "a row per image with the columns image,label, or per object with image,xmin,ymin,xmax,ymax,label"
+        return f"Nearest: csv. Give {first} {forms}, in pixels"
+    return ""
