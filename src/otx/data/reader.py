@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 SampleT_co = TypeVar("SampleT_co", covariant=True)
 """The task's `OTXDataEntity`; the bound is left out because naming it would import torch."""
+Size = tuple[int, int]
+"""Height and width in pixels."""
+Report = Callable[[str], None]
+"""Takes a short phrase for each repair or oddity; see `TaskReader.annotation`."""
 
 
 class TaskReader(Protocol[SampleT_co]):
@@ -34,9 +38,7 @@ class TaskReader(Protocol[SampleT_co]):
                 where a name occurs twice.
         """
 
-    def annotation(
-        self, item: dm.DatasetItem, labels: LabelInfo, size: tuple[int, int], report: Callable[[str], None]
-    ) -> Any | None:  # noqa: ANN401 - each task has its own compact form
+    def annotation(self, item: dm.DatasetItem, labels: LabelInfo, size: Size, report: Report) -> Any | None:  # noqa: ANN401 - each task has its own compact form
         """The annotations of one image in the task's compact form (numpy), clipped to the image and cleaned.
 
         Args:
@@ -77,7 +79,7 @@ class ObjectsReader(NamesReader):
         """(N,) square root of the area of each object's box, where images can be cut into tiles."""
         return sides_of(annotation.boxes)
 
-    def label_of(self, parts: Sequence[Any], labels: LabelInfo, report: Callable[[str], None]) -> int | None:
+    def label_of(self, parts: Sequence[Any], labels: LabelInfo, report: Report) -> int | None:
         """The class of an object; None, with a report, where it has none."""
         label = parts[0].label
         if label is None or not 0 <= label < len(labels):
@@ -87,7 +89,7 @@ class ObjectsReader(NamesReader):
 
 
 def parts_of_objects(
-    annotations: Sequence[Any], kinds: Collection[str], missing: str, report: Callable[[str], None]
+    annotations: Sequence[Any], kinds: Collection[str], missing: str, report: Report
 ) -> list[list[Any]]:
     """The annotations of each object: its parts share a group; group 0 means that an annotation stands alone.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +12,7 @@ from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.data.formats.mvtec import ANOMALOUS, DEFECT, MASK_FILE, NORMAL
 from otx.data.images import BrokenImageError, image_size, read_mask
+from otx.data.reader import Report, Size
 
 if TYPE_CHECKING:
     import datumaro as dm
@@ -40,7 +41,7 @@ class AnomalyReader:
         return LabelInfo((NORMAL, ANOMALOUS))
 
     def annotation(
-        self, item: dm.DatasetItem, labels: LabelInfo, size: tuple[int, int], report: Callable[[str], None]
+        self, item: dm.DatasetItem, labels: LabelInfo, size: Size, report: Report
     ) -> AnomalyAnnotation | None:
         """The defect of one image; an image that does not say whether it has one, or has a broken mask, is left out.
 

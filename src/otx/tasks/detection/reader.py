@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.core.tiles import Window, cut_boxes
-from otx.data.reader import ObjectsReader, parts_of_objects
+from otx.data.reader import ObjectsReader, Report, Size, parts_of_objects
 
 if TYPE_CHECKING:
     import datumaro as dm
@@ -41,9 +41,7 @@ class DetAnnotation(NamedTuple):
 class DetectionReader(ObjectsReader):
     """Reads boxes, and the bounding boxes of outlines that have none."""
 
-    def annotation(
-        self, item: dm.DatasetItem, labels: LabelInfo, size: tuple[int, int], report: Callable[[str], None]
-    ) -> DetAnnotation:
+    def annotation(self, item: dm.DatasetItem, labels: LabelInfo, size: Size, report: Report) -> DetAnnotation:
         """The boxes of one image, clipped to it; an image without boxes is legal.
 
         Args:
@@ -81,7 +79,7 @@ class DetectionReader(ObjectsReader):
         return DetDataEntity(image=image, img_info=info, bboxes=boxes, labels=torch.tensor(annotation.labels))
 
 
-def _objects(annotations: Sequence[Any], report: Callable[[str], None]) -> list[tuple[list[float], int | None]]:
+def _objects(annotations: Sequence[Any], report: Report) -> list[tuple[list[float], int | None]]:
     """XYXY and label of each object: its box, or else what spans the parts of its outline.
 
     Where an image has boxes, an outline that stands alone repeats one of them.
@@ -96,7 +94,7 @@ def _objects(annotations: Sequence[Any], report: Callable[[str], None]) -> list[
     return found
 
 
-def boxes_of_object(parts: Sequence[Any], report: Callable[[str], None]) -> list[Any]:
+def boxes_of_object(parts: Sequence[Any], report: Report) -> list[Any]:
     """The boxes among the parts of an object; one without an area only fills a field if there are other parts."""
     boxes = [part for part in parts if part.type.name == "bbox"]
     kept = [box for box in boxes if not min(box.w, box.h) <= 0]
@@ -117,7 +115,7 @@ def corners(parts: Sequence[Any]) -> list[float]:
     ]
 
 
-def clip_box(box: list[float], size: tuple[int, int], report: Callable[[str], None]) -> list[float] | None:
+def clip_box(box: list[float], size: Size, report: Report) -> list[float] | None:
     """A box within an image of that height and width; None, with a report, if too little of it is left."""
     height, width = size
     if not np.isfinite(box).all():

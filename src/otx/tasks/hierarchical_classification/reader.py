@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
-from otx.data.reader import label_hierarchy
+from otx.data.reader import Report, Size, label_hierarchy
 
 if TYPE_CHECKING:
     import datumaro as dm
@@ -28,9 +28,7 @@ class HLabelClsReader:
         """The classes in the order of the data set, with their groups and parents."""
         return label_hierarchy(categories)
 
-    def annotation(
-        self, item: dm.DatasetItem, labels: LabelInfo, size: tuple[int, int], report: Callable[[str], None]
-    ) -> Flags | None:
+    def annotation(self, item: dm.DatasetItem, labels: LabelInfo, size: Size, report: Report) -> Flags | None:
         """The labels of one image; an image that contradicts the tree, or says nothing, is reported and left out.
 
         Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.core.masks import Rle, boxes_of, cropped, from_pixels, from_polygons, from_runs, to_pixels, union
 from otx.core.tiles import Window, cut_boxes
-from otx.data.reader import ObjectsReader, parts_of_objects
+from otx.data.reader import ObjectsReader, Report, Size, parts_of_objects
 
 if TYPE_CHECKING:
     import datumaro as dm
@@ -44,9 +44,7 @@ class InstanceSegAnnotation(NamedTuple):
 class InstanceSegReader(ObjectsReader):
     """Reads polygons, masks and run lengths; the parts of an object are joined."""
 
-    def annotation(
-        self, item: dm.DatasetItem, labels: LabelInfo, size: tuple[int, int], report: Callable[[str], None]
-    ) -> InstanceSegAnnotation:
+    def annotation(self, item: dm.DatasetItem, labels: LabelInfo, size: Size, report: Report) -> InstanceSegAnnotation:
         """The objects of one image, cut to it; an image without objects is legal.
 
         Args:
@@ -105,7 +103,7 @@ class InstanceSegReader(ObjectsReader):
         )
 
 
-def _outline(part: Any, size: tuple[int, int], report: Callable[[str], None]) -> Rle | None:  # noqa: ANN401
+def _outline(part: Any, size: Size, report: Report) -> Rle | None:  # noqa: ANN401
     """The mask of a part of an object; None for its box."""
     kind = part.type.name
     if kind in _POLYGONS:
@@ -125,9 +123,7 @@ def _outline(part: Any, size: tuple[int, int], report: Callable[[str], None]) ->
     return None
 
 
-def _box(
-    parts: Sequence[Any], rle: Rle, size: tuple[int, int], report: Callable[[str], None]
-) -> npt.NDArray[np.float64]:
+def _box(parts: Sequence[Any], rle: Rle, size: Size, report: Report) -> npt.NDArray[np.float64]:
     """The annotated box, cut to the image, or what spans the mask."""
     boxes = [part for part in parts if part.type.name == "bbox"]
     given = [box.points for box in boxes if np.isfinite(box.points).all() and min(box.w, box.h) > 0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from otx.core.errors import UserError
 from otx.core.image_info import ImageInfo
 from otx.core.keypoints import Skeleton
 from otx.core.label_info import LabelInfo
-from otx.data.reader import ObjectsReader, label_names, parts_of_objects
+from otx.data.reader import ObjectsReader, Report, Size, label_names, parts_of_objects
 from otx.tasks.detection.reader import boxes_of_object, clip_box, corners
 
 if TYPE_CHECKING:
@@ -72,9 +72,7 @@ class KeypointReader(ObjectsReader):
                 )
         return LabelInfo(names, keypoints=skeleton)
 
-    def annotation(
-        self, item: dm.DatasetItem, labels: LabelInfo, size: tuple[int, int], report: Callable[[str], None]
-    ) -> KeypointAnnotation:
+    def annotation(self, item: dm.DatasetItem, labels: LabelInfo, size: Size, report: Report) -> KeypointAnnotation:
         """The objects of one image, boxes clipped to it; an image without objects is legal.
 
         Args:
@@ -141,7 +139,7 @@ def _skeleton(category: Any) -> Skeleton:  # noqa: ANN401 - Datumaro's PointsCat
     return Skeleton(tuple(category.labels), tuple(edge for edge in edges if all(0 <= end < count for end in edge)))
 
 
-def _points(parts: Sequence[Any], count: int, size: tuple[int, int], report: Callable[[str], None]) -> Floats | None:
+def _points(parts: Sequence[Any], count: int, size: Size, report: Report) -> Floats | None:
     """The keypoints of an object, none of them labelled where it has none; None: they are not those of the data set."""
     found = [part for part in parts if part.type.name == "points"]
     if not found:
@@ -159,7 +157,7 @@ def _points(parts: Sequence[Any], count: int, size: tuple[int, int], report: Cal
     return np.hstack([places, (visible * inside)[:, None]]).astype(np.float32)
 
 
-def _box(parts: Sequence[Any], points_K3: Floats, report: Callable[[str], None]) -> list[float] | None:
+def _box(parts: Sequence[Any], points_K3: Floats, report: Report) -> list[float] | None:
     """XYXY: the box of an object, or what spans its outline, or its keypoints."""
     boxes = boxes_of_object(parts, report)
     outlines = [part for part in parts if part.type.name in ("polygon", "mask")]

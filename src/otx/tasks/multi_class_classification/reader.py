@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
-from otx.data.reader import NamesReader
+from otx.data.reader import NamesReader, Report, Size
 
 if TYPE_CHECKING:
     import datumaro as dm
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 class MultiClassClsReader(NamesReader):
     """Reads exactly one label per image; an image's compact annotation is its class index."""
 
-    def annotation(
-        self, item: dm.DatasetItem, labels: LabelInfo, size: tuple[int, int], report: Callable[[str], None]
-    ) -> int | None:
+    def annotation(self, item: dm.DatasetItem, labels: LabelInfo, size: Size, report: Report) -> int | None:
         """The class index of one image; an image without a label or with several is reported and left out.
 
         Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
-from otx.data.reader import NamesReader
+from otx.data.reader import NamesReader, Report, Size
 
 if TYPE_CHECKING:
     import datumaro as dm
@@ -24,9 +24,7 @@ Flags = npt.NDArray[np.bool_]
 class MultiLabelClsReader(NamesReader):
     """Reads which labels occur, as labels of the image or of objects in it; the compact annotation is (C,) bool."""
 
-    def annotation(
-        self, item: dm.DatasetItem, labels: LabelInfo, size: tuple[int, int], report: Callable[[str], None]
-    ) -> Flags:
+    def annotation(self, item: dm.DatasetItem, labels: LabelInfo, size: Size, report: Report) -> Flags:
         """The labels of one image; none is legal.
 
         Args:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
@@ -13,7 +12,7 @@ from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.core.rotated_boxes import around
 from otx.core.tiles import Window, cut_boxes
-from otx.data.reader import ObjectsReader, parts_of_objects
+from otx.data.reader import ObjectsReader, Report, Size, parts_of_objects
 
 if TYPE_CHECKING:
     import datumaro as dm
@@ -46,9 +45,7 @@ class RotatedDetAnnotation(NamedTuple):
 class RotatedDetReader(ObjectsReader):
     """Reads rotated boxes, and the rectangle of least area around any other outline."""
 
-    def annotation(
-        self, item: dm.DatasetItem, labels: LabelInfo, size: tuple[int, int], report: Callable[[str], None]
-    ) -> RotatedDetAnnotation:
+    def annotation(self, item: dm.DatasetItem, labels: LabelInfo, size: Size, report: Report) -> RotatedDetAnnotation:
         """The rotated boxes of one image; corners outside it are kept, since cutting would turn the box.
 
         Args:
@@ -102,7 +99,7 @@ class RotatedDetReader(ObjectsReader):
         )
 
 
-def _outlines(parts: list[Any], report: Callable[[str], None]) -> list[Any]:
+def _outlines(parts: list[Any], report: Report) -> list[Any]:
     """The outline of an object in its parts, or its upright box where there is nothing else."""
     outlines = [part for part in parts if part.type.name != "bbox"]
     if not outlines:
@@ -123,7 +120,7 @@ def _points(part: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401 - Datumaro's 
     return np.ravel(part.points if kind == "polygon" else part.as_polygon()).astype(np.float64)
 
 
-def _visible(points_K2: npt.NDArray[np.float64], size: tuple[int, int]) -> tuple[float, float]:
+def _visible(points_K2: npt.NDArray[np.float64], size: Size) -> tuple[float, float]:
     """Width and height of what lies in the image."""
     inside = points_K2.clip(0, (size[1], size[0]))
     across, down = (inside.max(axis=0) - inside.min(axis=0)).tolist()

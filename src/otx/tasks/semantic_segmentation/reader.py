@@ -14,7 +14,7 @@ from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.core.masks import IGNORED, cropped, decode_rle, fill_polygons, from_json, from_pixels, from_runs, to_json
 from otx.core.tiles import Window
-from otx.data.reader import label_names
+from otx.data.reader import Report, Size, label_names
 
 if TYPE_CHECKING:
     import datumaro as dm
@@ -94,9 +94,7 @@ class SegmentationReader:
             raise UserError(f"expected at most {IGNORED} classes, one byte per pixel, found {len(names)}")
         return LabelInfo(names)
 
-    def annotation(
-        self, item: dm.DatasetItem, labels: LabelInfo, size: tuple[int, int], report: Callable[[str], None]
-    ) -> SegAnnotation:
+    def annotation(self, item: dm.DatasetItem, labels: LabelInfo, size: Size, report: Report) -> SegAnnotation:
         """What is known about the pixels of one image; one without any outline shows background only.
 
         Args:
@@ -149,7 +147,7 @@ def _background(names: Sequence[str]) -> int | None:
     return next((index for index, name in enumerate(names) if name.casefold() == BACKGROUND), None)
 
 
-def _is_class(label: int | None, labels: LabelInfo, report: Callable[[str], None]) -> bool:
+def _is_class(label: int | None, labels: LabelInfo, report: Report) -> bool:
     known = label is not None and 0 <= label < len(labels)
     if not known:
         report(f"annotation without a label left out: {label}")
@@ -189,7 +187,7 @@ def _cut_shape(shape: Shape, window: Window) -> Shape | None:
     return shape._replace(polygons=tuple(part.ravel() for part in moved)) if inside else None
 
 
-def _shapes(entries: Sequence[Any], size: tuple[int, int], report: Callable[[str], None]) -> tuple[Shape, ...]:
+def _shapes(entries: Sequence[Any], size: Size, report: Report) -> tuple[Shape, ...]:
     """The objects, the largest first. Parts of one share a group; group 0 means that an annotation stands alone."""
     shapes: list[Shape] = []
     outlines: dict[int, list[Any]] = {}
