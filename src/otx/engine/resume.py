@@ -61,14 +61,18 @@ def plan_of(workspace: Workspace, said: Plan) -> Plan:
 
 
 @contextmanager
-def alone(root: Path) -> Iterator[None]:
-    """One training at a time writes to a work dir; the processes of one count as one.
+def alone(lock: Path, refusal: str) -> Iterator[None]:
+    """One process at a time does something in a work dir; those that train together count as one.
+
+    Args:
+        lock: The file that stands for it.
+        refusal: What to tell the others.
 
     Raises:
-        UserError: Another one does.
+        UserError: Another process does it.
     """
     try:
-        with FileLock(root / "train.lock", timeout=0):
+        with FileLock(lock, timeout=0):
             yield
     except Timeout as error:
-        raise UserError(f"another process trains in {root}. Wait for its end, or name another --work_dir.") from error
+        raise UserError(refusal) from error

@@ -180,7 +180,8 @@ def _train(run: _Run) -> TrainResult:
         fed = planned
     new = run.workspace is None
     workspace = run.workspace = run.workspace or new_workspace(run.given.work_dir, str(data.spec.task), name)
-    with alone(workspace.root):
+    refusal = f"another process trains in {workspace.root}. Wait for its end, or name another --work_dir."
+    with alone(workspace.root / "train.lock", refusal):
         if new:
             _write_records(run, workspace)
         _announce(plan, data, workspace)

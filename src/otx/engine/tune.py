@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 import shlex
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from filelock import FileLock, Timeout
 
 from otx.core.atomic import write_atomic
 from otx.core.errors import OTXError, UserError
@@ -23,6 +22,7 @@ from otx.engine.given import Given
 from otx.engine.measure import measure_epoch
 from otx.engine.reading import ReadData, read_data
 from otx.engine.results import TuneResult
+from otx.engine.resume import alone
 from otx.engine.workspace import Workspace, new_study
 from otx.recipes.settings import check_key, nested
 from otx.tuning.search import Search, train
@@ -82,7 +82,9 @@ def tune(
         check_key(key, "tuning.search")
     axes = read_space(plan["tuning.search"], {key: choice.value for key, choice in plan.choices.items()})
     workspace = new_study(given.work_dir, f"tune-{data.spec.task}")
-    with _alone(workspace, storage):
+    refusal = f"another process is tuning in {workspace.root}. Name a database with --storage to share a study."
+    # An embedded study has one worker at a time.
+    with alone(workspace.root / "study.lock", refusal) if storage is None else nullcontext():
         fitting = _fitting_epochs(given, plan, data, (row, input_spec), budget)
         begin = partial(
             open_study,
@@ -134,20 +136,6 @@ def _fitting_epochs(
 def as_recipe(said: dict[str, Any], values: dict[str, Any]) -> str:
     """A recipe file: what the user said, and over it the values of a trial."""
     return yaml.safe_dump(nested({**said, **values}), sort_keys=False, allow_unicode=True)
-
-
-@contextmanager
-def _alone(workspace: Workspace, storage: str | None) -> Iterator[None]:
-    """An embedded study has one worker at a time."""
-    if storage is not None:
-        yield
-        return
-    try:
-        with FileLock(workspace.root / "study.lock", timeout=0):
-            yield
-    except Timeout as error:
-        msg = f"another process is tuning in {workspace.root}. Name a database with --storage to share a study."
-        raise UserError(msg) from error
 
 
 def _completed(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
