@@ -6,7 +6,7 @@ licence forbids commercial use (ConvNeXt V2, FastViT, DINOv3) have no row; ask f
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from otx.core.catalog import ModelRow, Weights
 from otx.core.input_spec import InputSpec, ResizeMode
@@ -15,9 +15,9 @@ from otx.frameworks.classification import TASKS, for_task
 if TYPE_CHECKING:
     from timm.models import PretrainedCfg
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-HALF = (0.5, 0.5, 0.5)
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+HALF = ((0.5,) * 3, (0.5,) * 3)
+"""Mean and standard deviation."""
 ADAPTER = "otx.frameworks.timm.classifier:Timm"
 
 
@@ -27,26 +27,23 @@ def _network(
     parameters: int,
     *,
     size: int = 224,
-    mean: tuple[float, ...] = IMAGENET_MEAN,
-    std: tuple[float, ...] = IMAGENET_STD,
+    pixels: tuple[tuple[float, ...], tuple[float, ...]] = IMAGENET,
     crop: float = 0.875,
     multiple_of: int = 32,
     licence: str = "Apache-2.0",
     trained_on: str = "ImageNet-1k",
     labels: int = 1000,
-    options: dict[str, Any] | None = None,
 ) -> ModelRow:
     return ModelRow(
         name=f"timm/{name}",
         task="",
         adapter=ADAPTER,
         arch=f"{name}.{tag}",
-        options=options or {},
         input_spec=InputSpec(
             height=size,
             width=size,
-            mean=mean,
-            std=std,
+            mean=pixels[0],
+            std=pixels[1],
             resize=ResizeMode.CENTER_CROP,
             crop_ratio=crop,
             multiple_of=multiple_of,
@@ -59,7 +56,7 @@ def _network(
 _NETWORKS = (
     _network("mobilenetv4_conv_small", "e2400_r224_in1k", 3_774_024),
     _network("mobilenetv4_conv_medium", "e500_r224_in1k", 9_715_512, crop=0.95),
-    _network("efficientnet_b0", "ra4_e3600_r224_in1k", 5_288_548, mean=HALF, std=HALF, crop=0.9),
+    _network("efficientnet_b0", "ra4_e3600_r224_in1k", 5_288_548, pixels=HALF, crop=0.9),
     _network("tf_efficientnetv2_b0", "in1k", 7_139_704, size=192),
     # The best of fifteen small networks where images are small and weights random (64 pixels, CIFAR-10).
     _network("resnet10t", "c3_in1k", 5_435_488, size=176),
@@ -68,7 +65,7 @@ _NETWORKS = (
     _network("regnety_008_tv", "tv2_in1k", 6_432_512, crop=0.965, licence="BSD-3-Clause"),
     _network("convnext_atto", "d2_in1k", 3_695_520),
     _network("repvit_m0_9", "dist_450e_in1k", 5_489_328, crop=0.95),
-    _network("vit_tiny_patch16_224", "augreg_in21k_ft_in1k", 5_717_416, mean=HALF, std=HALF, crop=0.9, multiple_of=16),
+    _network("vit_tiny_patch16_224", "augreg_in21k_ft_in1k", 5_717_416, pixels=HALF, crop=0.9, multiple_of=16),
     # Made for 518 pixels; timm's filter brings its position embeddings to any size.
     _network(
         "vit_small_patch14_reg4_dinov2",

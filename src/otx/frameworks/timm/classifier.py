@@ -7,11 +7,10 @@ import sys
 from collections.abc import Mapping
 
 import timm
-from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
-from otx.core.errors import UserError
 from otx.core.model import PixelInput
+from otx.frameworks.timm_networks import facts
 from otx.tasks.hierarchical_classification.model import OTXHLabelClsModel
 from otx.tasks.multi_class_classification.model import OTXMultiClassClsModel
 from otx.tasks.multi_label_classification.model import OTXMultiLabelClsModel
@@ -26,9 +25,10 @@ class TimmNetwork(PixelInput):
     def create_model(self) -> nn.Module:
         """Build the network with random weights."""
         options = {"in_chans": self.input_spec.channels, **self.options}
-        if _facts(self.arch).fixed_input_size:
+        known = facts(self.arch)
+        if known.fixed_input_size:
             options["img_size"] = self.input_spec.size
-        classifiers = _facts(self.arch).classifier or ()
+        classifiers = known.classifier or ()
         self.label_layers = (classifiers,) if isinstance(classifiers, str) else tuple(classifiers)
         network: nn.Module = timm.create_model(self.arch, num_classes=len(self.label_info), **options)
         return network
@@ -53,10 +53,3 @@ class TimmMultiLabelClassifier(TimmNetwork, OTXMultiLabelClsModel):
 
 class TimmHierarchicalClassifier(TimmNetwork, OTXHLabelClsModel):
     """Paths through a tree of labels."""
-
-
-def _facts(arch: str) -> PretrainedCfg:
-    facts = timm.get_pretrained_cfg(arch)
-    if facts is None:
-        raise UserError(f"timm has no model {arch!r}")
-    return facts

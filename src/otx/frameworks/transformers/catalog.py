@@ -74,8 +74,7 @@ _HGNET_B0: dict[str, Any] = {
     "use_learnable_affine_block": True,
     "out_indices": [2, 3, 4],
 }
-_HGNET_B2: dict[str, Any] = {
-    "model_type": "hgnet_v2",
+_HGNET_B2 = _HGNET_B0 | {
     "hidden_sizes": [192, 384, 768, 1536],
     "stem_channels": [3, 24, 32],
     "stage_in_channels": [32, 96, 384, 768],
@@ -83,8 +82,6 @@ _HGNET_B2: dict[str, Any] = {
     "stage_out_channels": [96, 384, 768, 1536],
     "stage_num_blocks": [1, 1, 3, 1],
     "stage_numb_of_layers": [4, 4, 4, 4],
-    "use_learnable_affine_block": True,
-    "out_indices": [2, 3, 4],
 }
 _RESNET_18: dict[str, Any] = {
     "model_type": "rt_detr_resnet",
