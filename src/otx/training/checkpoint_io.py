@@ -17,15 +17,12 @@ logger = logging.getLogger(__name__)
 class SafetensorsIO(CheckpointIO):
     """Lightning's whole checkpoint (weights, loops, callbacks, optimisers) as one safetensors file."""
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:  # noqa: ANN401
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None) -> None:
         """Write atomically, and keep the file before it as `previous`."""
         write_state(Path(path), checkpoint, keep=previous(Path(path)))
 
     def load_checkpoint(
-        self,
-        path: Any,  # noqa: ANN401
-        map_location: Any | None = None,  # noqa: ANN401
-        weights_only: bool | None = None,
+        self, path: str | Path, map_location: object = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
         """Read what `save_checkpoint` wrote, or if it is damaged the one before; receivers move it to their device.
 
@@ -46,6 +43,6 @@ class SafetensorsIO(CheckpointIO):
             Path(path).unlink(missing_ok=True)  # the next save would keep it in the place of the whole one
             return state
 
-    def remove_checkpoint(self, path: Any) -> None:  # noqa: ANN401
+    def remove_checkpoint(self, path: str | Path) -> None:
         """Delete a checkpoint."""
         Path(path).unlink(missing_ok=True)

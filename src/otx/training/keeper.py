@@ -108,12 +108,7 @@ class Keeper(Checkpoint):
         self.saved = time.monotonic()
 
     def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,  # noqa: ANN401
-        batch: Any,  # noqa: ANN401
-        batch_idx: int,
+        self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
         """Save the middle of a long epoch, between two steps; a model that is fitted in one pass starts that anew."""
         assert isinstance(pl_module, TrainingModule)

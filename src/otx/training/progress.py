@@ -73,12 +73,7 @@ class ProgressReport(Callback):
             self._show(f"epoch {trainer.fit_loop.epoch_progress.current.ready}", int(trainer.num_training_batches))
 
     def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,  # noqa: ANN401
-        batch: Any,  # noqa: ANN401
-        batch_idx: int,
+        self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
         """Look at the loss if it is time."""
         if time.monotonic() < self._next:
