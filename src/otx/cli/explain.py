@@ -21,8 +21,7 @@ EXAMPLES = """\
 def run(
     *,
     input: Annotated[  # noqa: A002 - the word of the command line
-        str,
-        Option("A picture, a folder of them, or a pattern in quotes.", "FILE|DIR|GLOB", "data", required=True),
+        str, Option("A picture, a folder of them, or a pattern in quotes.", "FILE|DIR|GLOB", "data", required=True)
     ] = "",
     checkpoint: TrainedFrom = None,
     model: OwnModel = None,

@@ -35,8 +35,7 @@ def run(
     ] = "fp32",
     max_drop: MaxDrop = 0.01,
     bundle: Annotated[
-        bool,
-        Option("Pack it with a runner that needs no OTX, a model card and a test picture.", group="written model"),
+        bool, Option("Pack it with a runner that needs no OTX, a model card and a test picture.", group="written model")
     ] = False,
     work_dir: WorkDir = None,
 ) -> Outcome:

@@ -19,13 +19,7 @@ from otx.deploy.settings import ExportPrecision
 WRITERS = {".xml": write_ir, ".onnx": write_onnx}
 
 
-def export(
-    model: OTXModel[Any, Any],
-    path: Path,
-    *,
-    precision: ExportPrecision = "fp32",
-    model_name: str = "",
-) -> Path:
+def export(model: OTXModel[Any, Any], path: Path, *, precision: ExportPrecision = "fp32", model_name: str = "") -> Path:
     """Write a model as OpenVINO IR (`.xml` and `.bin`) or ONNX (`.onnx`).
 
     The graph takes `image`, (B, H, W, C) pixels of the type in its `InputSpec`, or clips (B, T, H, W, C); B is free, or

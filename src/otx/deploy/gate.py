@@ -70,12 +70,7 @@ def export_proven(
     clear(path)
     candidate = export(model, _renamed(path, UNPROVEN), precision=precision, model_name=model_name)
     parity = compare(
-        model,
-        load_exported(candidate),
-        batches,
-        tolerance=TOLERANCES[precision],
-        max_drop=max_drop,
-        measure=measure,
+        model, load_exported(candidate), batches, tolerance=TOLERANCES[precision], max_drop=max_drop, measure=measure
     )
     parity.write(parity_file(path))
     if not parity.passed:

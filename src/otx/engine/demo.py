@@ -55,12 +55,7 @@ def demo(task: str, work_dir: Path | None = None) -> DemoResult:
     _timed(seconds, "write data", lambda: spec.load("demo")(data_root))
     folder = work_dir or _new_run(spec)
     engine = Engine(
-        data_root,
-        task=str(spec.task),
-        work_dir=folder,
-        config=_recipe(spec),
-        pretrained=False,
-        device="cpu",
+        data_root, task=str(spec.task), work_dir=folder, config=_recipe(spec), pretrained=False, device="cpu"
     )
     try:
         trained = _timed(seconds, "train", engine.train)

@@ -322,12 +322,7 @@ class Engine:
         return optimize(self.given, as_path(checkpoint), method, max_drop)
 
     def tune(
-        self,
-        budget: float,
-        *,
-        max_epochs: int | None = None,
-        max_trials: int | None = None,
-        storage: str | None = None,
+        self, budget: float, *, max_epochs: int | None = None, max_trials: int | None = None, storage: str | None = None
     ) -> TuneResult:
         """Search for the settings that train best; what is tried stands in the recipe, under `tuning.search`.
 

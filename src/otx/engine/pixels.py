@@ -52,10 +52,7 @@ def choose_pixels(plan: Plan, row: ModelRow, index: DataIndex) -> InputSpec:
     else:
         _measure(plan, spec, [item.path for item in index.subsets["train"]])
     return replace(
-        spec,
-        max_value=float(plan["model.max_value"]),
-        mean=tuple(plan["model.mean"]),
-        std=tuple(plan["model.std"]),
+        spec, max_value=float(plan["model.max_value"]), mean=tuple(plan["model.mean"]), std=tuple(plan["model.std"])
     )
 
 

@@ -202,10 +202,7 @@ def _predictions(
 
 
 def _predict_by_torch(
-    opened: OpenedModel,
-    media: Iterable[Medium],
-    device: torch.device,
-    on_broken: OnBroken | None,
+    opened: OpenedModel, media: Iterable[Medium], device: torch.device, on_broken: OnBroken | None
 ) -> Iterator[tuple[Medium, Prediction]]:
     run = torch_run(opened, device)
     for medium in media:

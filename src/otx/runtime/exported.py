@@ -111,11 +111,7 @@ class ExportedModel(OTXModel[OTXBatchDataEntity[Any], OTXBatchPredEntity[Any]]):
 
 
 def load_exported(
-    path: Path,
-    *,
-    device: str = "CPU",
-    hint: PerformanceHint = "LATENCY",
-    precision: str = "f32",
+    path: Path, *, device: str = "CPU", hint: PerformanceHint = "LATENCY", precision: str = "f32"
 ) -> ExportedModel:
     """Load what `otx export` wrote; no other file is needed, and no class that the file names is ever built.
 

@@ -41,10 +41,7 @@ def run_server(service: Service, host: str, port: int, started: Callable[[str], 
         msg = f"cannot listen on {host}, port {port}: {error}. Name another one with --host or --port."
         raise UserError(msg) from error
     config = uvicorn.Config(
-        create_app(service),
-        log_level="warning",
-        limit_concurrency=CONNECTIONS,
-        timeout_graceful_shutdown=GRACE,
+        create_app(service), log_level="warning", limit_concurrency=CONNECTIONS, timeout_graceful_shutdown=GRACE
     )
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -125,11 +125,7 @@ def _measure(
 
 
 def stepper(
-    model: OTXModel[Any, Any],
-    batch: OTXBatchDataEntity[Any],
-    device: torch.device,
-    candidate: Candidate,
-    clock: Clock,
+    model: OTXModel[Any, Any], batch: OTXBatchDataEntity[Any], device: torch.device, candidate: Candidate, clock: Clock
 ) -> Callable[[], float]:
     """A function that does one training step on a copy of the model and returns the seconds it took."""
     copied = copy.deepcopy(model).to(device).train()

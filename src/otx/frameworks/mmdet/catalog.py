@@ -20,13 +20,7 @@ PIXELS = ((0.0,) * 3, (round(1 / 255, 9),) * 3)
 
 
 def _row(
-    name: str,
-    task: str,
-    spec: InputSpec,
-    parameters: int = 0,
-    *,
-    exportable: bool = True,
-    rgb_only: bool = False,
+    name: str, task: str, spec: InputSpec, parameters: int = 0, *, exportable: bool = True, rgb_only: bool = False
 ) -> ModelRow:
     return ModelRow(
         name=f"mmdet/{name}",

@@ -16,10 +16,7 @@ CELLS = 56
 
 
 def to_samples(
-    images: Tensor,
-    bboxes: Sequence[Tensor] = (),
-    labels: Sequence[Tensor] = (),
-    masks: Sequence[Tensor] = (),
+    images: Tensor, bboxes: Sequence[Tensor] = (), labels: Sequence[Tensor] = (), masks: Sequence[Tensor] = ()
 ) -> list[Any]:
     """A `DetDataSample` for each image; the whole of the input counts as image.
 

@@ -13,11 +13,7 @@ STEPS = (
     "Resize", "ResizeEdge", "Rotate", "Sharpness", "Shear", "Solarize", "SolarizeAdd", "Translate",
 )  # fmt: skip
 
-OFFER = Offer(
-    library="mmpretrain",
-    steps=STEPS,
-    height_first=("RandomCrop", "RandomResizedCrop"),
-)
+OFFER = Offer(library="mmpretrain", steps=STEPS, height_first=("RandomCrop", "RandomResizedCrop"))
 
 build_augmentation = partial(build_pipeline, OFFER)
 """The pipeline of a recipe that says `framework: mmpretrain`; raises what `build_pipeline` does."""

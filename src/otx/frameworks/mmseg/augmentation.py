@@ -12,13 +12,7 @@ STEPS = (
     "ResizeShortestEdge",
 )  # fmt: skip
 
-OFFER = Offer(
-    library="mmseg",
-    steps=STEPS,
-    others={"RandomMosaic": 3},
-    height_first=("RandomCrop",),
-    moves_masks=True,
-)
+OFFER = Offer(library="mmseg", steps=STEPS, others={"RandomMosaic": 3}, height_first=("RandomCrop",), moves_masks=True)
 
 build_augmentation = partial(build_pipeline, OFFER)
 """The pipeline of a recipe that says `framework: mmseg`; raises what `build_pipeline` does."""

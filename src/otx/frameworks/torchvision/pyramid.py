@@ -28,13 +28,7 @@ class Pyramid(nn.Module):
     """
 
     def __init__(
-        self,
-        in_chans: int,
-        *,
-        backbone: str,
-        backbone_options: Mapping[str, Any],
-        stages: Sequence[int],
-        channels: int,
+        self, in_chans: int, *, backbone: str, backbone_options: Mapping[str, Any], stages: Sequence[int], channels: int
     ) -> None:
         super().__init__()
         self.body, widths, strides = feature_maps(backbone, stages, {"in_chans": in_chans, **backbone_options})

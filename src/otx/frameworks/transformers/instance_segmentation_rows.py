@@ -31,12 +31,7 @@ def _mask2former(name: str, backbone: dict[str, Any], parameters: int, *, size: 
 ROWS = (
     _mask2former(
         "mask2former_resnet18",
-        {
-            "model_type": "resnet",
-            "depths": [2, 2, 2, 2],
-            "hidden_sizes": [64, 128, 256, 512],
-            "layer_type": "basic",
-        },
+        {"model_type": "resnet", "depths": [2, 2, 2, 2], "hidden_sizes": [64, 128, 256, 512], "layer_type": "basic"},
         30_957_147,
         size=320,
     ),

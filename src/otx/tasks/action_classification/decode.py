@@ -25,9 +25,5 @@ def decode(raw: Mapping[str, Tensor], images: Tensor, imgs_info: Sequence[ImageI
     clip_scores = logits.view(len(imgs_info), -1, logits.shape[1]).softmax(dim=2)
     scores = clip_scores.mean(dim=1)
     return ActionClsBatchPredEntity(
-        images=images,
-        imgs_info=list(imgs_info),
-        labels=scores.argmax(dim=1),
-        scores=scores,
-        clip_scores=clip_scores,
+        images=images, imgs_info=list(imgs_info), labels=scores.argmax(dim=1), scores=scores, clip_scores=clip_scores
     )

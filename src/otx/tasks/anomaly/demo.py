@@ -95,8 +95,4 @@ def _wrong(rng: np.random.Generator, ink: Floats) -> None:
     _print(ink, _glyph(rng, "test", WRONG), place, rng)
 
 
-DEFECTS: dict[str, Callable[[np.random.Generator, Floats], None]] = {
-    "blot": _blot,
-    "broken": _broken,
-    "wrong": _wrong,
-}
+DEFECTS: dict[str, Callable[[np.random.Generator, Floats], None]] = {"blot": _blot, "broken": _broken, "wrong": _wrong}

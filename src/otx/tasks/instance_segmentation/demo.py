@@ -28,7 +28,4 @@ def _outline(digit: Placed) -> dict[str, Any]:
     smooth = [cv2.approxPolyDP(outline, FINER / 4, closed=True)[:, 0] for outline in traced]
     corner = np.array(digit.box[:2])
     polygons = [((points + 0.5) / FINER + corner).round(2) for points in smooth if len(points) > 2]
-    return {
-        "segmentation": [points.flatten().tolist() for points in polygons],
-        "area": float(visible.sum() / FINER**2),
-    }
+    return {"segmentation": [points.flatten().tolist() for points in polygons], "area": float(visible.sum() / FINER**2)}

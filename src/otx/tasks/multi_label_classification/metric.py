@@ -62,11 +62,7 @@ class MultiLabelClsMetric(LabelMetric):
                 own = {"f1": _f1(truth[:, index], found[:, index])}
                 best, curves[name] = _over_thresholds(truth[:, index], scores[:, index])
                 per_class[name] = best | own
-        values = {
-            "map": _mean(per_class, "ap"),
-            "f1": _mean(per_class, "f1"),
-            "f1_best": _mean(per_class, "f1_best"),
-        }
+        values = {"map": _mean(per_class, "ap"), "f1": _mean(per_class, "f1"), "f1_best": _mean(per_class, "f1_best")}
         return MetricResult(values, per_class, {"precision_recall": curves})
 
 

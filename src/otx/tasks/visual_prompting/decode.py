@@ -18,13 +18,7 @@ from torchvision.ops import masks_to_boxes, nms
 
 from otx.core.image_info import ImageInfo
 from otx.core.masks import boxes_of
-from otx.tasks.visual_prompting.entity import (
-    FILLING,
-    OWN,
-    PromptBatchPredEntity,
-    original_masks,
-    prompts_to_original,
-)
+from otx.tasks.visual_prompting.entity import FILLING, OWN, PromptBatchPredEntity, original_masks, prompts_to_original
 
 
 def decode(
