@@ -11,13 +11,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors.numpy import save_file
 
 from otx.core.errors import OTXError, UserError
+from otx.core.model import OTXModel
 from otx.data.loader import BatchLoader
 from otx.deploy.export import export
 from otx.deploy.settings import INT8_IMAGES, ExportPrecision
@@ -32,9 +33,6 @@ from otx.runtime.onnx_runtime import load_onnx
 from otx.runtime.openvino_core import openvino_core
 from otx.training.device import resolve_device
 from otx.training.evaluate import evaluate
-
-if TYPE_CHECKING:
-    from otx.core.model import OTXModel
 
 logger = logging.getLogger(__name__)
 

@@ -6,10 +6,12 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from otx.core.catalog import ModelRow
+from otx.core.entity import OTXBatchDataEntity
 from otx.core.input_spec import RGB, InputSpec
+from otx.core.model import OTXModel
 from otx.engine.autoconfig import FEWEST_EPOCHS
 from otx.engine.reading import ReadData, make_datamodule
 from otx.frameworks import catalog
@@ -18,10 +20,6 @@ from otx.recipes.files import read_recipe
 from otx.recipes.plan import Choice, Plan
 from otx.training.device import resolve_device
 from otx.training.speed import Candidate, stepper
-
-if TYPE_CHECKING:
-    from otx.core.entity import OTXBatchDataEntity
-    from otx.core.model import OTXModel
 
 LOOK = 0.1
 """Share of the time left after which no other model is looked at."""

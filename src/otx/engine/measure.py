@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from otx.core.catalog import ModelRow
 from otx.core.errors import UserError
 from otx.core.input_spec import InputSpec
+from otx.core.model import OTXModel
+from otx.data.datamodule import OTXDataModule
 from otx.engine.given import Given
 from otx.engine.reading import ReadData, make_datamodule
 from otx.frameworks.build import build_model
@@ -19,10 +21,6 @@ from otx.training.allocator import keep_freed_memory
 from otx.training.budget import seconds_per_epoch
 from otx.training.device import resolve_device
 from otx.training.speed import choose_speed
-
-if TYPE_CHECKING:
-    from otx.core.model import OTXModel
-    from otx.data.datamodule import OTXDataModule
 
 logger = logging.getLogger(__name__)
 

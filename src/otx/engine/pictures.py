@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from torch.utils.data import DataLoader
+
+from otx.core.label_info import LabelInfo
+from otx.core.model import OTXModel
 from otx.core.task import TaskSpec
+from otx.engine.reading import ReadData
 from otx.report.pictures import write_batch, write_comparison
 from otx.training.evaluate import predict_pairs
-
-if TYPE_CHECKING:
-    from torch.utils.data import DataLoader
-
-    from otx.core.label_info import LabelInfo
-    from otx.core.model import OTXModel
-    from otx.engine.reading import ReadData
 
 MOST_PAIRS = 8
 

@@ -7,10 +7,10 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from otx.core.bootstrap import bootstrap, interval
 from otx.core.errors import UserError
+from otx.data.datamodule import OTXDataModule
 from otx.engine.given import Given
 from otx.engine.opening import OpenedModel, locate, open_model
 from otx.engine.pictures import draw_pairs
@@ -22,9 +22,6 @@ from otx.recipes.plan import Plan
 from otx.report.plots import plot_curves
 from otx.training.device import resolve_device
 from otx.training.evaluate import evaluate
-
-if TYPE_CHECKING:
-    from otx.data.datamodule import OTXDataModule
 
 
 def test(given: Given, checkpoint: Path | None, split: str) -> TestResult:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from lightning.pytorch.callbacks import LambdaCallback
@@ -17,8 +17,11 @@ from lightning.pytorch.callbacks import LambdaCallback
 from otx.core.catalog import ModelRow
 from otx.core.errors import OTXError, UserError
 from otx.core.input_spec import InputSpec
+from otx.core.model import OTXModel
 from otx.data.check import check_data
+from otx.data.datamodule import OTXDataModule
 from otx.data.split import write_split
+from otx.data.unlabeled import UnlabeledImages
 from otx.engine.autoconfig import FEWEST_EPOCHS, choose_epochs, shrink_input
 from otx.engine.configure import configure
 from otx.engine.frozen import RECIPE, can_remember, remember_features
@@ -42,11 +45,6 @@ from otx.training.fit import FitResult, fit
 from otx.training.fsdp import check_number
 from otx.training.processes import agree, companions, place
 from otx.training.ram import peak
-
-if TYPE_CHECKING:
-    from otx.core.model import OTXModel
-    from otx.data.datamodule import OTXDataModule
-    from otx.data.unlabeled import UnlabeledImages
 
 logger = logging.getLogger(__name__)
 
