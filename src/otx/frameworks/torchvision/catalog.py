@@ -1,4 +1,4 @@
-"""Detectors and classifiers of torchvision, and any other of its classifiers by look-up."""
+"""Models of torchvision, and any other of its classifiers by look-up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from otx.core.errors import UserError, nearest
 from otx.core.input_spec import InputSpec, ResizeMode
 from otx.core.task import OTXTaskType
 from otx.frameworks.classification import TASKS, for_task
-from otx.frameworks.torchvision import two_stage_rows, video_rows
+from otx.frameworks.torchvision import two_stage_rows
 
 HALF = (0.5, 0.5, 0.5)
 BSD = "BSD-3-Clause"
@@ -99,6 +99,31 @@ def _segmenter(name: str, weights: str, parameters: int) -> ModelRow:
     )
 
 
+def _video(name: str, parameters: int, weights: str, *, frames: int = 16) -> ModelRow:
+    """Trained on Kinetics-400 at 15 frames a second."""
+    return ModelRow(
+        name=f"torchvision/{name}",
+        task=OTXTaskType.ACTION_CLASSIFICATION,
+        adapter=f"otx.frameworks.torchvision.video:{'TorchvisionVideo' if weights else 'TorchvisionSlimVideo'}",
+        arch=name,
+        input_spec=InputSpec(
+            height=112,
+            width=112,
+            mean=(0.43216, 0.394666, 0.37645),
+            std=(0.22803, 0.22145, 0.216989),
+            resize=ResizeMode.CENTER_CROP if weights else ResizeMode.STRETCH,
+            crop_ratio=112 / 128 if weights else 1.0,
+            multiple_of=16,
+            frames=frames,
+            frame_step=2,
+        ),
+        parameters=parameters,
+        licence=BSD,
+        weights=Weights(torchvision=weights, licence=BSD, trained_on="Kinetics-400", labels=400) if weights else None,
+        explainable=False,
+    )
+
+
 _CLASSIFIERS = (
     _classifier("resnet18", "ResNet18_Weights.IMAGENET1K_V1", 11_689_512, resize=256),
     _classifier("resnet50", "ResNet50_Weights.IMAGENET1K_V2", 25_557_032, resize=232),
@@ -140,7 +165,11 @@ ROWS = (
     _segmenter("lraspp_mobilenet_v3_large", "LRASPP_MobileNet_V3_Large_Weights", 3_221_538),
     _segmenter("deeplabv3_mobilenet_v3_large", "DeepLabV3_MobileNet_V3_Large_Weights", 11_025_477),
     *two_stage_rows.ROWS,
-    *video_rows.ROWS,
+    # Learns from random weights on some hundred videos in minutes.
+    _video("mc3_10_slim", 5_277_264, "", frames=8),
+    _video("mc3_18", 11_695_440, "MC3_18_Weights.KINETICS400_V1"),
+    _video("r2plus1d_18", 31_505_325, "R2Plus1D_18_Weights.KINETICS400_V1"),
+    _video("r3d_18", 33_371_472, "R3D_18_Weights.KINETICS400_V1"),
 )
 
 

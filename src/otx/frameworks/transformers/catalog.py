@@ -1,7 +1,7 @@
-"""Detectors of Hugging Face transformers, each as the arguments of its configuration: nothing is fetched to build one.
+"""Models of Hugging Face transformers, each as the arguments of its configuration: nothing is fetched to build one.
 
-The values are those of the published checkpoints (`config.json` of the repositories named below). Both families take
-images scaled to [0, 1] without further normalisation.
+The values are those of the published checkpoints (`config.json` of the repositories named below). Both families of
+detectors take images scaled to [0, 1] without further normalisation.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from otx.core.catalog import ModelRow, Weights
-from otx.core.input_spec import InputSpec
+from otx.core.input_spec import InputSpec, ResizeMode
 from otx.core.task import OTXTaskType
-from otx.frameworks.transformers import instance_segmentation_rows, keypoint_rows, prompting_rows
+from otx.frameworks.transformers import prompting_rows
+
+STAGES = ["stage1", "stage2", "stage3", "stage4"]
 
 
 def _detector(name: str, arch: str, hub: str, parameters: int, options: Mapping[str, Any]) -> ModelRow:
@@ -43,6 +45,38 @@ def _segformer(size: str, parameters: int, options: dict[str, Any]) -> ModelRow:
         parameters=parameters,
         recipe="semantic_segmentation/transformer",
         tileable=True,
+        extra="transformers",
+    )
+
+
+def _mask2former(name: str, backbone: dict[str, Any], parameters: int, *, size: int) -> ModelRow:
+    """The published weights have a licence of their own (`other`), so the rows have none; a file can be given."""
+    return ModelRow(
+        name=f"transformers/{name}",
+        task=OTXTaskType.INSTANCE_SEGMENTATION,
+        adapter="otx.frameworks.transformers.mask_queries:TransformersMaskQueries",
+        arch="mask2former",
+        options={"backbone_config": {**backbone, "out_features": STAGES}},
+        input_spec=InputSpec(height=size, width=size),
+        parameters=parameters,
+        extra="transformers",
+        tileable=True,
+    )
+
+
+def _vitpose(name: str, hidden: int, parameters: int, weights: Weights | None, *, simple: bool = True) -> ModelRow:
+    backbone = {"hidden_size": hidden, "num_hidden_layers": 12, "num_attention_heads": 12, "out_indices": [12]}
+    return ModelRow(
+        name=f"transformers/{name}",
+        task=OTXTaskType.KEYPOINT_DETECTION,
+        adapter="otx.frameworks.transformers.vitpose:TransformersViTPose",
+        arch="vitpose",
+        options={"backbone_config": backbone, "use_simple_decoder": simple},
+        input_spec=InputSpec(height=256, width=192, resize=ResizeMode.LETTERBOX, object_margin=1.25),
+        parameters=parameters,
+        weights=weights,
+        recipe="keypoint_detection/top_down",
+        explainable=False,
         extra="transformers",
     )
 
@@ -154,10 +188,34 @@ ROWS = (
         },
     ),
     _detector("rtdetr_v2_r50", "rt_detr_v2", "PekingU/rtdetr_v2_r50vd", 42_944_620, {}),
-    *instance_segmentation_rows.ROWS,
+    _mask2former(
+        "mask2former_resnet18",
+        {"model_type": "resnet", "depths": [2, 2, 2, 2], "hidden_sizes": [64, 128, 256, 512], "layer_type": "basic"},
+        30_957_147,
+        size=320,
+    ),
+    _mask2former(
+        "mask2former_swin_tiny",
+        {
+            "model_type": "swin",
+            "embed_dim": 96,
+            "depths": [2, 2, 6, 2],
+            "num_heads": [3, 6, 12, 24],
+            "window_size": 7,
+            "drop_path_rate": 0.3,
+        },
+        47_425_749,
+        size=384,
+    ),
     *prompting_rows.ROWS,
     _segformer("b0", 3_719_541, {}),
     _segformer("b1", 13_682_645, {"hidden_sizes": [64, 128, 320, 512]}),
     _VIDEOMAE,
-    *keypoint_rows.ROWS,
+    _vitpose("vitpose_small", 384, 24_290_577, None, simple=False),
+    _vitpose(
+        "vitpose_base",
+        768,
+        85_912_337,
+        Weights(hub="usyd-community/vitpose-base-simple", licence="Apache-2.0", trained_on="COCO"),
+    ),
 )
