@@ -49,31 +49,15 @@ def _rows(
     )
 
 
+def _fitted(name: str, adapter: str, parameters: int, options: dict[str, Any], part: str = "") -> tuple[ModelRow, ...]:
+    return _rows(name, f"memory:{adapter}", parameters, options, part=part, recipe="anomaly/fitted")
+
+
 PART = "feature_extractor.feature_extractor"
 ROWS = (
-    *_rows(
-        "padim_resnet18",
-        "memory:Padim",
-        2_782_784,
-        {"layers": LAYERS, "features": 100},
-        part=PART,
-        recipe="anomaly/fitted",
-    ),
-    *_rows(
-        "padim_random",
-        "memory:Padim",
-        681_152,
-        {"layers": LAYERS[:2], "features": 100, "random": True},
-        recipe="anomaly/fitted",
-    ),
-    *_rows(
-        "patchcore_resnet18",
-        "memory:Patchcore",
-        2_782_784,
-        {"layers": LAYERS[1:], "share": 0.1, "most": 4096},
-        part=PART,
-        recipe="anomaly/fitted",
-    ),
+    *_fitted("padim_resnet18", "Padim", 2_782_784, {"layers": LAYERS, "features": 100}, PART),
+    *_fitted("padim_random", "Padim", 681_152, {"layers": LAYERS[:2], "features": 100, "random": True}),
+    *_fitted("patchcore_resnet18", "Patchcore", 2_782_784, {"layers": LAYERS[1:], "share": 0.1, "most": 4096}, PART),
     *_rows(
         "stfpm_resnet18", "student_teacher:Stfpm", 5_565_568, {"layers": LAYERS}, part="teacher_model.feature_extractor"
     ),

@@ -19,14 +19,15 @@ SIZE = 512
 
 
 def _row(
-    name: str, arch: str, parameters: int, weights: Weights | None, options: Mapping[str, Any], *, size: int = SIZE
+    name: str, parameters: int, weights: Weights | None, options: Mapping[str, Any] | None = None, *, size: int = SIZE
 ) -> ModelRow:
+    arch, _, encoder = name.partition("_")
     return ModelRow(
         name=f"smp/{name}",
         task=OTXTaskType.SEMANTIC_SEGMENTATION,
         adapter="otx.frameworks.smp.segmenter:SMPSegmenter",
         arch=arch,
-        options=options,
+        options={"encoder_name": f"tu-{encoder}", **(options or {})},
         input_spec=InputSpec(height=size, width=size),
         parameters=parameters,
         licence="MIT",
@@ -37,8 +38,10 @@ def _row(
     )
 
 
-def _imagenet(hub: str) -> Weights:
-    return Weights(hub=hub, licence="Apache-2.0", trained_on="ImageNet-1k", labels=1000, part="encoder.model")
+def _imagenet(name: str) -> Weights:
+    return Weights(
+        hub=f"timm/{name}", licence="Apache-2.0", trained_on="ImageNet-1k", labels=1000, part="encoder.model"
+    )
 
 
 ROWS = (
@@ -46,7 +49,6 @@ ROWS = (
     # short runs on digits it was ahead of a U-Net of the same cost (docs/results.md).
     _row(
         "fpn_resnet18_slim",
-        "fpn",
         3_195_477,
         None,
         {
@@ -57,22 +59,10 @@ ROWS = (
         },
         size=384,
     ),
-    _row(
-        "unet_mobilenetv4_conv_small",
-        "unet",
-        4_978_437,
-        _imagenet("timm/mobilenetv4_conv_small.e2400_r224_in1k"),
-        {"encoder_name": "tu-mobilenetv4_conv_small"},
-    ),
-    _row("unet_resnet18", "unet", 14_331_109, _imagenet("timm/resnet18.a1_in1k"), {"encoder_name": "tu-resnet18"}),
-    _row("fpn_resnet18", "fpn", 13_049_813, _imagenet("timm/resnet18.a1_in1k"), {"encoder_name": "tu-resnet18"}),
-    _row(
-        "deeplabv3plus_resnet50",
-        "deeplabv3plus",
-        26_682_725,
-        _imagenet("timm/resnet50.a1_in1k"),
-        {"encoder_name": "tu-resnet50"},
-    ),
+    _row("unet_mobilenetv4_conv_small", 4_978_437, _imagenet("mobilenetv4_conv_small.e2400_r224_in1k")),
+    _row("unet_resnet18", 14_331_109, _imagenet("resnet18.a1_in1k")),
+    _row("fpn_resnet18", 13_049_813, _imagenet("resnet18.a1_in1k")),
+    _row("deeplabv3plus_resnet50", 26_682_725, _imagenet("resnet50.a1_in1k")),
 )
 
 
@@ -97,11 +87,10 @@ def lookup(name: str, task: str) -> ModelRow | None:
         msg = f"expected smp/DECODER_ENCODER, for example smp/unet_resnet18, got smp/{name}.{nearest(arch, known)}"
         raise UserError(msg)
     facts = timm_networks.facts(encoder)
-    options = {"encoder_name": f"tu-{encoder}"}
     with torch.device("meta"):
-        network = smp.create_model(arch, encoder_weights=None, classes=21, **options)
+        network = smp.create_model(arch, f"tu-{encoder}", encoder_weights=None, classes=21)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     weights = timm_networks.weights(facts)
-    row = _row(name, arch, parameters, replace(weights, part="encoder.model") if weights else None, options)
+    row = _row(name, parameters, replace(weights, part="encoder.model") if weights else None)
     spec = replace(row.input_spec, mean=tuple(facts.mean), std=tuple(facts.std))
     return replace(row, input_spec=spec)

@@ -28,15 +28,13 @@ def _detector(
     mean: tuple[float, ...] | None = None,
 ) -> ModelRow:
     spec = InputSpec(height=size, width=size)
-    if mean is not None:
-        spec = InputSpec(height=size, width=size, mean=mean, std=mean)
     return ModelRow(
         name=f"torchvision/{name}",
         task=OTXTaskType.DETECTION,
         adapter=f"otx.frameworks.torchvision.{adapter}",
         arch=arch or name,
         options=options or {},
-        input_spec=spec,
+        input_spec=replace(spec, mean=mean, std=mean) if mean else spec,
         parameters=parameters,
         licence=BSD,
         weights=weights,
@@ -45,31 +43,18 @@ def _detector(
 
 
 def _coco(name: str) -> Weights:
-    return Weights(torchvision=name, licence=BSD, trained_on="COCO", labels=91, part="detector")
+    return Weights(torchvision=f"{name}_Weights.COCO_V1", licence=BSD, trained_on="COCO", labels=91, part="detector")
 
 
-def _fcos(
-    name: str,
-    backbone: str,
-    parameters: int,
-    weights: Weights | None,
-    *,
-    size: int,
-    **backbone_options: Any,  # noqa: ANN401 - timm's own arguments
-) -> ModelRow:
+def _fcos(name: str, backbone: str, parameters: int, weights: Weights | None, *, size: int, **body: Any) -> ModelRow:  # noqa: ANN401 - timm's own arguments
     """FCOS with a narrow pyramid (64 channels, strides 8, 16, 32) and a light head over a timm backbone."""
-    options = {
-        "backbone": backbone,
-        "backbone_options": backbone_options,
-        "stages": [2, 3, 4],
-        "channels": 64,
-        "convs": 2,
-    }
+    options = {"backbone": backbone, "backbone_options": body, "stages": [2, 3, 4], "channels": 64, "convs": 2}
     return _detector(name, "fcos:TorchvisionFCOS", parameters, weights, size=size, arch="fcos", options=options)
 
 
-def _imagenet(hub: str) -> Weights:
-    return Weights(hub=hub, licence="Apache-2.0", trained_on="ImageNet-1k", labels=1000, part="detector.backbone.body")
+def _imagenet(name: str) -> Weights:
+    part = "detector.backbone.body"
+    return Weights(hub=f"timm/{name}", licence="Apache-2.0", trained_on="ImageNet-1k", labels=1000, part=part)
 
 
 def _classifier(name: str, weights: str, parameters: int, *, size: int = 224, resize: int) -> ModelRow:
@@ -135,30 +120,28 @@ _CLASSIFIERS = (
 ROWS = (
     # Learns from random weights on some hundred images in minutes: all channels of the ResNet are halved.
     _fcos("fcos_resnet18_slim", "resnet18", 3_151_893, None, size=320, channels=[32, 64, 128, 256]),
-    _fcos("fcos_resnet18", "resnet18", 11_542_101, _imagenet("timm/resnet18.a1_in1k"), size=512),
+    _fcos("fcos_resnet18", "resnet18", 11_542_101, _imagenet("resnet18.a1_in1k"), size=512),
     _fcos(
         "fcos_mobilenetv4_conv_small",
         "mobilenetv4_conv_small",
         1_641_589,
-        _imagenet("timm/mobilenetv4_conv_small.e2400_r224_in1k"),
+        _imagenet("mobilenetv4_conv_small.e2400_r224_in1k"),
         size=512,
     ),
     _detector(
         "ssdlite320_mobilenet_v3_large",
         "anchor_based:TorchvisionSSD",
         3_301_460,
-        _coco("SSDLite320_MobileNet_V3_Large_Weights.COCO_V1"),
+        _coco("SSDLite320_MobileNet_V3_Large"),
         size=320,
         mean=HALF,
     ),
-    _detector(
-        "fcos_resnet50_fpn", "fcos:TorchvisionFCOS", 32_297_365, _coco("FCOS_ResNet50_FPN_Weights.COCO_V1"), size=640
-    ),
+    _detector("fcos_resnet50_fpn", "fcos:TorchvisionFCOS", 32_297_365, _coco("FCOS_ResNet50_FPN"), size=640),
     _detector(
         "retinanet_resnet50_fpn_v2",
         "anchor_based:TorchvisionRetinaNet",
         37_970_740,
-        _coco("RetinaNet_ResNet50_FPN_V2_Weights.COCO_V1"),
+        _coco("RetinaNet_ResNet50_FPN_V2"),
         size=640,
     ),
     *(for_task(row, task) for task in TASKS for row in _CLASSIFIERS),
