@@ -51,9 +51,10 @@ def demo(task: str, work_dir: Path | None = None) -> DemoResult:
     """
     spec = task_spec(task)
     seconds: dict[str, float] = {}
-    data_root = HOME / f"{_slug(spec)}-data"
+    slug = spec.task.lower()
+    data_root = HOME / f"{slug}-data"
     _timed(seconds, "write data", lambda: spec.load("demo")(data_root))
-    folder = work_dir or _new_run(spec)
+    folder = work_dir or HOME / f"{slug}-{time.strftime('%Y%m%d_%H%M%S')}"
     engine = Engine(
         data_root, task=str(spec.task), work_dir=folder, config=_recipe(spec), pretrained=False, device="cpu"
     )
@@ -81,14 +82,6 @@ def demo(task: str, work_dir: Path | None = None) -> DemoResult:
         pictures=predicted.pictures,
         plots=trained.work_dir / "plots",
     )
-
-
-def _new_run(spec: TaskSpec) -> Path:
-    return HOME / f"{_slug(spec)}-{time.strftime('%Y%m%d_%H%M%S')}"
-
-
-def _slug(spec: TaskSpec) -> str:
-    return str(spec.task).lower()
 
 
 def _recipe(spec: TaskSpec) -> str | None:
