@@ -19,11 +19,7 @@ TRACE_BATCH = 2
 FREE_LENGTH = 3
 """What a dimension that may be of any length has in the trace; neither one nor the batch, for the same reason."""
 PIXEL_TYPES = {"uint8": "u8", "uint16": "u16", "float32": "f32"}
-
-
-def pixel_type(spec: InputSpec) -> str:
-    """OpenVINO's name of the type of the exported graph's input."""
-    return PIXEL_TYPES[spec.dtype]
+"""OpenVINO's names of the types that pixels have."""
 
 
 class NamedOutputs(nn.Module):

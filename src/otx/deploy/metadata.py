@@ -7,7 +7,7 @@ from typing import Any
 
 from otx.core.input_spec import InputSpec, ResizeMode
 from otx.core.model import OTXModel
-from otx.deploy.graph import pixel_type
+from otx.deploy.graph import PIXEL_TYPES
 from otx.runtime.metadata import SECTION, ExportInfo
 from otx.tasks import task_spec
 
@@ -51,7 +51,7 @@ def _model_api(info: ExportInfo) -> dict[str, str]:
         "confidence_threshold": repr(info.score_threshold),
         "resize_type": _model_api_resize(info.input_spec),
         "pad_value": str(info.input_spec.pad_value),
-        "input_dtype": pixel_type(info.input_spec),
+        "input_dtype": PIXEL_TYPES[info.input_spec.dtype],
         "reverse_input_channels": "False",
         "embedded_processing": "False",
         "output_raw_scores": "True",

@@ -11,11 +11,10 @@ from torch import Tensor, nn
 
 from otx.core.atomic import replacing
 from otx.core.errors import require
-from otx.deploy.graph import ExportGraph, pixel_type
+from otx.deploy.graph import ExportGraph
 from otx.deploy.settings import ExportPrecision
 
 OPSET = 17
-TORCH_TYPES = {"u8": torch.uint8, "u16": torch.uint16, "f32": torch.float32}
 SMALLEST_COMPRESSED = 32
 """Tensors of fewer values stay as they are: scales and shapes, where rounding hurts and saves nothing."""
 
@@ -48,7 +47,7 @@ def write_onnx(graph: ExportGraph, path: Path, precision: ExportPrecision) -> No
     require("onnx", "onnx")
     import onnx
 
-    pixels = graph.examples[0].movedim(-3, -1).contiguous().to(TORCH_TYPES[pixel_type(graph.spec)])
+    pixels = graph.examples[0].movedim(-3, -1).contiguous().to(getattr(torch, graph.spec.dtype))
     free = {
         name: {axis: f"{name}_{axis}" if axis else "batch" for axis, length in enumerate(shape) if length < 0}
         for name, shape in graph.shapes.items()

@@ -13,7 +13,7 @@ from openvino.preprocess import PrePostProcessor
 
 from otx.core.errors import OTXError
 from otx.core.input_spec import InputSpec
-from otx.deploy.graph import INPUT_NAME, ExportGraph, pixel_type
+from otx.deploy.graph import INPUT_NAME, PIXEL_TYPES, ExportGraph
 from otx.deploy.settings import ExportPrecision
 
 CONVERSION_ERRORS = (GeneralFailure, NotImplementedFailure, OpConversionFailure, OpValidationFailure, RuntimeError)
@@ -49,7 +49,7 @@ def _name_inputs(ov_model: Any, shapes: dict[str, list[int]]) -> None:  # noqa: 
 def _take_images(ov_model: Any, spec: InputSpec) -> Any:  # noqa: ANN401 - openvino is untyped
     """Put the layout and type of decoded images in front: (B, H, W, C) pixels, (B, T, H, W, C) for clips."""
     steps = PrePostProcessor(ov_model)
-    element_type = getattr(ov.Type, pixel_type(spec))
+    element_type = getattr(ov.Type, PIXEL_TYPES[spec.dtype])
     frames = "T" if spec.frames > 1 else ""
     steps.input(INPUT_NAME).tensor().set_element_type(element_type).set_layout(ov.Layout(f"N{frames}HWC"))
     steps.input(INPUT_NAME).preprocess().convert_element_type(ov.Type.f32)
