@@ -132,11 +132,7 @@ def own_index(data: OwnData, entity: type[OTXDataEntity]) -> DataIndex:
 
 
 def _checked(
-    sample: Any,  # noqa: ANN401 - whatever the user's data set gives
-    where: str,
-    entity: type[OTXDataEntity],
-    classes: int,
-    usual: PixelFormat | None,
+    sample: object, where: str, entity: type[OTXDataEntity], classes: int, usual: PixelFormat | None
 ) -> PixelFormat:
     """What the sample's image is made of."""
     if not isinstance(sample, entity):

@@ -47,13 +47,7 @@ class TorchvisionKeypointRCNN(OTXKeypointModel):
         cast("nn.Module", network.roi_heads.keypoint_predictor).register_forward_hook(_contiguous)
         return TwoStage(network, self.proposals, self.max_detections)
 
-    def _over_pyramid(
-        self,
-        *,
-        channels: int,
-        hidden: int,
-        **body: Any,  # noqa: ANN401 - see `Pyramid`
-    ) -> keypoint_rcnn.KeypointRCNN:
+    def _over_pyramid(self, *, channels: int, hidden: int, **body: Any) -> keypoint_rcnn.KeypointRCNN:  # noqa: ANN401 - see `Pyramid`
         pyramid = Pyramid(self.input_spec.channels, channels=channels, **body)
         levels = [str(level) for level in range(len(pyramid.strides))]
         sizes = tuple((ANCHOR_STRIDES * stride,) for stride in pyramid.strides)

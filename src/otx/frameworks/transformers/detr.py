@@ -109,9 +109,7 @@ class TransformersDETR(OTXDetectionModel):
 
 
 def _load(
-    network: type[PreTrainedModel],
-    config: Any,  # noqa: ANN401 - a class per architecture
-    state: Mapping[str, Tensor],
+    network: type[PreTrainedModel], config: object, state: Mapping[str, Tensor]
 ) -> tuple[PreTrainedModel, set[str]]:
     from_pretrained: Any = network.from_pretrained
     with quiet():  # our own report says what was loaded
