@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy.typing as npt
 
-from otx.core.entity import OTXDataEntity
+from otx.core.entity import SampleT
 from otx.core.input_spec import InputSpec
 from otx.data.index import DataIndex
 from otx.data.item import Item
 from otx.data.reader import TaskReader
 from otx.transforms.geometry import Move, move_sample
 
-SampleT = TypeVar("SampleT", bound=OTXDataEntity)
 Region = tuple[int, int, int, int]
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 
 from otx.core.classifier import OTXClassifier
+from otx.core.entity import SampleT
 from otx.core.feature_cache import LIMIT
 from otx.core.model import OTXModel
 from otx.data.datamodule import OTXDataModule
-from otx.data.dataset import SampleT
 from otx.data.images import BrokenImageError
 from otx.data.index import DataIndex
 from otx.data.item import Item

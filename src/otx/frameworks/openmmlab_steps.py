@@ -11,7 +11,7 @@ import importlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,14 +20,12 @@ import torch
 from torch import Tensor
 from torchvision import tv_tensors
 
-from otx.core.entity import OTXDataEntity
+from otx.core.entity import OTXDataEntity, SampleT
 from otx.core.errors import UserError, nearest
 from otx.core.input_spec import InputSpec
 from otx.frameworks.openmmlab import load_library
 from otx.transforms.fields import Draw, boxes_of, pixel_fields, plain
 from otx.transforms.pipeline import Pipeline
-
-SampleT = TypeVar("SampleT", bound=OTXDataEntity)
 
 TRIES = 10
 """A step that finds nothing it may do gives no sample; it is asked again so often."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,11 +12,10 @@ import numpy.typing as npt
 import torch
 from torchvision import tv_tensors
 
-from otx.core.entity import OTXDataEntity
+from otx.core.entity import SampleT
 from otx.core.errors import UserError
 from otx.transforms.fields import Draw, plain
 
-SampleT = TypeVar("SampleT", bound=OTXDataEntity)
 Matrix = npt.NDArray[np.float64]
 
 LUMA = np.array([0.299, 0.587, 0.114])

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as F
 
-from otx.core.entity import OTXDataEntity
+from otx.core.entity import OTXDataEntity, SampleT
 from otx.core.errors import UserError
 
-SampleT = TypeVar("SampleT", bound=OTXDataEntity)
 Draw = Callable[[int], list[Any]]
 """Gives so many other samples of the same data set, drawn at random, as their reader made them."""
 

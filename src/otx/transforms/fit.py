@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from torch import Tensor
 
-from otx.core.entity import OTXDataEntity
+from otx.core.entity import SampleT
 from otx.core.image_info import ImageInfo
 from otx.core.input_spec import InputSpec, ResizeMode
 from otx.transforms.fields import Draw, drop_vanished, no_draw
 from otx.transforms.geometry import Move, move_image, move_sample
-
-SampleT = TypeVar("SampleT", bound=OTXDataEntity)
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torchvision import tv_tensors
 
-from otx.core.entity import OTXDataEntity
+from otx.core.entity import SampleT
 from otx.core.errors import UserError
 from otx.core.input_spec import InputSpec
 from otx.transforms.fields import Draw, boxes_of, like, object_fields, plain
 from otx.transforms.zoom import check_range, random_move, show
-
-SampleT = TypeVar("SampleT", bound=OTXDataEntity)
 
 
 @dataclass(frozen=True)

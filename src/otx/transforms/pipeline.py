@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-from otx.core.entity import OTXDataEntity
+from otx.core.entity import SampleT
 from otx.core.input_spec import InputSpec
 from otx.transforms.fields import Draw, Step, drop_vanished, no_draw
 from otx.transforms.fit import FitToInput
 from otx.transforms.steps import make_step
-
-SampleT = TypeVar("SampleT", bound=OTXDataEntity)
 
 
 class Pipeline:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from otx.core.entity import OTXDataEntity
+from otx.core.entity import SampleT
 from otx.core.errors import UserError, nearest
 from otx.core.input_spec import RGB, InputSpec
 from otx.transforms.color import RandomColorTwist
@@ -20,8 +20,6 @@ from otx.transforms.fields import Draw, Step, like, pixel_fields, plain
 from otx.transforms.fit import FitToInput
 from otx.transforms.mosaic import Mosaic
 from otx.transforms.zoom import RandomZoom
-
-SampleT = TypeVar("SampleT", bound=OTXDataEntity)
 
 OURS: dict[str, Callable[..., Step]] = {
     step.__name__: step for step in (FitToInput, Mosaic, RandomColorTwist, RandomZoom)

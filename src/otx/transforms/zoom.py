@@ -5,18 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import torch
 from torchvision import tv_tensors
 
-from otx.core.entity import OTXDataEntity
+from otx.core.entity import SampleT
 from otx.core.errors import UserError
 from otx.core.input_spec import InputSpec, ResizeMode
 from otx.transforms.fields import Draw, boxes_of, keep_objects, plain
 from otx.transforms.geometry import Move, move_sample
-
-SampleT = TypeVar("SampleT", bound=OTXDataEntity)
 
 
 @dataclass(frozen=True)
