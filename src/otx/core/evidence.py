@@ -22,7 +22,6 @@ class Evidence:
         rectangles: Number of polygons that are rectangles.
         slanted: How many of those stand at an angle to the image.
         videos: Number of items that are videos or folders of frames instead of images.
-        folders: Names of the folders below the data root that hold images (anomaly sets are known by theirs).
     """
 
     format: str
@@ -35,7 +34,6 @@ class Evidence:
     rectangles: int = 0
     slanted: int = 0
     videos: int = 0
-    folders: tuple[str, ...] = ()
 
     def count(self, *kinds: str) -> int:
         """Number of annotations of the given kinds together."""

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -122,7 +122,7 @@ def open_source(root: Path, data_format: str | None = None, preferred: Sequence[
     return DataSource(
         root=tree.root,
         format=name,
-        evidence=_evidence(name, tree, subsets, categories),
+        evidence=_evidence(name, subsets, categories),
         why=why,
         subsets=subsets,
         categories=categories,
@@ -307,9 +307,7 @@ def label_order(name: str) -> tuple[list[tuple[bool, int, str]], str]:
     return [(not word.isdecimal(), int(word) if word.isdecimal() else 0, word) for word in words if word], name
 
 
-def _evidence(
-    format_name: str, tree: DataTree, subsets: dict[str, list[dm.DatasetItem]], categories: dm.CategoriesInfo
-) -> Evidence:
+def _evidence(format_name: str, subsets: dict[str, list[dm.DatasetItem]], categories: dm.CategoriesInfo) -> Evidence:
     from datumaro import AnnotationType
     from datumaro.components.media import Video
 
@@ -340,7 +338,6 @@ def _evidence(
         rectangles=rectangles,
         slanted=slanted,
         videos=videos,
-        folders=tuple(sorted({PurePosixPath(folder).name for folder in tree.image_folders} - {""})),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,7 +54,6 @@ class FitResult:
         epochs_done: Epochs trained, those before a resume included.
         stopped_early: Training ended because it no longer improved.
         seconds: Time of all epochs with their validation, those before a resume included.
-        images_per_second: Median speed of training over the epochs.
     """
 
     best_path: Path
@@ -65,7 +63,6 @@ class FitResult:
     epochs_done: int
     stopped_early: bool
     seconds: float
-    images_per_second: float
 
 
 class InterruptedTrainingError(OTXError):
@@ -219,5 +216,4 @@ def _result(keeper: Keeper, max_epochs: int) -> FitResult:
         epochs_done=keeper.epochs_done,
         stopped_early=keeper.epochs_done < max_epochs,
         seconds=sum(row["seconds"] for row in keeper.rows),
-        images_per_second=statistics.median(row["images_per_second"] for row in keeper.rows),
     )
