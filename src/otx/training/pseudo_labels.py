@@ -7,7 +7,7 @@ The average is a mean teacher (Tarvainen and Valpola, 2017); what it is sure of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -39,10 +39,11 @@ class Unlabeled:
     label: Callable[[Any, float], Any]
 
 
+@dataclass(eq=False)
 class Teacher:
     """Makes the loss of a step on images without labels.
 
-    Args:
+    Attributes:
         unlabeled: The images.
         settings: How much they count.
         model: What is trained.
@@ -53,23 +54,18 @@ class Teacher:
         UserError: A setting is out of its range.
     """
 
-    def __init__(
-        self,
-        unlabeled: Unlabeled,
-        settings: UnlabeledSettings,
-        model: OTXModel[Any, Any],
-        average: WeightAverage,
-        place: Callable[[Any], Any],
-    ) -> None:
+    unlabeled: Unlabeled
+    settings: UnlabeledSettings
+    model: OTXModel[Any, Any]
+    average: WeightAverage
+    place: Callable[[Any], Any]
+    _batches: Iterator[Any] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        settings = self.settings
         if not (0 <= settings.threshold <= 1 and settings.weight > 0 and 0 <= settings.ramp <= 1):
             msg = f"training.unlabeled: expected threshold and ramp within [0, 1] and a weight above 0, got {settings}"
             raise UserError(msg)
-        self.unlabeled = unlabeled
-        self.settings = settings
-        self.model = model
-        self.average = average
-        self.place = place
-        self._batches: Iterator[Any] | None = None
 
     def loss(self, step: int, progress: float) -> tuple[Tensor, float]:
         """The weighted loss of the next batch, and the share of its images that got a label.
