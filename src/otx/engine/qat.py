@@ -64,7 +64,6 @@ def train_quantized(
     model = insert_fake_quantizers(opened.model, calibration, opened.name)
     folder = workspace.root / "optimize" / "qat"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     plan.write(folder / "plan.yaml")
     settings = plan.settings()
     try:

@@ -61,7 +61,6 @@ class Workspace:
     def write_json(self, name: str, content: object) -> Path:
         """Write a result file below the root."""
         path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
         return path
 

@@ -30,7 +30,6 @@ def write_predictions(folder: Path, draw: Draw, labels: LabelInfo) -> Iterator[P
     Yields:
         Takes the records. Nothing of `predictions.json` is there before the end.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     with replacing_list(folder / "predictions.json") as write:
         writer = PredictionWriter(folder, draw, labels, write)
         try:

@@ -92,7 +92,6 @@ def train(recipe: str, folder: Path, *, go_on: Callable[[], bool] = lambda: True
         What `otx train --json` prints.
     """
     path = folder / "recipe.yaml"
-    folder.mkdir(parents=True, exist_ok=True)
     write_atomic(path, recipe)
     resume = ["--resume"] if (folder / "run" / "plan.yaml").is_file() else []
     return run_verb(
