@@ -190,22 +190,18 @@ def model_card(exported: ExportedModel, facts: Facts) -> str:
         for split, values in facts.metrics.items()
         for name, value in values.items()
     ]
-    return (
-        Path(__file__)
-        .with_name("model_card.md")
-        .read_text(encoding="utf-8")
-        .format(
-            info=exported.info,
-            title=exported.spec.title.lower(),
-            spec=exported.input_spec,
-            facts=facts,
-            parity=facts.parity,
-            count=len(exported.label_info),
-            labels=", ".join(exported.label_info.names),
-            images=", ".join(f"{count} {name}" for name, count in facts.images.items()),
-            licences="\n".join(f"- **Licence**: {licence}" for licence in facts.licences),
-            measured="\n".join(measured),
-        )
+    template = Path(__file__).with_name("model_card.md").read_text(encoding="utf-8")
+    return template.format(
+        info=exported.info,
+        title=exported.spec.title.lower(),
+        spec=exported.input_spec,
+        facts=facts,
+        parity=facts.parity,
+        count=len(exported.label_info),
+        labels=", ".join(exported.label_info.names),
+        images=", ".join(f"{count} {name}" for name, count in facts.images.items()),
+        licences="\n".join(f"- **Licence**: {licence}" for licence in facts.licences),
+        measured="\n".join(measured),
     )
 
 
