@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from otx.core.metric import LabelMetric, MetricResult, Times
 from otx.tasks.anomaly.entity import AnomalyBatchDataEntity, AnomalyBatchPredEntity
+from otx.tasks.anomaly.spec import CLASSIFICATION, DETECTION, SEGMENTATION
 
 DROPPED_BITS = 14
 """Of the 32 of a float: 9 binary digits are left, and exponent and sign."""
@@ -144,25 +145,19 @@ class AnomalyMetric(LabelMetric):
 class AnomalyClassificationMetric(AnomalyMetric):
     """The figures over images."""
 
-    names = ("image_auroc", "image_f1", "image_threshold", "score_range")
+    names = CLASSIFICATION
 
 
 class AnomalySegmentationMetric(AnomalyMetric):
     """All figures; the area under the ROC curve of the pixels is watched."""
 
-    names = (
-        *("pixel_auroc", "pixel_f1", "pro", "image_auroc", "image_f1"),
-        *("image_threshold", "pixel_threshold", "score_range"),
-    )
+    names = SEGMENTATION
 
 
 class AnomalyDetectionMetric(AnomalyMetric):
     """All figures; the overlap per region is watched, in which small defects count as much as large ones."""
 
-    names = (
-        *("pro", "pixel_auroc", "pixel_f1", "image_auroc", "image_f1"),
-        *("image_threshold", "pixel_threshold", "score_range"),
-    )
+    names = DETECTION
 
 
 def _bins(values: Floats) -> npt.NDArray[np.int64]:

@@ -11,6 +11,10 @@ from otx.core.task import OTXTaskType, TaskSpec
 _IMAGE_METRICS = ("image_auroc", "image_f1")
 _PIXEL_METRICS = ("pixel_auroc", "pixel_f1")
 _FOUND = ("image_threshold", "pixel_threshold", "score_range")
+CLASSIFICATION = (*_IMAGE_METRICS, "image_threshold", "score_range")
+SEGMENTATION = (*_PIXEL_METRICS, "pro", *_IMAGE_METRICS, *_FOUND)
+DETECTION = ("pro", *_PIXEL_METRICS, *_IMAGE_METRICS, *_FOUND)
+"""The metrics of each task, the one that is watched first."""
 
 
 def _claim(with_masks: float, without: float) -> Callable[[Evidence], Claim | None]:
@@ -35,8 +39,7 @@ _CLASSIFICATION = TaskSpec(
     plain=".plain:decode",
     saliency=".saliency:AnomalySaliency",
     claim=_claim(with_masks=0.5, without=0.98),
-    monitor="image_auroc",
-    metrics=(*_IMAGE_METRICS, "image_threshold", "score_range"),
+    metrics=CLASSIFICATION,
     formats=("mvtec",),
     model_api_type="AnomalyDetection",
     model_api={
@@ -58,7 +61,7 @@ SPECS = (
         metric=".metric:AnomalySegmentationMetric",
         claim=_claim(with_masks=0.98, without=0.0),
         monitor="pixel_auroc",
-        metrics=(*_PIXEL_METRICS, "pro", *_IMAGE_METRICS, *_FOUND),
+        metrics=SEGMENTATION,
         model_api=dict(_CLASSIFICATION.model_api) | {"task": "segmentation"},
     ),
     replace(
@@ -72,7 +75,7 @@ SPECS = (
         plain=".plain:decode_boxes",
         claim=_claim(with_masks=0.4, without=0.0),
         monitor="pro",
-        metrics=("pro", *_PIXEL_METRICS, *_IMAGE_METRICS, *_FOUND),
+        metrics=DETECTION,
         model_api=dict(_CLASSIFICATION.model_api) | {"task": "detection"},
     ),
 )
