@@ -36,7 +36,7 @@ def test_only_what_must_be_measured_stays_open(tmp_path: Path) -> None:
     write_coco(tmp_path)
     plan = Engine(tmp_path, pretrained=False).configure(max_epochs=3)
     still = {key for key, choice in plan.choices.items() if choice.value == "auto"}
-    assert still == {"device", "devices", "training.precision", "training.channels_last"}
+    assert still == {"device", "devices", "training.precision", "training.channels_last", "data.cache"}
     assert all(choice.reason for choice in plan.choices.values())
 
 
