@@ -14,6 +14,7 @@ from otx.data.collector import collector_paused
 from otx.data.index import build_index
 from otx.data.problems import Problems
 from otx.data.source import open_source
+from otx.data.twins import BEGIN, TWIN
 from otx.tasks.detection.reader import DetectionReader
 
 
@@ -91,3 +92,16 @@ def test_the_collector_is_back_afterwards() -> None:
             pass
         assert not gc.isenabled()
     assert gc.isenabled()
+
+
+def test_images_of_several_subsets_are_named(tmp_path: Path) -> None:
+    images = write_coco(tmp_path).images
+    learnt, again, tested, near = (images[name] for name in ("train_000", "train_001", "test_000", "val_000"))
+    content = learnt.read_bytes() + bytes(BEGIN)
+    for path in (learnt, again, tested):
+        path.write_bytes(content)
+    near.write_bytes(content[:-1] + b"\1")
+    (problem,) = check(tmp_path)["problems"]
+    assert (problem["kind"], problem["bad"], problem["count"]) == (TWIN, False, 1)
+    where = {"where": "images/test/test_000.jpg", "message": "of test, the same as images/train/train_000.jpg of train"}
+    assert problem["examples"] == [where]

@@ -9,6 +9,7 @@ import numpy as np
 
 from otx.data.index import DataIndex
 from otx.data.source import DataSource
+from otx.data.twins import find_twins
 
 
 def check_data(
@@ -19,6 +20,8 @@ def check_data(
     reason: str = "",
 ) -> dict[str, Any]:
     """The result of `otx check` as a JSON document.
+
+    The problems of the index get those images that are in several subsets.
 
     Args:
         source: The opened data root.
@@ -33,6 +36,8 @@ def check_data(
         `per_class`), `split`, `image_sizes` (`height` and `width` with `min`, `median`, `max`), `pixels` (what they
         are made of), `problems` (by kind), `trainable` and, if it is not, the `reason`.
     """
+    if index:
+        index.problems.extend(find_twins(index, source.root))
     evidence, problems = source.evidence, index.problems if index else source.problems
     bad = len(problems.bad())
     if index and not reason:
