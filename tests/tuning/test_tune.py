@@ -140,6 +140,11 @@ def test_a_budget_too_short_for_the_recipe_itself(engine, monkeypatch):
         engine.tune(1, max_trials=2)
 
 
+def test_no_trial_at_all_is_refused(engine):
+    with pytest.raises(UserError, match="max_trials: expected at least 1, which is the recipe itself, got 0"):
+        engine.tune(60, max_trials=0)
+
+
 def test_an_unknown_setting_cannot_be_searched(engine):
     engine.given.settings["tuning.search"] = {"training.optimizer.rate": {"factor": 3}}
     with pytest.raises(UserError, match=r"tuning\.search: unknown setting 'training\.optimizer\.rate'"):

@@ -69,6 +69,8 @@ def tune(
         raise UserError(msg)
     if given.data is not None:
         raise UserError("data of your own cannot be sent to the processes of the trials; name a folder: data_root")
+    if most_trials is not None and most_trials < 1:
+        raise UserError(f"max_trials: expected at least 1, which is the recipe itself, got {most_trials}")
     plan = given.plan(extra)
     said = {
         key: choice.value
