@@ -60,7 +60,11 @@ def test_large_images_are_kept_for_both_ways_of_reading(root) -> None:
 
 @pytest.mark.parametrize(
     ("side", "settings", "reason"),
-    [(160, {}, "3.2 times the pixels"), (64, {"training.ram": 4.0}, "training.ram bounds the memory")],
+    [
+        (160, {}, "3.2 times the pixels"),
+        (64, {"training.ram": 4.0}, "training.ram bounds the memory"),
+        (64, {"training.max_epochs": 1}, "a single epoch"),
+    ],
 )
 def test_images_are_not_kept_without_need_or_room(root, side, settings, reason) -> None:
     plan, datamodule = kept(root, InputSpec(height=side, width=side), **settings)

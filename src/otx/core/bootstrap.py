@@ -24,14 +24,16 @@ def bootstrap(metric: TaskMetric[Any, Any]) -> dict[str, list[float]]:
         metric: Has been updated with all images.
 
     Returns:
-        Draws by name of the figure; none for figures that have no cheap way to it, or with too few images.
+        Draws by name of the figure; none for figures that have no cheap way to it, or with too few images. Choices on
+        which a figure has no value, as an AUROC without a normal image, are left out.
     """
     images, rng = metric.images, np.random.default_rng(0)
     if images < FEWEST_IMAGES:
         return {}
     share = np.full(images, 1 / images)
     values = [metric.values(rng.multinomial(images, share)) for _ in range(DRAWS)]
-    return {name: [round(float(one[name]), 6) for one in values] for name in values[0]}
+    draws = {name: [round(float(one[name]), 6) for one in values if name in one] for name in metric.values()}
+    return {name: drawn for name, drawn in draws.items() if drawn}
 
 
 def interval(draws: Sequence[float]) -> list[float]:

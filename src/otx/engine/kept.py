@@ -94,6 +94,8 @@ def _sizes(plan: Plan, data: ReadData, spec: InputSpec) -> Wanted:
 def _choose(plan: Plan, data: ReadData, spec: InputSpec, needed: int) -> tuple[float, str]:
     if plan["training.ram"]:
         return 0.0, "training.ram bounds the memory"
+    if plan["training.max_epochs"] == 1:
+        return 0.0, "a single epoch decodes each image once"
     pixels = statistics.fmean(item.height * item.width for item in data.index.subsets["train"])
     times = pixels / (spec.height * spec.width)
     if times < LARGER and not spec.tile and not spec.object_margin:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from sklearn.metrics import precision_recall_curve, roc_auc_score
 
+from otx.core.bootstrap import DRAWS, bootstrap
 from otx.core.image_info import ImageInfo
 from otx.tasks.anomaly.decode import decode
 from otx.tasks.anomaly.entity import LABELS, AnomalyBatchDataEntity
@@ -31,11 +32,15 @@ def batch_of(masks, labels=None, defects=None):
     )
 
 
-def measured(maps, truth, metric=AnomalySegmentationMetric, settings=NEUTRAL):
+def updated(maps, truth, metric=AnomalySegmentationMetric, settings=NEUTRAL):
     found = metric(LABELS)
     raw = {"anomaly_map": torch.as_tensor(np.asarray(maps, np.float32)).unsqueeze(1)}
     found.update(decode(raw, truth.images, truth.imgs_info, **settings), truth)
-    return found.compute()
+    return found
+
+
+def measured(maps, truth, metric=AnomalySegmentationMetric, settings=NEUTRAL):
+    return updated(maps, truth, metric, settings).compute()
 
 
 @pytest.fixture
@@ -117,6 +122,16 @@ def test_one_side_alone_is_no_reason_to_fail():
     assert all(np.isfinite(list(normal.values.values())))
     bad = measured(np.ones((2, 8, 8)), batch_of(np.ones((2, 8, 8))))
     assert bad.values["image_f1"] == 1.0
+
+
+def test_choices_of_one_kind_of_image_are_not_in_the_interval():
+    """Of twelve images with one normal one, a third of all choices are without it."""
+    masks = np.ones((12, 8, 8))
+    masks[0] = 0
+    draws = bootstrap(updated(masks, batch_of(masks)))
+    assert set(draws["image_auroc"]) == {1.0}
+    assert DRAWS / 2 < len(draws["image_auroc"]) < 0.8 * DRAWS
+    assert bootstrap(updated(masks[1:], batch_of(masks[1:]))) == {}
 
 
 def test_watched_figure_comes_first():

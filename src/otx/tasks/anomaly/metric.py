@@ -109,10 +109,15 @@ class AnomalyMetric(LabelMetric):
         return len(self._scores)
 
     def values(self, times_N: Times | None = None) -> dict[str, float]:
-        """The figures over images, each so many times; those over pixels are kept for all images together."""
+        """The figures over images, each so many times; those over pixels are kept for all images together.
+
+        A choice of images that are all normal or all anomalous has no figures: nothing could be told apart.
+        """
         scores, labels = np.array(self._scores), np.array(self._labels, dtype=bool)
         if times_N is not None:
             scores, labels = np.repeat(scores, times_N), np.repeat(labels, times_N)
+            if len(np.unique(labels)) < 2:
+                return {}
         values, negatives, positives = _by_value(scores, labels)
         f1, threshold = _best_f1(values, negatives, positives)
         return {"image_auroc": _auroc(negatives, positives), "image_f1": f1, "image_threshold": threshold}
