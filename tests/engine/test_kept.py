@@ -36,8 +36,10 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def kept(root: Path, spec: InputSpec = SPEC, **settings: object):
+def kept(root: Path, spec: InputSpec = SPEC, *, chosen: float | None = None, **settings: object):
     plan = Engine(root, settings={"data.batch_size": 2, **settings}).given.plan()
+    if chosen is not None:
+        plan.choose("data.cache", chosen, "by a run that is gone on with")
     plan.choose("devices", 1, "")
     data = read_data(plan)
     datamodule = make_datamodule(plan, data, spec)
@@ -88,3 +90,8 @@ def test_as_many_are_kept_as_the_user_gives_room_for(root) -> None:
 def test_room_for_images_that_nobody_decodes_is_an_error(root) -> None:
     with pytest.raises(UserError, match=r"data.cache is 1.0, but there are no image files to decode"):
         kept(root, replace(SPEC, frames=8), **{"data.cache": 1.0})
+
+
+def test_a_run_that_goes_on_with_features_in_place_of_images_keeps_none(root) -> None:
+    _, datamodule = kept(root, replace(SPEC, frames=8), chosen=1.0)
+    assert not isinstance(datamodule.train_read, KeptImages)

@@ -52,7 +52,7 @@ def keep_in_memory(plan: Plan, data: ReadData, datamodule: OTXDataModule, spec: 
     if isinstance(datamodule.index.subsets["train"][0], OwnItem) or spec.frames > 1:
         nothing = "there are no image files to decode in each epoch"
         plan.choose("data.cache", 0.0, nothing)
-        if plan["data.cache"]:
+        if plan["data.cache"] and plan.choices["data.cache"].origin == "user":
             raise UserError(f"data.cache is {plan['data.cache']}, but {nothing}; leave it out")
         return
     wanted = _sizes(plan, data, spec)
