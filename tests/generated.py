@@ -432,3 +432,18 @@ def write_dota(root: Path, made: Sequence[Picture] | None = None) -> Written:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("\n".join(["imagesource:GoogleEarth", "gsd:0.15", *lines]) + "\n")
     return written
+
+
+def write_labelme(root: Path, made: Sequence[Picture] | None = None) -> Written:
+    """LabelMe's files beside the images of each subset, with rectangles from any two opposite corners."""
+    written = Written(root, pictures() if made is None else made)
+    for picture in written.pictures:
+        path = written.images[picture.name] = paint(root / picture.subset / f"{picture.name}.jpg", picture)
+        shapes = [
+            {"label": label, "points": [[x2, y1], [x1, y2]], "group_id": None, "shape_type": "rectangle", "flags": {}}
+            for label, x1, y1, x2, y2 in picture.boxes
+        ]
+        sides = {"imageHeight": picture.height, "imageWidth": picture.width}
+        content = {"version": "5.4.1", "flags": {}, "shapes": shapes, "imagePath": path.name, "imageData": None} | sides
+        path.with_suffix(".json").write_text(json.dumps(content))
+    return written

@@ -23,6 +23,7 @@ from tests.generated import (
     write_darknet,
     write_datumaro,
     write_image_folders,
+    write_labelme,
     write_voc,
     write_yolo,
     yolo_text,
@@ -56,6 +57,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "yolo, darknet": write_darknet,
     "datumaro": write_datumaro,
     "datumaro, one folder of images": lambda root: write_datumaro(root, images="images/{name}.png"),
+    "labelme": write_labelme,
 }
 
 

@@ -40,6 +40,7 @@ def test_the_trees_are_recognised(tmp_path) -> None:
         "yolo": [generated.write_yolo, generated.write_darknet],
         "dota": [generated.write_dota],
         "datumaro": [generated.write_datumaro],
+        "labelme": [generated.write_labelme],
         "csv": [generated.write_csv],
         "cityscapes": [generated.write_cityscapes],
         "voc_segmentation": [generated.write_voc_masks],

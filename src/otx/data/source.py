@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     import datumaro as dm
 
 FORMATS = (
-    "coco", "voc", "yolo", "dota", "datumaro", "csv", "cityscapes", "voc_segmentation", "mvtec", "mask_folders",
-    "kinetics", "video_folders", "imagenet",
+    "coco", "voc", "yolo", "dota", "datumaro", "labelme", "csv", "cityscapes", "voc_segmentation", "mvtec",
+    "mask_folders", "kinetics", "video_folders", "imagenet",
 )  # fmt: skip
 """The formats that are looked for. Of several explicit ones the one that explains most images wins, then the first."""
 _TABLES = (".csv", ".json", ".mat", ".txt", ".xml")
