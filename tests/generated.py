@@ -447,3 +447,26 @@ def write_labelme(root: Path, made: Sequence[Picture] | None = None) -> Written:
         content = {"version": "5.4.1", "flags": {}, "shapes": shapes, "imagePath": path.name, "imageData": None} | sides
         path.with_suffix(".json").write_text(json.dumps(content))
     return written
+
+
+def cvat_xml(images: str, labels: Iterable[str] = LABELS) -> str:
+    """A file of CVAT for images around its `<image>` elements; labels are names, or elements in full."""
+    listed = "".join(name if "<" in name else f"<label><name>{name}</name></label>" for name in labels)
+    return f"<annotations><meta><task><labels>{listed}</labels></task></meta>{images}</annotations>"
+
+
+def write_cvat(root: Path, made: Sequence[Picture] | None = None) -> Written:
+    """CVAT for images 1.1, as a project with subsets is exported."""
+    written = Written(root, pictures() if made is None else made)
+    images = ""
+    for number, picture in enumerate(written.pictures):
+        name = f"{picture.name}.jpg"
+        written.images[picture.name] = paint(root / "images" / picture.subset / name, picture)
+        boxes = "".join(
+            f'<box label="{label}" occluded="0" xtl="{x1}" ytl="{y1}" xbr="{x2}" ybr="{y2}" z_order="0"></box>'
+            for label, x1, y1, x2, y2 in picture.boxes
+        )
+        sides = f'width="{picture.width}" height="{picture.height}"'
+        images += f'<image id="{number}" name="{name}" subset="{picture.subset}" {sides}>{boxes}</image>'
+    (root / "annotations.xml").write_text(cvat_xml(images))
+    return written

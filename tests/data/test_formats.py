@@ -20,6 +20,7 @@ from tests.generated import (
     voc_xml,
     write_coco,
     write_csv,
+    write_cvat,
     write_darknet,
     write_datumaro,
     write_image_folders,
@@ -58,6 +59,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "datumaro": write_datumaro,
     "datumaro, one folder of images": lambda root: write_datumaro(root, images="images/{name}.png"),
     "labelme": write_labelme,
+    "cvat": write_cvat,
 }
 
 

@@ -41,6 +41,7 @@ def test_the_trees_are_recognised(tmp_path) -> None:
         "dota": [generated.write_dota],
         "datumaro": [generated.write_datumaro],
         "labelme": [generated.write_labelme],
+        "cvat": [generated.write_cvat],
         "csv": [generated.write_csv],
         "cityscapes": [generated.write_cityscapes],
         "voc_segmentation": [generated.write_voc_masks],

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import datumaro as dm
 
 FORMATS = (
-    "coco", "voc", "yolo", "dota", "datumaro", "labelme", "csv", "cityscapes", "voc_segmentation", "mvtec",
+    "coco", "voc", "yolo", "dota", "datumaro", "labelme", "cvat", "csv", "cityscapes", "voc_segmentation", "mvtec",
     "mask_folders", "kinetics", "video_folders", "imagenet",
 )  # fmt: skip
 """The formats that are looked for. Of several explicit ones the one that explains most images wins, then the first."""

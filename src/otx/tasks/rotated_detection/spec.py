@@ -29,7 +29,7 @@ SPECS = (
         claim=claim,
         finetune="rotated_detection/finetune",
         metrics=("map", "map_50", "map_75", "f1", "f1_threshold"),
-        formats=("dota", "yolo", "coco", "datumaro", "labelme"),
+        formats=("dota", "yolo", "coco", "datumaro", "labelme", "cvat"),
         # That package has no type for rotated boxes; it gives the masks that they are read from.
         model_api_type="MaskRCNN",
         model_api_background=True,
