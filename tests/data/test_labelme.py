@@ -91,6 +91,14 @@ def test_flags_are_labels(tmp_path: Path, flags: dict[str, Any], task: str) -> N
     assert [entry.name for entry in source.categories[AnnotationType.label]] == ["cat", "dog"]
 
 
+def test_flags_beside_shapes_are_marks_of_the_work_and_counted(tmp_path: Path) -> None:
+    write(tmp_path, shape("polygon", TRIANGLE))
+    source = open_source(write(tmp_path, name="b", flags={"checked": True}))
+    (problem,) = source.problems
+    assert (problem.kind, problem.message) == ("flag of an image left out, where images have shapes", "checked")
+    assert "checked" not in [entry.name for entry in source.categories[AnnotationType.label]]
+
+
 def test_folders_are_subsets_and_a_file_without_shapes_is_an_image_without_objects(tmp_path: Path) -> None:
     write(tmp_path, shape("polygon", TRIANGLE), name="train/test_1")
     write(tmp_path, name="val/a", imageData=base64.b64encode(b"copy").decode())

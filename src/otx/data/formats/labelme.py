@@ -97,10 +97,15 @@ def _read(tree: DataTree, sheets: dict[str, Sheet], problems: Problems) -> list[
     items = []
     labels: dict[str, int] = {}
     subset_of: dict[str, str] = {}
+    about_objects = any(sheet.shapes for sheet in sheets.values())
     for path, sheet in sheets.items():
         items.append(listed_item(tree, sheet.image, path, problems, sheet.size))
         assign(items[-1].id, subset_of_folder(folder_of(path)) or UNASSIGNED, path, subset_of, problems)
-        items[-1].annotations += [Label(labels.setdefault(name, len(labels))) for name in sheet.flags]
+        for name in sheet.flags:
+            if about_objects:
+                problems.add("flag of an image left out, where images have shapes", path, name)
+            else:
+                items[-1].annotations.append(Label(labels.setdefault(name, len(labels))))
         groups: dict[Any, int] = {}
         for number, shape in enumerate(sheet.shapes, start=1):
             where = f"{path}, shape {number}"
