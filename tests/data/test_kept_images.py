@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import time
 from functools import partial
 from pathlib import Path
 
@@ -62,6 +64,23 @@ def test_a_broken_image_is_left_to_who_asks_for_it(paths) -> None:
     assert len(kept.images) == 3
     with pytest.raises(BrokenImageError, match=r"1\.jpg"):
         kept(paths[1])
+
+
+def test_what_is_not_decoded_at_ctrl_c_stays_so(paths) -> None:
+    begun: list[Path] = []
+
+    def read(path: Path, *, window: Window | None = None):
+        begun.append(path)
+        time.sleep(0.05)
+        return READ(path, window=window)
+
+    def interrupted(things, _):
+        yield next(iter(things))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        keep_images(read, paths * 20 * (os.cpu_count() or 1), interrupted)
+    assert len(begun) < len(paths) * 10 * (os.cpu_count() or 1)
 
 
 def test_a_process_that_is_started_anew_gets_no_images(paths) -> None:

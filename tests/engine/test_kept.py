@@ -87,11 +87,22 @@ def test_as_many_are_kept_as_the_user_gives_room_for(root) -> None:
     assert (len(datamodule.train_read.images), len(datamodule.eval_read.images)) == (3, 2)
 
 
-def test_room_for_images_that_nobody_decodes_is_an_error(root) -> None:
-    with pytest.raises(UserError, match=r"data.cache is 1.0, but there are no image files to decode"):
-        kept(root, replace(SPEC, frames=8), **{"data.cache": 1.0})
+@pytest.mark.parametrize(
+    ("spec", "settings", "reason"),
+    [
+        (replace(SPEC, frames=8), {}, "there are no image files to decode"),
+        (SPEC, {"training.ram": 4.0}, "training.ram bounds the memory"),
+    ],
+)
+def test_room_that_no_image_may_take_is_an_error(root, spec, settings, reason) -> None:
+    with pytest.raises(UserError, match=f"data.cache is 1.0, but {reason}"):
+        kept(root, spec, **{"data.cache": 1.0}, **settings)
 
 
-def test_a_run_that_goes_on_with_features_in_place_of_images_keeps_none(root) -> None:
-    _, datamodule = kept(root, replace(SPEC, frames=8), chosen=1.0)
+@pytest.mark.parametrize(
+    ("spec", "settings"), [(replace(SPEC, frames=8), {}), (SPEC, {"training.ram": 4.0}), (SPEC, {"data.cache": 0.0})]
+)
+def test_a_run_that_goes_on_in_another_way_keeps_none(root, spec, settings) -> None:
+    plan, datamodule = kept(root, spec, chosen=1.0, **settings)
+    assert plan["data.cache"] == 0
     assert not isinstance(datamodule.train_read, KeptImages)

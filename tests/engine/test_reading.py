@@ -67,3 +67,10 @@ def test_photographs_are_decoded_smaller(tmp_path, task, tested) -> None:
 def test_photographs_are_decoded_whole_where_pixels_are_counted(tmp_path, task, spec, steps) -> None:
     plan = Engine(photographs(tmp_path, task), task=task, settings={"transforms.train": steps}).given.plan()
     assert least_sides(plan, read_data(plan), spec)[0] == 0
+
+
+@pytest.mark.parametrize(("task", "learnt"), [("MULTI_CLASS_CLS", 192), ("DETECTION", 0)])
+def test_steps_of_other_frameworks_get_objects_in_whole_photographs(tmp_path, task, learnt) -> None:
+    settings = {"transforms.framework": "mmdet", "transforms.train": [{"name": "RandomFlip"}]}
+    plan = Engine(photographs(tmp_path, task), task=task, settings=settings).given.plan()
+    assert least_sides(plan, read_data(plan), InputSpec(height=96, width=96))[0] == learnt

@@ -72,6 +72,9 @@ def keep_images(read: Read, paths: Sequence[Path], show: Show) -> KeptImages:
         except BrokenImageError:
             return None
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    threads = ThreadPoolExecutor(os.cpu_count())
+    try:
         images = list(show(threads.map(decoded, paths), len(paths)))
+    finally:  # on Ctrl-C, too, which would otherwise wait for all of them
+        threads.shutdown(cancel_futures=True)
     return KeptImages(read, {path: image for path, image in zip(paths, images, strict=True) if image is not None})

@@ -20,7 +20,7 @@ from otx.data.kept_images import KeptImages, bytes_of, keep_images
 from otx.data.own import OwnItem
 from otx.engine.ram import worst_case
 from otx.engine.reading import ReadData, least_sides
-from otx.recipes.plan import Plan
+from otx.recipes.plan import Choice, Plan
 from otx.training.processes import place
 from otx.training.ram import GIB, available
 
@@ -47,18 +47,24 @@ def keep_in_memory(plan: Plan, data: ReadData, datamodule: OTXDataModule, spec: 
         spec: Of the model.
 
     Raises:
-        UserError: The user gives memory for images, but there are none to decode.
+        UserError: The user gives memory for images, but there are none to decode, or all memory is bound.
     """
-    if isinstance(datamodule.index.subsets["train"][0], OwnItem) or spec.frames > 1:
-        nothing = "there are no image files to decode in each epoch"
-        plan.choose("data.cache", 0.0, nothing)
-        if plan["data.cache"] and plan.choices["data.cache"].origin == "user":
-            raise UserError(f"data.cache is {plan['data.cache']}, but {nothing}; leave it out")
+    if reason := _why_none(plan, datamodule, spec):
+        if plan.choices["data.cache"].origin != "user":
+            plan.choices["data.cache"] = Choice(0.0, "auto", reason)  # a run that goes on may have kept some before
+        elif plan["data.cache"]:
+            raise UserError(f"data.cache is {plan['data.cache']}, but {reason}; leave it out")
         return
     wanted = _sizes(plan, data, spec)
     plan.choose("data.cache", *_choose(plan, data, spec, sum(sum(sizes.values()) for sizes in wanted)))
     if plan["data.cache"]:
         _keep(datamodule, wanted, int(float(plan["data.cache"]) * GIB))
+
+
+def _why_none(plan: Plan, datamodule: OTXDataModule, spec: InputSpec) -> str:
+    if isinstance(datamodule.index.subsets["train"][0], OwnItem) or spec.frames > 1:
+        return "there are no image files to decode in each epoch"
+    return "training.ram bounds the memory, which a trial finds without kept images" if plan["training.ram"] else ""
 
 
 def _keep(datamodule: OTXDataModule, wanted: Wanted, left: int) -> None:
@@ -92,8 +98,6 @@ def _sizes(plan: Plan, data: ReadData, spec: InputSpec) -> Wanted:
 
 
 def _choose(plan: Plan, data: ReadData, spec: InputSpec, needed: int) -> tuple[float, str]:
-    if plan["training.ram"]:
-        return 0.0, "training.ram bounds the memory"
     if plan["training.max_epochs"] == 1:
         return 0.0, "a single epoch decodes each image once"
     pixels = statistics.fmean(item.height * item.width for item in data.index.subsets["train"])

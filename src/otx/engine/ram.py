@@ -56,8 +56,7 @@ def fit_ram(plan: Plan, row: ModelRow, spec: InputSpec) -> None:
         OTXError: A single image takes more.
     """
     given = float(plan["training.ram"])
-    images = 0.0 if plan.is_open("data.cache") else float(plan["data.cache"])
-    limit = (given or available()) - images
+    limit = given or available()
     if not given and limit >= worst_case(plan, spec) + row.parameters * PER_PARAMETER / GIB:
         return
     while not (took := _try(plan, limit * SHARE)) <= limit * SHARE:
