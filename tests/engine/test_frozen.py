@@ -14,6 +14,7 @@ from otx.core.errors import UserError
 from otx.engine import Engine, measure
 from otx.engine import train as engine_train
 from otx.recipes.plan import Plan
+from otx.training.budget import EpochTime
 from otx.training.module import TrainingModule
 
 MODEL = """
@@ -144,7 +145,7 @@ def begin(model: Any, *_: object, callbacks: list[Any], **__: object) -> None:
 @pytest.mark.parametrize(("epoch", "frozen"), [(1e5, True), (1e3, False)])
 def test_too_little_time_freezes(place: Path, monkeypatch: pytest.MonkeyPatch, epoch: float, frozen: bool) -> None:
     measured = iter([epoch, 1e3])
-    monkeypatch.setattr(measure, "seconds_per_epoch", lambda *_, **__: next(measured))
+    monkeypatch.setattr(measure, "seconds_per_epoch", lambda *_, **__: EpochTime(next(measured), 0.0))
     monkeypatch.setattr(engine_train, "fit", begin)
     name = f"timed-{frozen}"
     with pytest.raises(pytest.fail.Exception, match=str(frozen)):
@@ -156,8 +157,8 @@ def test_too_little_time_freezes(place: Path, monkeypatch: pytest.MonkeyPatch, e
 
 @pytest.mark.framework("timm")
 def test_too_little_time_takes_a_smaller_input(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def seconds(_model: object, loaders: Any, *_: object, **__: object) -> float:
-        return float(next(iter(loaders[0])).images.shape[-1] ** 2)
+    def seconds(_model: object, loaders: Any, *_: object, **__: object) -> EpochTime:
+        return EpochTime(float(next(iter(loaders[0])).images.shape[-1] ** 2), 0.0)
 
     monkeypatch.setattr(measure, "seconds_per_epoch", seconds)
     monkeypatch.setattr(engine_train, "fit", begin)

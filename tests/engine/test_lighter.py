@@ -19,6 +19,7 @@ from otx.engine import repeat as engine_repeat
 from otx.engine import train as engine_train
 from otx.engine.results import TrainResult
 from otx.recipes.plan import Plan
+from otx.training.budget import EpochTime
 
 COCO = Weights(url="https://example.org/x-12345678.pth", licence="MIT", trained_on="COCO")
 ROW = ModelRow(
@@ -104,9 +105,9 @@ def train(
     """Plan a training of 60,000 s, where an epoch costs so many seconds for each pixel, and measuring it so many."""
     clock, skipped = time.monotonic, [0.0]
 
-    def seconds(model: Any, loaders: Any, *_: object, **__: object) -> float:
+    def seconds(model: Any, loaders: Any, *_: object, **__: object) -> EpochTime:
         skipped.append(measuring)
-        return _cost(model, cost) * float(next(iter(loaders[0])).images.shape[-1] ** 2)
+        return EpochTime(_cost(model, cost) * float(next(iter(loaders[0])).images.shape[-1] ** 2), 0.0)
 
     monkeypatch.setattr(time, "monotonic", lambda: clock() + sum(skipped))
     monkeypatch.setattr(measure, "seconds_per_epoch", seconds)

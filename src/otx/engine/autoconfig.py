@@ -196,8 +196,14 @@ def choose_balance(plan: Plan, label_ids: Sequence[Sequence[int]]) -> None:
     plan.choose("data.balance", ratio > LARGEST_IMBALANCE, reason)
 
 
-def choose_epochs(plan: Plan, images: int) -> None:
-    """Enough optimiser steps to converge, whatever the size of the data, and the schedule that goes with them."""
+def choose_epochs(plan: Plan, images: int, fitting: float = 0.0) -> None:
+    """Enough optimiser steps to converge, whatever the size of the data, and the schedule that goes with them.
+
+    Args:
+        plan: Takes the choices.
+        images: To train on.
+        fitting: Epochs that fit in the time, once one has been timed.
+    """
     plan.choose("training.accumulate", 1, "a batch fits in memory")
     steps, per_epoch = int(plan["training.steps"]), max(1, images // int(plan["data.batch_size"]))
     epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, round(steps / per_epoch)))
@@ -206,7 +212,7 @@ def choose_epochs(plan: Plan, images: int) -> None:
     plan.choose("training.max_epochs", epochs, f"training.steps is {steps}, an epoch has {per_epoch}")
     patience = max(10, round(PATIENCE_SHARE * int(plan["training.max_epochs"])))
     plan.choose("training.patience", patience, "a share of max_epochs: only hopeless runs are cut short")
-    run = int(plan["training.max_epochs"]) * per_epoch // int(plan["training.accumulate"])
+    run = int((fitting or plan["training.max_epochs"]) * per_epoch / plan["training.accumulate"])
     warmup = Schedule.plan(ScheduleSettings(), run).warmup_steps
     plan.choose("training.schedule.warmup_steps", warmup, f"a share of the {run} steps of the run")
 

@@ -18,7 +18,7 @@ from otx.engine.reading import ReadData, make_datamodule
 from otx.frameworks.build import build_model
 from otx.recipes.plan import Plan
 from otx.training.allocator import keep_freed_memory
-from otx.training.budget import seconds_per_epoch
+from otx.training.budget import EpochTime, seconds_per_epoch
 from otx.training.device import resolve_device
 from otx.training.speed import choose_speed
 
@@ -57,7 +57,7 @@ def settle_speed(plan: Plan, datamodule: OTXDataModule, model: OTXModel[Any, Any
     plan.choose("training.channels_last", choice.channels_last, choice.reason)
 
 
-def epoch_seconds(plan: Plan, datamodule: OTXDataModule, model: OTXModel[Any, Any]) -> float:
+def epoch_time(plan: Plan, datamodule: OTXDataModule, model: OTXModel[Any, Any]) -> EpochTime:
     """Seconds of an epoch with its validation, once memory layout and precision are chosen.
 
     Raises:
@@ -92,4 +92,4 @@ def measure_epoch(given: Given, plan: Plan, data: ReadData, row: ModelRow | None
     model, name = make_model(given, plan, data, row, input_spec)
     datamodule = make_datamodule(plan, data, input_spec)
     settle_speed(plan, datamodule, model, name)
-    return epoch_seconds(plan, datamodule, model)
+    return sum(epoch_time(plan, datamodule, model))

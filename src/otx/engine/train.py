@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -28,7 +29,7 @@ from otx.engine.frozen import RECIPE, can_remember, remember_features
 from otx.engine.given import Given
 from otx.engine.kept import keep_in_memory
 from otx.engine.lighter import find_lighter
-from otx.engine.measure import FASTEST, epoch_seconds, make_model, settle_speed
+from otx.engine.measure import FASTEST, epoch_time, make_model, settle_speed
 from otx.engine.memory import halve_batch, is_out_of_memory
 from otx.engine.pictures import draw_batch, draw_pairs
 from otx.engine.ram import fit_ram
@@ -39,7 +40,7 @@ from otx.engine.unlabeled import make_unlabeled, read_unlabeled
 from otx.engine.workspace import Workspace, new_workspace
 from otx.recipes.plan import Plan
 from otx.training.allocator import keep_freed_memory
-from otx.training.budget import RESERVE
+from otx.training.budget import RESERVE, EpochTime, epochs_within
 from otx.training.device import resolve_device
 from otx.training.fit import FitResult, fit
 from otx.training.fsdp import check_number
@@ -47,6 +48,9 @@ from otx.training.processes import agree, companions, place
 from otx.training.ram import peak
 
 logger = logging.getLogger(__name__)
+
+FEWEST_BATCHES = 8
+"""Of a run within a time: fewer teach nothing."""
 
 
 def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResult:
@@ -122,7 +126,7 @@ class _Run:
     """What an attempt at training needs; `workspace` is None until there is one.
 
     `untouched` is the plan without what was chosen for the model; `shrunk` and `lightened` say that a smaller input and
-    a lighter model have been looked for already, for want of time.
+    a lighter model have been looked for already, for want of time; `epoch` was measured where the time is bound.
     """
 
     given: Given
@@ -137,6 +141,7 @@ class _Run:
     untouched: Plan = field(default_factory=Plan)
     shrunk: bool = False
     lightened: bool = False
+    epoch: EpochTime | None = None
 
 
 def _make_room(run: _Run, error: Exception) -> None:
@@ -224,6 +229,7 @@ def _fit(run: _Run, workspace: Workspace, datamodule: OTXDataModule, model: OTXM
         monitor_mode=spec.monitor_mode,
         seed=settings.seed,
         began=run.began,
+        epoch=run.epoch,
         device=resolve_device(settings.device),
         resume=run.resume,
         callbacks=[] if place().rank else [begun],
@@ -303,38 +309,45 @@ def _freeze(run: _Run, model: OTXModel[Any, Any]) -> OTXDataModule:
 
 
 def _plan_time(run: _Run, datamodule: OTXDataModule, model: OTXModel[Any, Any]) -> OTXDataModule | None:
-    """As many epochs as fit in what is left of the time, of the head alone if too few of the whole network do.
+    """As much of epochs as fits in what is left of the time, of the head alone if too few of the whole network do.
 
     Returns:
         What to train on; None where a smaller input or a lighter model was taken, and all has to be made for it.
 
     Raises:
-        UserError: Not even one fits.
+        UserError: Hardly a part of one fits.
     """
-    plan, began = run.plan, run.began
-    budget = float(plan["training.time"])
-    epoch = epoch_seconds(plan, datamodule, model)
-    left = budget * (1 - RESERVE) - (time.monotonic() - began)
-    epochs = int(left / epoch)
+    plan = run.plan
+    run.epoch = epoch = epoch_time(plan, datamodule, model)
+    left = _seconds_left(run)
+    epochs = epochs_within(left, epoch)
     short = epochs < FEWEST_EPOCHS and can_remember(plan, model)
     if plan.is_open("training.freeze_backbone"):
-        plan.choose("training.freeze_backbone", short, f"{epochs} epochs of the whole network fit in the time")
+        plan.choose("training.freeze_backbone", short, f"{epochs:.3g} epochs of the whole network fit in the time")
         if short:
             return _plan_time(run, _freeze(run, model), model)
-    if epochs < FEWEST_EPOCHS and left > 0 and _give_way(run, model, epoch, left):
+    if epochs < FEWEST_EPOCHS and left > 0 and _give_way(run, model, sum(epoch), left):
         return None
-    if epochs < 1:
+    left = _seconds_left(run)
+    epochs = epochs_within(left, epoch)
+    batches = len(datamodule.loader("train", train=True))
+    if epochs < 1 and epochs * batches < FEWEST_BATCHES:
         msg = (
-            f"--time {budget:.0f}s cannot hold an epoch: one takes about {epoch:.0f} s here, and after reading and "
-            f"measuring {max(0.0, left):.0f} s are left. Give more time, or take a smaller "
+            f"--time {plan['training.time']:.0f}s cannot hold an epoch, nor {FEWEST_BATCHES} batches of one and a "
+            f"validation: training takes about {epoch.training:.0f} s here, validation {epoch.validation:.0f} s, and "
+            f"after reading and measuring {max(0.0, left):.0f} s are left. Give more time, or take a smaller "
             "--set model.input_size=[HEIGHT,WIDTH] or --model."
         )
         raise UserError(msg)
-    reason = f"fit in the {left:.0f} s left of {budget:.0f} s; an epoch was measured to take {epoch:.1f} s"
-    plan.choose("training.max_epochs", epochs, reason)
-    logger.info("time      %d epochs %s", epochs, reason)
-    choose_epochs(plan, len(datamodule.loader("train", train=True)) * int(plan["data.batch_size"]))
+    reason = f"{epochs:.3g} fit in the {left:.0f} s left of {plan['training.time']:.0f} s, at {sum(epoch):.1f} s each"
+    plan.choose("training.max_epochs", math.ceil(epochs), reason)
+    logger.info("time      epochs: %s", reason)
+    choose_epochs(plan, batches * int(plan["data.batch_size"]), epochs)
     return datamodule
+
+
+def _seconds_left(run: _Run) -> float:
+    return float(run.plan["training.time"]) * (1 - RESERVE) - (time.monotonic() - run.began)
 
 
 def _give_way(run: _Run, model: OTXModel[Any, Any], epoch: float, left: float) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -19,13 +20,31 @@ from otx.training.speed import Candidate, stepper
 
 SAMPLES = 4
 """Batches that are timed."""
-SPARE = 1.5
-"""Epochs that must fit beyond the plan before any is added; of a long plan, `SPARE_SHARE` of it."""
-SPARE_SHARE = 0.05
 LATEST = 0.3
 """Weight of the latest epoch in the mean time of one: no two take the same."""
 RESERVE = 0.03
 """Share of the time that is left for reading, drawing and writing after the last epoch."""
+CHECKS = 20
+"""Times that the plan is held against the clock, besides after each epoch."""
+TOLERANCE = 0.02
+"""Share of the steps by which a plan may be wrong before it is changed."""
+
+
+class EpochTime(NamedTuple):
+    """Seconds that an epoch takes."""
+
+    training: float
+    validation: float
+
+
+def epochs_within(seconds: float, epoch: EpochTime) -> float:
+    """How many epochs fit in a time; of the last one a part may, with a validation after it.
+
+    A part that is hardly more than nothing beside the whole epochs is not worth its validation.
+    """
+    whole = max(0, int(seconds / sum(epoch)))
+    part = (seconds - whole * sum(epoch) - epoch.validation) / epoch.training
+    return whole + part if part > TOLERANCE * whole else whole
 
 
 def seconds_per_epoch(
@@ -35,7 +54,7 @@ def seconds_per_epoch(
     *,
     precision: Literal["32", "bf16"],
     channels_last: bool,
-) -> float:
+) -> EpochTime:
     """Training and validation of an epoch, from a few batches on copies of the model.
 
     Args:
@@ -54,10 +73,10 @@ def seconds_per_epoch(
         step()  # compiles kernels and fills caches
         compute = min(step() for _ in range(SAMPLES - 1))
         # Processes that load do so while the others compute.
-        seconds = len(train) * (max(load, compute) if train.num_workers else load + compute)
+        training = len(train) * (max(load, compute) if train.num_workers else load + compute)
         predictions = predict(copy.deepcopy(model), islice(validation, SAMPLES), device)
         next(predictions)
-        return seconds + len(validation) * _mean_seconds(lambda: next(predictions, None))
+        return EpochTime(training, len(validation) * _mean_seconds(lambda: next(predictions, None)))
 
 
 def _mean_seconds(work: Callable[[], object]) -> float:
@@ -69,23 +88,29 @@ def _mean_seconds(work: Callable[[], object]) -> float:
 
 
 class Budget(Callback):
-    """Sees to it that training ends within its time: after each epoch, with what the epochs so far took.
+    """Sees to it that training ends within its time: now and then, it counts again how many steps fit.
 
-    Where the epochs that are planned do not fit any more, or more would, the plan changes, and the schedule with it.
+    Where the steps that are planned do not fit any more, or more would, the plan changes, and the schedule with it. The
+    last epoch ends where the steps do, in its middle if need be, with a validation.
 
     Args:
         seconds: The time for all, from `began` on.
         began: Clock (monotonic) when the run was started; one that is resumed counts on.
         note: Takes lines for the log.
+        expected: Of an epoch, measured before the first one.
     """
 
     state_key = "budget"
 
-    def __init__(self, seconds: float, began: float, note: Callable[[str], None]) -> None:
+    def __init__(
+        self, seconds: float, began: float, note: Callable[[str], None], expected: EpochTime | None = None
+    ) -> None:
         self.seconds = seconds
         self.began = began
         self.note = note
-        self._epoch = 0.0
+        self.expected = expected
+        self.seen: EpochTime | None = None
+        self._ended = 0.0
 
     @property
     def spent(self) -> float:
@@ -94,30 +119,63 @@ class Budget(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """For the resume file."""
-        return {"spent": self.spent}
+        return {"spent": self.spent, "expected": self.expected, "seen": self.seen}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Inverse of `state_dict`."""
         self.began -= state_dict["spent"]
+        self.expected, self.seen = (
+            EpochTime(*state_dict[key]) if state_dict[key] else None for key in ("expected", "seen")
+        )
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Plan by what was measured before."""
+        assert isinstance(pl_module, TrainingModule)
+        begun = pl_module.tally.batches if trainer.fit_loop.restarted_mid_epoch else 0
+        if epoch := self.seen or self.expected:
+            self._plan(trainer, pl_module, epoch, begun)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        """Look at the clock if it is time, and end the last epoch where the steps end."""
+        assert isinstance(pl_module, TrainingModule)
+        done, batches = batch_idx + 1, int(trainer.num_training_batches)
+        if done == batches:
+            return
+        if done % math.ceil(pl_module.schedule.total_steps * trainer.accumulate_grad_batches / CHECKS) == 0:
+            passed = time.perf_counter() - pl_module.tally.started
+            validation = (self.seen or self.expected or EpochTime(0.0, 0.0)).validation
+            self._plan(trainer, pl_module, self._mean(passed / done * batches, validation), done)
+        if pl_module.steps_done >= pl_module.schedule.total_steps:
+            trainer.should_stop = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Count again how many epochs fit."""
+        """Take in how long it took, with the writing after the one before."""
         assert isinstance(pl_module, TrainingModule)
-        done, planned = pl_module.epoch_number, pl_module.max_epochs
-        epoch = time.perf_counter() - pl_module.tally.started
-        self._epoch += (epoch - self._epoch) * (LATEST if self._epoch else 1.0)
-        fitting = trainer.strategy.broadcast(self.fitting(done, planned, self._epoch))
-        if done < planned != fitting:
-            self.note(f"an epoch takes {self._epoch:.1f} s: {fitting} epochs fit in the time instead of {planned}")
-            pl_module.replan(fitting)
+        tally, now = pl_module.tally, time.perf_counter()
+        tally.stop()
+        training = tally.train_seconds / tally.batches * trainer.num_training_batches
+        self.seen = self._mean(training, now - (self._ended or tally.started) - tally.train_seconds)
+        self._ended = now
+        if not trainer.should_stop:
+            self._plan(trainer, pl_module, self.seen, 0)
 
-    def fitting(self, done: int, planned: int, epoch: float) -> int:
-        """How many epochs to train in all, if one takes `epoch` seconds; those planned, where they just fit.
+    def _mean(self, training: float, validation: float) -> EpochTime:
+        before = self.seen or EpochTime(training, validation)
+        latest = (training, validation)
+        return EpochTime(*(old + LATEST * (new - old) for old, new in zip(before, latest, strict=True)))
 
-        Args:
-            done: Epochs done.
-            planned: Epochs planned in all.
-            epoch: Seconds of one.
-        """
-        fit = done + max(0.0, self.seconds * (1 - RESERVE) - self.spent) / epoch
-        return planned if planned <= fit < planned + max(SPARE, SPARE_SHARE * planned) else int(fit)
+    def _plan(self, trainer: Trainer, module: TrainingModule, epoch: EpochTime, begun: int) -> None:
+        """Count again; `begun` is the number of batches of an epoch that is not over."""
+        progress: Any = trainer.fit_loop.epoch_progress.current
+        part = begun / trainer.num_training_batches
+        rest = self.seconds * (1 - RESERVE) - self.spent
+        more = trainer.strategy.broadcast(max(0.0, epochs_within(rest + part * epoch.training, epoch) - part))
+        steps = module.steps_done + round(more * module.steps_per_epoch)
+        planned = module.schedule.total_steps
+        if (more or begun) and abs(steps - planned) <= TOLERANCE * planned:
+            return
+        before, after = (total / module.steps_per_epoch for total in (planned, steps))
+        self.note(f"an epoch takes {sum(epoch):.1f} s: {after:.3g} epochs fit in the time instead of {before:.3g}")
+        module.replan(progress.processed + max(math.ceil(part + more), 1 if begun else 0), steps)

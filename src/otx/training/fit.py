@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from otx.core.errors import OTXError, UserError
 from otx.core.metric import TaskMetric
 from otx.core.model import OTXModel
-from otx.training.budget import Budget
+from otx.training.budget import Budget, EpochTime
 from otx.training.checkpoint import load_model
 from otx.training.data_wait import DataWait
 from otx.training.fsdp import check_number, share_out
@@ -92,6 +92,7 @@ def fit(
     monitor_mode: Literal["max", "min"] = "max",
     seed: int = 0,
     began: float | None = None,
+    epoch: EpochTime | None = None,
     device: torch.device | str = "cpu",
     resume: bool = False,
     show: bool = True,
@@ -115,6 +116,7 @@ def fit(
         monitor_mode: Whether more or less of it is better.
         seed: Makes the random numbers of each step.
         began: Clock (monotonic) from which `settings.time` counts; None: now.
+        epoch: How long one takes, as measured before, from which `settings.time` is planned at first.
         device: Where to train, see `resolve_device`.
         resume: Go on from the last epoch that was kept in the work dir; if there is none, start.
         show: Write progress to standard error; `train.log` has it in any case.
@@ -152,7 +154,7 @@ def fit(
     )
     watchers = [progress, DataWait(log.line, loaders[0].num_workers), *callbacks]
     if settings.time:
-        watchers.append(Budget(settings.time, time.monotonic() if began is None else began, log.line))
+        watchers.append(Budget(settings.time, time.monotonic() if began is None else began, log.line, epoch))
     with silenced(), interruptible():
         trainer = make_trainer(settings, work_dir, torch.device(device), [*watchers, witness, keeper])
         try:

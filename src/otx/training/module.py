@@ -26,7 +26,7 @@ from otx.training.mixing import make_mixing
 from otx.training.optimizer import build_optimizer, set_lr
 from otx.training.pseudo_labels import LOSS, Teacher, Unlabeled
 from otx.training.randomness import mix, seed_step
-from otx.training.resume import check_same_run, divide_batches, parts_of_batch
+from otx.training.resume import check_same_run, divide_batches, end_epoch, parts_of_batch
 from otx.training.schedule import Schedule
 from otx.training.settings import TrainingSettings
 
@@ -140,7 +140,7 @@ class TrainingModule(LightningModule):
         self.run = run
         self.note = note
         self.max_epochs = int(settings.max_epochs)
-        self.schedule = self._schedule()
+        self.schedule = Schedule.plan(settings.schedule, self.steps_per_epoch * self.max_epochs)
         self.average = WeightAverage(model, settings.ema_decay) if settings.ema_decay else None
         self.teacher = self._teacher(unlabeled) if unlabeled else None
         self.mix = make_mixing(settings, model)
@@ -149,20 +149,20 @@ class TrainingModule(LightningModule):
         self.validation: MetricResult | None = None
         self.validated = 0
 
-    def _schedule(self) -> Schedule:
-        # The batches left over at the end of an epoch make a step too.
-        steps_per_epoch = math.ceil(len(self.loaders[0]) / int(self.settings.accumulate))
-        return Schedule.plan(self.settings.schedule, steps_per_epoch * self.max_epochs)
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps; the batches left over at the end of an epoch make one too."""
+        return math.ceil(len(self.loaders[0]) / int(self.settings.accumulate))
 
     def _teacher(self, unlabeled: Unlabeled) -> Teacher:
         assert self.average is not None
         here = partial(self.transfer_batch_to_device, dataloader_idx=0)
         return Teacher(unlabeled, self.settings.unlabeled, self.model, self.average, lambda one: here(one, self.device))
 
-    def replan(self, max_epochs: int) -> None:
-        """Train more or fewer epochs than was planned; the schedule ends with the last one."""
+    def replan(self, max_epochs: int, steps: int) -> None:
+        """Train more or less than was planned: so many optimiser steps in all, in so many epochs."""
         self.max_epochs = self.trainer.fit_loop.max_epochs = max_epochs
-        self.schedule = self._schedule()
+        self.schedule = Schedule.plan(self.settings.schedule, steps)
 
     @property
     def steps_done(self) -> int:
@@ -266,7 +266,7 @@ class TrainingModule(LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: OTXBatchDataEntity[Any], batch_idx: int) -> None:  # noqa: ANN401
         """Let the model finish its epoch."""
-        if batch_idx + 1 == self.trainer.num_training_batches:
+        if batch_idx + 1 == self.trainer.num_training_batches or self.trainer.should_stop:
             self.model.finish_epoch()
 
     def on_validation_start(self) -> None:
@@ -312,6 +312,7 @@ class TrainingModule(LightningModule):
             "average": average,
             "tally": self.tally.state(),
             "max_epochs": self.max_epochs,
+            "steps": self.schedule.total_steps,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -319,15 +320,18 @@ class TrainingModule(LightningModule):
         state = checkpoint[STATE_KEY]
         check_same_run(state["run"], self.run, self.note)
         if self.settings.time:
-            self.replan(state["max_epochs"])
-        progress = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]
+            self.replan(state["max_epochs"], state["steps"])
+        loops = checkpoint["loops"]["fit_loop"]
+        progress, batch_progress = loops["epoch_progress"]["current"], loops["epoch_loop.batch_progress"]
         done, begun = progress["processed"], progress["ready"]
+        if begun == done:
+            end_epoch(batch_progress, len(self.loaders[0]))
         if begun > self.max_epochs:
             msg = f"{begun} epochs are done or begun already, more than the {self.max_epochs} asked for (--max_epochs)"
             raise UserError(msg)
         self.tally = EpochTally.load(state["tally"])
         if (parts := parts_of_batch(state["run"], self.run)) > 1:
-            divide_batches(checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"], parts, len(self.loaders[0]))
+            divide_batches(batch_progress, parts, len(self.loaders[0]))
             self.tally.divide(parts)
         batches = f" and {self.tally.batches} batches of the next" if begun > done else ""
         self.note(f"going on after epoch {done}{batches}")

@@ -72,6 +72,17 @@ def divide_batches(progress: dict[str, Any], parts: int, batches: int) -> None:
         progress[name]["completed"] = progress[name]["processed"] - open_ones
 
 
+def end_epoch(progress: dict[str, Any], batches: int) -> None:
+    """Let Lightning remember an epoch that ended in its middle, for want of time, as a whole one: the next starts anew.
+
+    Args:
+        progress: State of its loop over an epoch (`batch_progress`); changed in place.
+        batches: Of a whole epoch.
+    """
+    progress["current"] = dict.fromkeys(progress["current"], batches)
+    progress["is_last_batch"] = True
+
+
 def check_same_run(before: Mapping[str, Any], now: Mapping[str, Any], note: Callable[[str], None]) -> None:
     """Compare the facts of the interrupted run with those of this one.
 

@@ -57,7 +57,7 @@ class TrainingSettings:
     steps: int = 2000
     """Optimiser steps that `max_epochs: auto` aims at. More learns better and takes longer."""
     time: float = 0.0
-    """Seconds that the run may take; as many epochs as fit are planned and kept to. 0: no bound, `steps` decides."""
+    """Seconds that the run may take; epochs are planned to fill it, the last in part. 0: no bound, `steps` decides."""
     ram: float = 0.0
     """GiB of memory that the training process may take on the CPU; batches are made smaller until it does. 0: what is
     free."""

@@ -214,8 +214,9 @@ class OTXVisualPromptingModel(OTXModel[PromptBatchDataEntity, PromptBatchPredEnt
         self._gathered.add_(seen)
 
     def finish_epoch(self) -> None:
-        """Take what has been gathered as the references."""
-        self.references.copy_(self._gathered)
+        """Take what has been gathered as the references; a class that the epoch did not show keeps its own."""
+        shown = self._gathered.any(dim=1, keepdim=True)
+        self.references.copy_(torch.where(shown, self._gathered, self.references))
         self._gathered.zero_()
 
     def _similarity(self, features: Tensor) -> Tensor:
