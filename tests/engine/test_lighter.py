@@ -164,8 +164,18 @@ def test_no_epoch_of_a_named_model_or_of_any_fits(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: float, model: str | None, look: float
 ) -> None:
     monkeypatch.setattr(lighter, "LOOK", look)
-    with pytest.raises(UserError, match="cannot hold an epoch: one takes about 81920 s"):
+    with pytest.raises(UserError, match=r"cannot hold an epoch, nor 8 batches .* takes about 81920 s"):
         train(data, tmp_path, monkeypatch, cost={"resnet10t": 20, "mobilenetv4_conv_small": other}, model=model)
+
+
+@pytest.mark.framework("timm")
+def test_where_not_one_epoch_fits_a_part_of_one_is_trained(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_train, "FEWEST_BATCHES", 2)
+    plan = train(data, tmp_path, monkeypatch, cost={"resnet10t": 20}, model="timm/resnet10t")
+    assert plan["training.max_epochs"] == 1
+    assert plan.choices["training.max_epochs"].reason.startswith("0.71 fit in the 58")
 
 
 @pytest.mark.framework("timm")

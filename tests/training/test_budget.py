@@ -46,7 +46,7 @@ class Clock:
             monkeypatch.setattr(f"otx.training.{module}.time", self)
         for name, seconds in (("training_step", 1.0), ("validation_step", 0.5)):
             monkeypatch.setattr(TrainingModule, name, self._slow(getattr(TrainingModule, name), seconds))
-        monkeypatch.setattr(TrainingModule, "on_train_epoch_start", lambda module: self._begin(module))
+        monkeypatch.setattr(TrainingModule, "on_train_epoch_start", lambda module: self._begin(module))  # noqa: PLW0108 - binds
 
     def _begin(self, module: TrainingModule) -> None:
         module.tally = EpochTally(started=self.now)
@@ -107,9 +107,9 @@ def test_an_epoch_that_was_cut_short_is_over(tmp_path: Path, clock: Clock) -> No
     whole, part = 7 + 1.5, 4 + 1.5
     assert train(tmp_path, seconds=15, expected=EXPECTED).epochs_done == 2
     assert [float(row["seconds"]) for row in rows(tmp_path)] == [whole, part]
-    assert train(tmp_path, seconds=15, resume=True).epochs_done == 2
+    assert train(tmp_path, seconds=15, resume=True, began=clock.now).epochs_done == 2
     assert clock.now == whole + part
-    assert train(tmp_path, seconds=42, resume=True).epochs_done == 5
+    assert train(tmp_path, seconds=42, resume=True, began=clock.now).epochs_done == 5
     assert [float(row["seconds"]) for row in rows(tmp_path)] == [whole, part, whole, whole, whole]
 
 

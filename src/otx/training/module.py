@@ -313,6 +313,7 @@ class TrainingModule(LightningModule):
             "tally": self.tally.state(),
             "max_epochs": self.max_epochs,
             "steps": self.schedule.total_steps,
+            "time": self.settings.time,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -320,7 +321,8 @@ class TrainingModule(LightningModule):
         state = checkpoint[STATE_KEY]
         check_same_run(state["run"], self.run, self.note)
         if self.settings.time:
-            self.replan(state["max_epochs"], state["steps"])
+            more = self.settings.time > state["time"]  # how much, `Budget` plans when training starts
+            self.replan(state["max_epochs"] + more, state["steps"])
         loops = checkpoint["loops"]["fit_loop"]
         progress, batch_progress = loops["epoch_progress"]["current"], loops["epoch_loop.batch_progress"]
         done, begun = progress["processed"], progress["ready"]
