@@ -39,7 +39,7 @@ $(BIN)/uv: | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
 
 $(STAMP): pyproject.toml constraints.txt | $(BIN)/python $(UV)
-	$(UV) pip install --python $(BIN)/python --constraints constraints.txt --editable '.[dev]'
+	$(UV) pip install --python $(BIN)/python --constraints constraints.txt --compile-bytecode --editable '.[dev]'
 	@touch $@
 
 demo: setup

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from otx.cli import options
@@ -45,7 +46,8 @@ def run(
         Literal["auto", "32", "bf16"] | None, Option("Arithmetic (default: measured).", group="training")
     ] = None,
     time: Annotated[
-        str | None, Option("Time for the run: as many epochs as fit (default: no bound).", "15m|1h|1h30m", "training")
+        str | None,
+        Option("Time for the run, to be filled with training (default: no bound).", "15m|1h|1h30m", "training"),
     ] = None,
     ram: Annotated[
         str | None, Option("Memory for the run on the CPU (default: what is free).", "4G|500M", "training")
@@ -75,6 +77,7 @@ def run(
     ] = None,
 ) -> Outcome:
     """Run `otx train`; its `--help` says what the options mean."""
+    began = monotonic()  # the imports below take seconds
     import yaml
 
     os.environ.setdefault(
@@ -109,6 +112,7 @@ def run(
             seeds, max_epochs=max_epochs, precision=precision, tile=tile, time=seconds, ram=gib, resume=resume
         )
         return Outcome(document=repeated.to_json(), show=lambda console: _show_seeds(repeated, console))
+    engine.given.began = began
     result = engine.train(max_epochs=max_epochs, precision=precision, tile=tile, time=seconds, ram=gib, resume=resume)
     if place().rank:
         return Outcome(document=None, show=lambda _: None)  # the first process tells of it

@@ -163,7 +163,7 @@ class Engine:
             precision: Arithmetic of training; measured if None.
             tile: Cut images into tiles, in training and wherever the model is used; chosen by the size of objects if
                 None.
-            time: Seconds that the run may take; as many epochs as fit are planned, and kept to while it runs.
+            time: Seconds that the run may take; as much training as fits is planned, and kept to while it runs.
             ram: GiB of memory that its process may take on the CPU; batches are made smaller until it does.
             resume: Go on with an interrupted run; a run that never started starts.
 

@@ -24,6 +24,7 @@ class Given:
         model: A model object of the user's own.
         data: A data set of the user's own.
         settings: Values by dotted key.
+        began: Clock (monotonic) from which a bound time counts; None: from the call of the verb.
     """
 
     work_dir: Path | None = None
@@ -31,6 +32,7 @@ class Given:
     model: OTXModel[Any, Any] | None = None
     data: OwnData | None = None
     settings: dict[str, Any] = field(default_factory=dict)
+    began: float | None = None
 
     def plan(self, extra: Mapping[str, Any] | None = None) -> Plan:
         """What the user has said so far, over the defaults.

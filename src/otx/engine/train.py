@@ -66,7 +66,7 @@ def train(given: Given, extra: Mapping[str, Any], *, resume: bool) -> TrainResul
     Raises:
         UserError: The data, a setting or the work dir is wrong.
     """
-    began = time.monotonic()
+    began = time.monotonic() if given.began is None else given.began
     keep_freed_memory()
     if place().rank:
         return _accompany(given)

@@ -176,6 +176,7 @@ class Budget(Callback):
         planned = module.schedule.total_steps
         if (more or begun) and abs(steps - planned) <= TOLERANCE * planned:
             return
-        before, after = (total / module.steps_per_epoch for total in (planned, steps))
-        self.note(f"an epoch takes {sum(epoch):.1f} s: {after:.3g} epochs fit in the time instead of {before:.3g}")
+        if module.steps_done:  # before, it was told with the plan
+            before, after = (total / module.steps_per_epoch for total in (planned, steps))
+            self.note(f"an epoch takes {sum(epoch):.1f} s: {after:.4g} epochs fit in the time instead of {before:.4g}")
         module.replan(progress.processed + max(math.ceil(part + more), 1 if begun else 0), steps)
