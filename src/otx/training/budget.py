@@ -170,13 +170,13 @@ class Budget(Callback):
         """Count again; `begun` is the number of batches of an epoch that is not over."""
         progress: Any = trainer.fit_loop.epoch_progress.current
         part = begun / trainer.num_training_batches
-        rest = self.seconds * (1 - RESERVE) - self.spent
-        more = trainer.strategy.broadcast(max(0.0, epochs_within(rest + part * epoch.training, epoch) - part))
-        steps = module.steps_done + round(more * module.steps_per_epoch)
+        since = self.seconds * (1 - RESERVE) - self.spent + part * epoch.training  # its beginning
+        fitting = trainer.strategy.broadcast(max(part, epochs_within(since, epoch)))
+        steps = module.steps_done + round((fitting - part) * module.steps_per_epoch)
         planned = module.schedule.total_steps
-        if (more or begun) and abs(steps - planned) <= TOLERANCE * planned:
+        if fitting and abs(steps - planned) <= TOLERANCE * planned:
             return
         if module.steps_done:  # before, it was told with the plan
             before, after = (total / module.steps_per_epoch for total in (planned, steps))
             self.note(f"an epoch takes {sum(epoch):.1f} s: {after:.4g} epochs fit in the time instead of {before:.4g}")
-        module.replan(progress.processed + max(math.ceil(part + more), 1 if begun else 0), steps)
+        module.replan(progress.processed + math.ceil(fitting), steps)
