@@ -15,8 +15,9 @@ from tiny_training import Accuracy, TinyClassifier, TinyData, tiny_model, tiny_s
 from otx.core.errors import UserError
 from otx.training.average import WeightAverage
 from otx.training.curves import write_metrics
-from otx.training.device import XPUAccelerator, resolve_device, trainer_arguments
+from otx.training.device import resolve_device
 from otx.training.fit import fit
+from otx.training.lightning_trainer import XPUAccelerator, trainer_arguments
 from otx.training.optimizer import build_optimizer, set_lr
 from otx.training.progress import ProgressReport, TrainLog
 from otx.training.randomness import seed_step

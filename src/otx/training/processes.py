@@ -13,18 +13,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
-from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
-from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from torch import distributed
 
 from otx.core.errors import OTXError
 
+if TYPE_CHECKING:
+    from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
+
 VARIABLES = ("MASTER_ADDR", "MASTER_PORT", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
 """By which `torchrun` tells a process who it is."""
+SLURM_VARIABLE = "SLURM_NTASKS"
+"""Which SLURM sets in each process that it starts."""
 ENDING_SECONDS = 60.0
 """Companions have this long to end after the first process."""
 T = TypeVar("T")
@@ -50,7 +52,13 @@ class Place:
 def launcher() -> ClusterEnvironment | None:
     """What started this process as one of several, in Lightning's terms."""
     if os.environ.keys() >= set(VARIABLES):
+        from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+
         return TorchElasticEnvironment()
+    if SLURM_VARIABLE not in os.environ:
+        return None  # without the import of Lightning, which takes longer than a prediction
+    from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+
     return SLURMEnvironment() if SLURMEnvironment.detect() else None
 
 
