@@ -31,7 +31,9 @@ def test_quick_commands_load_nothing_heavy(words: list[str]) -> None:
 
 @pytest.mark.parametrize("verb", ["predict", "explain", "serve"])
 def test_what_uses_a_model_loads_nothing_of_training(verb: str) -> None:
-    probe = f"import sys, otx.engine.{verb}; print(sorted({{'lightning', 'datumaro', 'matplotlib'}} & sys.modules.keys()))"
+    probe = (
+        f"import sys, otx.engine.{verb}; print(sorted({{'lightning', 'datumaro', 'matplotlib'}} & sys.modules.keys()))"
+    )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 
