@@ -113,9 +113,9 @@ def test_an_epoch_that_was_cut_short_is_over(tmp_path: Path, clock: Clock) -> No
     assert [float(row["seconds"]) for row in rows(tmp_path)] == [whole, part, whole, whole, whole]
 
 
-@pytest.mark.parametrize("kill", [3, 9, 12])
+@pytest.mark.parametrize(("kill", "kept"), [(3, 2), (9, 8.5), (12, 12.5)])
 def test_a_killed_run_fills_what_is_left(
-    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, kill: int
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, kill: int, kept: float
 ) -> None:
     monkeypatch.setattr("otx.training.keeper.SAVE_SECONDS", 0)
     step, calls = TrainingModule.training_step, iter(range(1, 100))
@@ -129,7 +129,8 @@ def test_a_killed_run_fills_what_is_left(
     with pytest.raises(RuntimeError, match="killed"):
         train(tmp_path, seconds=51, expected=EXPECTED)
     clock.now += 1000
-    train(tmp_path, seconds=51, resume=True, began=clock.now)
+    result = train(tmp_path, seconds=51, resume=True, began=clock.now)
+    assert result.earlier == kept
     assert 0.97 * 51 - 1.5 - 2 <= clock.now - 1000 <= 51
 
 
@@ -138,6 +139,15 @@ def test_time_between_kill_and_resume_is_not_counted() -> None:
     after = Budget(100, time.monotonic() - 5, note=print)
     after.load_state_dict(before.state_dict())
     assert 35 <= after.spent < 36
+    assert after.earlier == pytest.approx(30, abs=1)
+
+
+def test_what_a_run_has_to_do_again_is_not_counted_twice() -> None:
+    before = Budget(100, time.monotonic() - 30, note=print)
+    before.earlier = 20
+    again = Budget(100, before.began, note=print)  # after an out-of-memory, say
+    again.load_state_dict(before.state_dict())
+    assert 50 <= again.spent < 51
 
 
 def test_a_run_whose_time_is_over_ends_after_its_epoch(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ class TrainResult(VerbResult):
         stopped_early: Whether training ended before the planned epochs because it no longer improved.
         seconds: Wall-clock time of the training.
         budget: Seconds that it was asked to take, 0 if none; `budget_used` is the share that the whole run took.
-        budget_used: See there; the last run alone, if it was resumed.
+        budget_used: See there; what went by before a resume is counted up to what it went on from.
         ram: GiB of memory that it was asked to take, 0 if none; `ram_used` is the share that its process took at most.
         ram_used: See there.
     """

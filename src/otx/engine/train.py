@@ -197,7 +197,8 @@ def _train(run: _Run) -> TrainResult:
         plot_training(workspace.root / "metrics.csv", workspace.folder("plots"))
     finished = _result(workspace, data, name, result)
     if budget := plan["training.time"]:
-        finished = replace(finished, budget=budget, budget_used=(time.monotonic() - run.began) / budget)
+        used = time.monotonic() - run.began + result.earlier
+        finished = replace(finished, budget=budget, budget_used=used / budget)
     if limit := plan["training.ram"]:
         finished = replace(finished, ram=limit, ram_used=peak() / limit)
     return finished

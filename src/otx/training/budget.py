@@ -95,9 +95,12 @@ class Budget(Callback):
 
     Args:
         seconds: The time for all, from `began` on.
-        began: Clock (monotonic) when the run was started; one that is resumed counts on.
+        began: Clock (monotonic) when this part of the run was started.
         note: Takes lines for the log.
         expected: Of an epoch, measured before the first one.
+
+    Attributes:
+        earlier: Seconds of the parts before, up to what was resumed from.
     """
 
     state_key = "budget"
@@ -110,20 +113,22 @@ class Budget(Callback):
         self.note = note
         self.expected = expected
         self.seen: EpochTime | None = None
+        self.earlier = 0.0
         self._ended = 0.0
 
     @property
     def spent(self) -> float:
         """Seconds since the start, times between kill and resume left out."""
-        return time.monotonic() - self.began
+        return time.monotonic() - self.began + self.earlier
 
     def state_dict(self) -> dict[str, Any]:
         """For the resume file."""
-        return {"spent": self.spent, "expected": self.expected, "seen": self.seen}
+        mine = {name: getattr(self, name) for name in ("began", "spent", "earlier", "expected", "seen")}
+        return {name: list(value) if isinstance(value, EpochTime) else value for name, value in mine.items()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Inverse of `state_dict`."""
-        self.began -= state_dict["spent"]
+        """Inverse of `state_dict`; a part that had to go back to what it kept itself is not counted twice."""
+        self.earlier = state_dict["earlier" if state_dict["began"] == self.began else "spent"]
         self.expected, self.seen = (
             EpochTime(*state_dict[key]) if state_dict[key] else None for key in ("expected", "seen")
         )

@@ -54,6 +54,7 @@ class FitResult:
         epochs_done: Epochs trained, those before a resume included.
         stopped_early: Training ended because it no longer improved.
         seconds: Time of all epochs with their validation, those before a resume included.
+        earlier: Seconds of `settings.time` that went by before a resume.
     """
 
     best_path: Path
@@ -63,6 +64,7 @@ class FitResult:
     epochs_done: int
     stopped_early: bool
     seconds: float
+    earlier: float = 0.0
 
 
 class InterruptedTrainingError(OTXError):
@@ -153,8 +155,9 @@ def fit(
         listeners=[progress.epoch_done, *listeners],
     )
     watchers = [progress, DataWait(log.line, loaders[0].num_workers), *callbacks]
+    budget = Budget(settings.time, time.monotonic() if began is None else began, log.line, epoch)
     if settings.time:
-        watchers.append(Budget(settings.time, time.monotonic() if began is None else began, log.line, epoch))
+        watchers.append(budget)
     with silenced(), interruptible():
         trainer = make_trainer(settings, work_dir, torch.device(device), [*watchers, witness, keeper])
         try:
@@ -166,7 +169,7 @@ def fit(
             log.line(f"stopped with {epochs}")
             raise InterruptedTrainingError(epochs, f"kept in {work_dir}. {GO_ON}") from error
     load_model(keeper.path(BEST), model)
-    return _result(keeper, module.max_epochs)
+    return _result(keeper, module.max_epochs, budget.earlier)
 
 
 def _placed(model: OTXModel[Any, Any], settings: TrainingSettings, device: torch.device) -> OTXModel[Any, Any]:
@@ -209,7 +212,7 @@ def _check_teacher(settings: TrainingSettings, model: OTXModel[Any, Any]) -> Non
         )
 
 
-def _result(keeper: Keeper, max_epochs: int) -> FitResult:
+def _result(keeper: Keeper, max_epochs: int, earlier: float) -> FitResult:
     return FitResult(
         best_path=keeper.path(BEST),
         last_path=keeper.path(LAST),
@@ -218,4 +221,5 @@ def _result(keeper: Keeper, max_epochs: int) -> FitResult:
         epochs_done=keeper.epochs_done,
         stopped_early=keeper.epochs_done < max_epochs,
         seconds=sum(row["seconds"] for row in keeper.rows),
+        earlier=earlier,
     )
