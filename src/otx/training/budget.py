@@ -20,8 +20,8 @@ from otx.training.speed import Candidate, stepper
 
 SAMPLES = 4
 """Batches that are timed."""
-LATEST = 0.3
-"""Weight of the latest epoch in the mean time of one: no two take the same."""
+LATEST = 0.1
+"""Least weight of the latest epoch in the mean time of one: other work on the machine comes and goes."""
 RESERVE = 0.03
 """Share of the time that is left for reading, drawing and writing after the last epoch."""
 CHECKS = 20
@@ -151,7 +151,8 @@ class Budget(Callback):
         if done % math.ceil(pl_module.schedule.total_steps * trainer.accumulate_grad_batches / CHECKS) == 0:
             passed = time.perf_counter() - pl_module.tally.started
             validation = (self.seen or self.expected or EpochTime(0.0, 0.0)).validation
-            self._plan(trainer, pl_module, self._mean(passed / done * batches, validation), done)
+            running = EpochTime(passed / done * batches, validation)
+            self._plan(trainer, pl_module, self._mean(running, pl_module.epoch_number, done / batches), done)
         if pl_module.steps_done >= pl_module.schedule.total_steps:
             trainer.should_stop = True
 
@@ -161,15 +162,18 @@ class Budget(Callback):
         tally, now = pl_module.tally, time.perf_counter()
         tally.stop()
         training = tally.train_seconds / tally.batches * trainer.num_training_batches
-        self.seen = self._mean(training, now - (self._ended or tally.started) - tally.train_seconds)
+        latest = EpochTime(training, now - (self._ended or tally.started) - tally.train_seconds)
+        self.seen = self._mean(latest, pl_module.epoch_number)
         self._ended = now
         if not trainer.should_stop:
             self._plan(trainer, pl_module, self.seen, 0)
 
-    def _mean(self, training: float, validation: float) -> EpochTime:
-        before = self.seen or EpochTime(training, validation)
-        latest = (training, validation)
-        return EpochTime(*(old + LATEST * (new - old) for old, new in zip(before, latest, strict=True)))
+    def _mean(self, latest: EpochTime, number: int, part: float = 1.0) -> EpochTime:
+        """Of the epochs so far, with a part of the one of this number."""
+        if self.seen is None:
+            return latest
+        weight = max(LATEST, part / (number - 1 + part))
+        return EpochTime(*(old + weight * (new - old) for old, new in zip(self.seen, latest, strict=True)))
 
     def _plan(self, trainer: Trainer, module: TrainingModule, epoch: EpochTime, begun: int) -> None:
         """Count again; `begun` is the number of batches of an epoch that is not over."""
