@@ -65,6 +65,13 @@ class Quantizer:
         """Symmetric activations, corrected means."""
         return self._quantize()
 
+    def histogram(self) -> Any:  # noqa: ANN401
+        """Likewise, with ranges that lose least of the activations' histograms, in place of the means of extremes."""
+        nncf = nncf_library()
+        estimators = nncf.quantization.range_estimator.RangeEstimatorParametersSet
+        ranges = nncf.AdvancedQuantizationParameters(activations_range_estimator_params=estimators.HISTOGRAM)
+        return self._quantize(advanced_parameters=ranges)
+
     def mixed(self, **settings: Any) -> Any:  # noqa: ANN401
         """Asymmetric activations, the patterns of transformers, outliers smoothed into the weights."""
         nncf = nncf_library()
@@ -159,6 +166,7 @@ Rung = Callable[[Quantizer], Any]
 """Gives an INT8 graph."""
 LADDER: dict[str, Rung] = {
     "default preset": Quantizer.default,
+    "histogram ranges": Quantizer.histogram,
     "mixed preset": Quantizer.mixed,
     "full bias correction": Quantizer.full_bias_correction,
     "ignored scopes": Quantizer.ignored_scopes,
