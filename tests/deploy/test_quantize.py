@@ -99,7 +99,7 @@ def test_the_first_rung_that_passes_is_the_last(tmp_path, base, images, monkeypa
 
 
 def test_where_no_rung_passes_the_best_is_kept_apart(tmp_path, base, images, monkeypatch):
-    stand_in(monkeypatch, [0.5, float("nan"), 0.2, 0.3, 0.4, 0.6])
+    stand_in(monkeypatch, [0.5, float("nan"), 0.6, 0.2, 0.3, 0.4, 0.6])
     path = tmp_path / "model.xml"
     path.write_text("of an earlier run")
     with pytest.raises(ParityError, match=r"INT8 model \(full bias correction\) does not predict like") as caught:
