@@ -33,6 +33,13 @@ def test_two_processes_learn_what_one_learns_and_one_goes_on(tmp_path):
     assert tiny_processes.train(tmp_path / "shared", 3, resume=True).epochs_done == 3
 
 
+def test_two_processes_keep_to_a_time_that_one_of_them_has_measured(tmp_path):
+    with companions(2, partial(tiny_processes.train, tmp_path, 2, seconds=4)):
+        together = tiny_processes.train(tmp_path, 2, seconds=4)
+    assert together.epochs_done > 2
+    assert not together.stopped_early
+
+
 def test_what_fails_beside_is_the_error():
     with pytest.raises(OTXError, match="process 2 of 2 failed: no such thing"), companions(2, tiny_processes.be_wrong):
         agree(None)

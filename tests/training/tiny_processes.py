@@ -22,6 +22,7 @@ from otx.core.errors import UserError
 from otx.data.sampler import EpochSampler
 from otx.tasks.multi_class_classification.entity import MultiClassClsBatchDataEntity
 from otx.training import fsdp
+from otx.training.budget import EpochTime
 from otx.training.fit import FitResult, InterruptedTrainingError, fit
 from otx.training.processes import agree, place
 from otx.training.settings import OptimizerSettings
@@ -49,12 +50,14 @@ class SharedData(TinyData):
         return DataLoader(Squares(self.sizes[subset], 1), size, sampler=sampler, collate_fn=whole.collate_fn)
 
 
-def train(folder: Path, max_epochs: int, *, resume: bool = False) -> FitResult:
+def train(folder: Path, max_epochs: int, *, resume: bool = False, seconds: float = 0.0) -> FitResult:
     torch.manual_seed(0)
-    settings = tiny_settings(max_epochs=max_epochs, accumulate=1, optimizer=OptimizerSettings(lr=0.01, clip_norm=1.0))
+    optimizer = OptimizerSettings(lr=0.01, clip_norm=1.0)
+    settings = tiny_settings(max_epochs=max_epochs, accumulate=1, optimizer=optimizer, time=seconds)
     return fit(
         PlainClassifier(), SharedData(train=24), Accuracy(), settings, folder,
         model_name="tiny/classifier", monitor="confidence", seed=5, resume=resume, show=False,
+        epoch=EpochTime(0.1, 0.1) if seconds and not place().rank else None,
     )  # fmt: skip
 
 

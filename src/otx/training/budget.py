@@ -134,10 +134,10 @@ class Budget(Callback):
         )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Plan by what was measured before."""
+        """Plan by what was measured before; of several processes, the first one measures."""
         assert isinstance(pl_module, TrainingModule)
         begun = pl_module.tally.batches if trainer.fit_loop.restarted_mid_epoch else 0
-        if epoch := self.seen or self.expected:
+        if epoch := trainer.strategy.broadcast(self.seen or self.expected):
             self._plan(trainer, pl_module, epoch, begun)
 
     def on_train_batch_end(
