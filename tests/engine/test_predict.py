@@ -63,6 +63,15 @@ def test_a_pattern_takes_images_and_videos(tmp_path: Path, model: Path) -> None:
     assert written == {"a.mp4", "b.jpg", "c.webm.mp4", "predictions.json"}
 
 
+def test_pictures_need_not_be_drawn(tmp_path: Path, model: Path) -> None:
+    Image.new("RGB", (31, 21)).save(tmp_path / "b.png")
+    result = Engine(work_dir=tmp_path / "run").predict(tmp_path, model, pictures=False)
+    assert result.pictures is None
+    assert list((tmp_path / "run/predict").iterdir()) == [result.predictions]
+    assert Engine(work_dir=tmp_path / "run").predict(tmp_path, model).pictures == result.predictions.parent
+    assert len(list((tmp_path / "run/predict").iterdir())) == 2
+
+
 def test_the_users_pictures_are_not_drawn_over(tmp_path: Path, model: Path) -> None:
     own = tmp_path / "predict/a.jpg"
     own.parent.mkdir()

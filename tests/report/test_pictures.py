@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torchvision import tv_tensors
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelInfo
 from otx.core.masks import encode_rle
+from otx.data.frames import Frame
 from otx.report.pictures import (
     GAP,
     TILE,
@@ -23,7 +25,7 @@ from otx.report.pictures import (
     write_comparison,
     write_sheet,
 )
-from otx.report.predictions import write_predictions
+from otx.report.predictions import THREADS, write_predictions
 from otx.tasks import task_specs
 from otx.tasks.detection.draw import draw
 from otx.tasks.detection.entity import DetBatchDataEntity
@@ -49,15 +51,12 @@ def record(path: Path, label: str = "dog", **more: Any) -> dict[str, Any]:
 
 
 def draw_all(records: list[dict[str, Any]], folder: Path, draw: Draw) -> list[Path]:
-    """Write predictions; gives the pictures in the order in which they were written."""
-    before = set(folder.glob("*.jpg"))
-    written = []
+    """Write predictions; gives the pictures."""
     with write_predictions(folder, draw, LABELS) as writer:
         for one in records:
             writer.add(Path(one["image"]), one)
-            written += set(folder.glob("*.jpg")) - before - set(written)
     assert json.loads((folder / "predictions.json").read_text()) == records
-    return written
+    return sorted(folder.glob("*.jpg"))
 
 
 def differs(first: Path, second: Path) -> bool:
@@ -65,10 +64,33 @@ def differs(first: Path, second: Path) -> bool:
 
 
 def test_each_record_becomes_a_picture_and_equal_names_stay_apart(tmp_path: Path) -> None:
-    names = ["a/1.png", "b/1.png", "1-2.png", "c/1.jpg"]
-    written = draw_all([record(picture(tmp_path / name)) for name in names], tmp_path / "out", draw)
-    assert [path.name for path in written] == ["1.jpg", "1-2.jpg", "1-2-2.jpg", "1-3.jpg"]
+    widths = {"a/1.png": 400, "b/1.png": 410, "1-2.png": 420, "c/1.jpg": 430}
+    records = [record(picture(tmp_path / name, width, 400)) for name, width in widths.items()]
+    written = draw_all(records, tmp_path / "out", draw)
+    assert {path.name: Image.open(path).width for path in written} == {
+        "1.jpg": 400, "1-2.jpg": 410, "1-2-2.jpg": 420, "1-3.jpg": 430,
+    }  # fmt: skip
     assert all(Image.open(path).format == "JPEG" for path in written)
+
+
+def test_many_pictures_are_all_drawn_and_one_that_cannot_be_is_an_error(tmp_path: Path) -> None:
+    records = [record(picture(tmp_path / f"{index}.png")) for index in range(4 * THREADS + 3)]
+    assert len(draw_all(records, tmp_path / "out", draw)) == len(records)
+    records[1]["objects"][0]["label"] = "bird"
+    with pytest.raises(ValueError, match="not in tuple"):
+        draw_all(records, tmp_path / "broken", draw)
+    assert not (tmp_path / "broken/predictions.json").exists()
+
+
+def test_without_pictures_there_are_only_the_records(tmp_path: Path) -> None:
+    source, out = picture(tmp_path / "1.png"), tmp_path / "out"
+    frame = Frame("a.mp4", 0, Fraction(10), np.zeros((48, 64, 3), np.uint8))
+    with write_predictions(out, draw, LABELS, pictures=False) as writer:
+        for medium in (source, frame, source):
+            writer.add(medium, record(Path(str(medium))))
+    assert {path.name for path in out.iterdir()} == {
+        "predictions.json", "1_anomaly_map.png", "a_000000_anomaly_map.png", "1-2_anomaly_map.png",
+    }  # fmt: skip
 
 
 def test_pixels_of_a_record_become_a_file_of_the_name_of_its_picture(tmp_path: Path) -> None:

@@ -42,6 +42,9 @@ def run(
         Path | None,
         Option("COCO annotations of the input: write coco_results.json too, with their ids.", "FILE", "data"),
     ] = None,
+    no_pictures: Annotated[
+        bool, Option("Write predictions.json alone: drawing can take longer than predicting.", group="output")
+    ] = False,
     on_bad_data: OnBadData = None,
     work_dir: WorkDir = None,
 ) -> Outcome:
@@ -49,7 +52,7 @@ def run(
     from otx.engine import Engine
 
     result = Engine(model=model, work_dir=work_dir, on_bad_data=on_bad_data).predict(
-        input, checkpoint, threshold=threshold, coco=coco
+        input, checkpoint, threshold=threshold, coco=coco, pictures=not no_pictures
     )
     return Outcome(document=result.to_json(), show=lambda console: _show(result, console, run_options(work_dir, model)))
 
@@ -66,7 +69,8 @@ def _show(result: PredictResult, console: Console, run: str) -> None:
     if result.note:
         console.print(f"\n{result.note}")
     console.print(f"\npredictions  {shown(result.predictions)}  (scores from {result.threshold:.3g})")
-    console.print(f"pictures     {shown(result.pictures)}")
+    if result.pictures:
+        console.print(f"pictures     {shown(result.pictures)}")
     if result.coco:
         console.print(f"COCO         {shown(result.coco)}")
     if result.checkpoint.suffix == ".safetensors":

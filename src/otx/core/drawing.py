@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -61,7 +62,13 @@ def stroke(image: Image.Image) -> int:
 
 def font(image: Image.Image) -> Font:
     """A font of a size that suits an image, also when it is shrunk to a tile of a sheet; Pillow brings it."""
-    return ImageFont.load_default(max(13, round(max(image.size) / 44)))
+    return _font(max(13, round(max(image.size) / 44)))
+
+
+@lru_cache
+def _font(size: int) -> Font:
+    # Kept: to read it and to shape its letters for the first time takes as long as to decode a small image.
+    return ImageFont.load_default(size)
 
 
 def write(image: Image.Image, corner: tuple[float, float], text: str, colour: Colour) -> None:

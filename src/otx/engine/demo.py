@@ -79,7 +79,7 @@ def demo(task: str, work_dir: Path | None = None) -> DemoResult:
         seconds=seconds,
         exported=exported.model,
         predictions=predicted.predictions,
-        pictures=predicted.pictures,
+        pictures=predicted.predictions.parent,
         plots=trained.work_dir / "plots",
     )
 

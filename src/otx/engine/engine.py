@@ -251,6 +251,7 @@ class Engine:
         *,
         threshold: float | None = None,
         coco: str | Path | None = None,
+        pictures: bool = True,
     ) -> PredictResult:
         """Predict on image or video files, write `predictions.json` and pictures.
 
@@ -261,6 +262,7 @@ class Engine:
             threshold: Score in [0, 1] below which objects are left out; None takes the one found in validation.
             coco: Annotations of the images in COCO's format: `coco_results.json` is written too, with their image and
                 category ids.
+            pictures: Draw the predictions on the images or videos, which may take longer than to predict.
 
         Raises:
             UserError: Nothing is found, or one cannot be read, or the annotations are not about these images and
@@ -268,7 +270,7 @@ class Engine:
         """
         from otx.engine.predict import predict
 
-        return predict(self.given, str(input), as_path(checkpoint), threshold, as_path(coco))
+        return predict(self.given, str(input), as_path(checkpoint), threshold, as_path(coco), pictures=pictures)
 
     def export(
         self,

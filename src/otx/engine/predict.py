@@ -36,7 +36,13 @@ ONE_OBJECT = "this model was trained on single objects: each picture was taken f
 
 
 def predict(
-    given: Given, source: str, checkpoint: Path | None, threshold: float | None, coco: Path | None = None
+    given: Given,
+    source: str,
+    checkpoint: Path | None,
+    threshold: float | None,
+    coco: Path | None = None,
+    *,
+    pictures: bool = True,
 ) -> PredictResult:
     """Write `predict/predictions.json` and the pictures.
 
@@ -46,6 +52,7 @@ def predict(
         checkpoint: The model file; None takes the best checkpoint of the work dir.
         threshold: Score below which objects are left out; None takes the model's own.
         coco: Annotations whose ids `predict/coco_results.json` gets; None writes none.
+        pictures: Draw the predictions.
 
     Raises:
         UserError: No image is found, or one cannot be read, or the annotations are not about these images and classes.
@@ -67,7 +74,7 @@ def predict(
     results = folder / "coco_results.json"
     results.unlink(missing_ok=True)  # of other predictions
     with (
-        write_predictions(folder, opened.spec.load("draw"), labels) as writer,
+        write_predictions(folder, opened.spec.load("draw"), labels, pictures=pictures) as writer,
         replacing_list(results, indent=None) if ids else nullcontext() as write_result,
     ):
         try:
@@ -84,7 +91,7 @@ def predict(
     return PredictResult(
         work_dir=workspace.root,
         predictions=folder / "predictions.json",
-        pictures=folder,
+        pictures=folder if pictures else None,
         coco=results if ids else None,
         checkpoint=path,
         threshold=limit,

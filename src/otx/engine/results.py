@@ -175,7 +175,7 @@ class PredictResult(VerbResult):
 
     Attributes:
         predictions: The `predictions.json` that was written.
-        pictures: Folder with the drawn predictions.
+        pictures: Folder with the drawn predictions; None where none were to be drawn.
         coco: The `coco_results.json` that was written; None where none was asked for.
         checkpoint: What predicted.
         threshold: Score below which objects were left out.
@@ -186,7 +186,7 @@ class PredictResult(VerbResult):
     """
 
     predictions: Path
-    pictures: Path
+    pictures: Path | None = None
     coco: Path | None = None
     checkpoint: Path
     threshold: float
