@@ -58,7 +58,7 @@ def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, An
             )
         )
         return PredictResult(
-            work_dir=Path(), predictions=tmp_path / "p.json", pictures=tmp_path / "pictures", checkpoint=checkpoint,
+            work_dir=Path(), predictions=tmp_path / "pictures/p.json", checkpoint=checkpoint,
             threshold=0.5, images=9, seconds=1.0,
         )  # fmt: skip
 

@@ -273,8 +273,10 @@ def test_the_other_verbs_hand_over_theirs(otx: Run, calls: dict[str, Any]) -> No
     assert otx("test", "--checkpoint", "m.xml", "--split", "val", "--data_root", "other") == 0
     assert (calls["args"], calls["named"]) == ((Path("m.xml"),), {"split": "val"})
     assert calls["engine"].given.plan()["data_root"] == str(Path("other").absolute())
-    assert otx("predict", "--input", "a", "--checkpoint", "m.xml", "--threshold", "0.4", "--coco", "t.json") == 0
-    assert (calls["args"], calls["named"]) == (("a", Path("m.xml")), {"threshold": 0.4, "coco": Path("t.json")})
+    words = ["--input", "a", "--checkpoint", "m.xml", "--threshold", "0.4", "--coco", "t.json", "--no_pictures"]
+    assert otx("predict", *words) == 0
+    assert calls["args"] == ("a", Path("m.xml"))
+    assert calls["named"] == {"threshold": 0.4, "coco": Path("t.json"), "pictures": False}
     assert otx("explain", "--input", "a/*.png", "--checkpoint", "m.xml", "--on_bad_data", "skip") == 0
     assert calls["engine"].given.settings == {"on_bad_data": "skip"}
     assert (calls["args"], calls["named"]) == (("a/*.png", Path("m.xml")), {})
