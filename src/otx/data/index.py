@@ -16,7 +16,7 @@ from otx.data.images import BrokenImageError
 from otx.data.item import Item
 from otx.data.media import media_head
 from otx.data.problems import BROKEN_IMAGE, BROKEN_VIDEO, Problems
-from otx.data.reader import TaskReader
+from otx.data.reader import ChoosingReader, TaskReader
 from otx.data.source import DataSource
 from otx.data.split import SHARES, make_split, read_split, write_split
 from otx.data.subset_names import SUBSETS, UNASSIGNED, SubsetName
@@ -79,6 +79,7 @@ def build_index(
     on_bad_data: Literal["error", "skip"],
     seed: int,
     split_file: Path | None,
+    labels: LabelInfo | None = None,
 ) -> DataIndex:
     """Let a task's reader look at each image's annotations, and make the subsets that the data set lacks.
 
@@ -88,11 +89,16 @@ def build_index(
         on_bad_data: What to do about images and annotations that cannot be used: stop, or leave them out and count.
         seed: Decides the split.
         split_file: The split is written there, or read from there if it exists. None: it is not kept.
+        labels: Classes of a model that the data must fit; None takes those of the data.
 
     Raises:
         UserError: Something is bad and `on_bad_data` is `error`; or there are no classes; or the split file does not
             fit.
     """
+    if isinstance(reader, ChoosingReader):
+        source.keep_classes(reader.classes(source.categories), reader.unused)
+    if labels is not None:
+        source.use_labels(labels)
     problems = Problems(source.problems)
     labels = _labels(source, reader, stop=on_bad_data == "error")
     found: dict[str, list[_Found]] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from otx.core.image_info import ImageInfo
 from otx.core.label_info import LabelGroup, LabelInfo
@@ -58,6 +58,17 @@ class TaskReader(Protocol[SampleT_co]):
 
     def entity(self, image: tv_tensors.Image | tv_tensors.Video, info: ImageInfo, annotation: Any) -> SampleT_co:  # noqa: ANN401
         """The sample that the transforms and the model get; `annotation` must not be changed."""
+
+
+@runtime_checkable
+class ChoosingReader(Protocol):
+    """The reader of a task that has no use for some classes of a data set."""
+
+    unused: str
+    """Why those are left out that `classes` does not name."""
+
+    def classes(self, categories: dm.CategoriesInfo) -> Sequence[str]:
+        """Names of the classes that it has a use for, in their order; all, if it has none for any."""
 
 
 class NamesReader:

@@ -64,6 +64,35 @@ class DataSource:
     problems: Problems = field(default_factory=Problems)
     split_from: SubsetName = "train"
 
+    def keep_classes(self, kept: Sequence[str], reason: str) -> None:
+        """Leave out the other classes with their annotations; what has no class stays.
+
+        Args:
+            kept: Names, in the order of the data set.
+            reason: Why the others are of no use, for the problems.
+        """
+        from datumaro import AnnotationType, LabelCategories
+
+        own = [entry.name for entry in self.categories[AnnotationType.label]]
+        left_out = {label for label, name in enumerate(own) if name not in kept}
+        if not left_out:
+            return
+        items = [item for members in self.subsets.values() for item in members]
+        counts: Counter[int] = Counter()
+        for item in items:
+            labels = [getattr(one, "label", None) for one in item.annotations]
+            counts.update(label for label in labels if label in left_out)
+            item.annotations = [
+                one for one, label in zip(item.annotations, labels, strict=True) if label not in left_out
+            ]
+        for label in sorted(left_out):
+            self.problems.add(f"class left out, {reason}", own[label], f"{counts[label]} annotations")
+        if points := self.categories.get(AnnotationType.points):
+            points.items = {label: entry for label, entry in points.items.items() if label not in left_out}
+        places = {name: place for place, name in enumerate(kept)}
+        _relabel(items, self.categories, [places.get(name, -1) for name in own])
+        self.categories |= {AnnotationType.label: LabelCategories.from_iterable(kept)}
+
     def use_labels(self, labels: LabelInfo) -> None:
         """Let the annotations index other classes in another order, those of a model, by name; its tree is taken too.
 

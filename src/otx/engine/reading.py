@@ -88,10 +88,10 @@ def read_data(
     source = open_root(plan)
     plan.choose("data_format", source.format, "; ".join(source.why))
     spec = choose_task(plan, source.evidence, task_specs())
-    if labels is not None:
-        source.use_labels(labels)
     reader = spec.load("reader")()
-    index = build_index(source, reader, on_bad_data=plan["on_bad_data"], seed=plan["seed"], split_file=split_file)
+    index = build_index(
+        source, reader, on_bad_data=plan["on_bad_data"], seed=plan["seed"], split_file=split_file, labels=labels
+    )
     if labels is not None and index.labels.keypoints.names != labels.keypoints.names:
         found, known = (", ".join(side.keypoints.names) or "none" for side in (index.labels, labels))
         raise UserError(f"{source.root} has other keypoints than the model: expected {known}, found {found}")

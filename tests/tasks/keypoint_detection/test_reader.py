@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import datumaro as dm
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torchvision import tv_tensors
 
 from otx.core.errors import UserError
 from otx.core.image_info import ImageInfo
+from otx.core.keypoints import Skeleton
+from otx.core.label_info import LabelInfo
+from otx.data.index import build_index
+from otx.data.source import open_source
+from otx.tasks.detection.reader import DetectionReader
 from otx.tasks.keypoint_detection.reader import AREA_OF_BOX, KeypointReader
 
 SIZE = (50, 100)
@@ -108,3 +116,42 @@ def test_a_box_from_an_outline(labels) -> None:
     )
     assert found.boxes.tolist() == [[5, 5, 25, 45]]
     assert np.all(found.keypoints[..., 2] == 2)
+
+
+def official(root: Path) -> Path:
+    """Two files about the same images, as COCO has them: objects of three classes, and persons with keypoints."""
+    image = {"id": 1, "file_name": "a.png", "width": 100, "height": 50}
+    person = {"id": 1, "image_id": 1, "category_id": 2, "bbox": [5, 5, 40, 40], "area": 900, "iscrowd": 0}
+    cat = person | {"id": 2, "category_id": 1, "bbox": [50, 5, 20, 20]}
+    named = [{"id": index, "name": name} for index, name in enumerate(("cat", "person", "boat"), start=1)]
+    skeleton = {"keypoints": ["nose", "left ear", "right ear"], "skeleton": [[1, 2]]}
+    whole = person | {"keypoints": [10, 10, 2, 20, 12, 1, 30, 40, 2], "num_keypoints": 3}
+    files = {"instances": ([person, cat], named), "person_keypoints": ([whole], [named[1] | skeleton])}
+    for subset in ("train", "val"):
+        (root / f"{subset}2017").mkdir(parents=True)
+        Image.new("RGB", (100, 50)).save(root / f"{subset}2017/a.png")
+        for name, (objects, classes) in files.items():
+            file = root / f"annotations/{name}_{subset}2017.json"
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(json.dumps({"images": [image], "annotations": objects, "categories": classes}))
+    return root
+
+
+@pytest.mark.parametrize("known", [None, ("person",), ("dog", "person")])
+def test_classes_without_keypoints_are_left_out_where_others_have_some(tmp_path: Path, known) -> None:
+    labels = known and LabelInfo(known, keypoints=Skeleton(("nose", "left ear", "right ear"), ((0, 1),)))
+    index = build_index(
+        open_source(official(tmp_path)), KeypointReader(), on_bad_data="skip", seed=0, split_file=None, labels=labels
+    )
+    assert index.labels.names == (known or ("person",))
+    assert index.labels.keypoints.names == ("nose", "left ear", "right ear")
+    (item,) = index.subsets["train"]
+    assert item.annotation.labels.tolist() == [index.labels.names.index("person")]
+    assert item.annotation.keypoints[0].tolist() == [[10, 10, 2], [20, 12, 1], [30, 40, 2]]
+    assert index.problems.counts()["class left out, it declares no keypoints"] == 2
+
+
+def test_no_other_task_leaves_classes_out(tmp_path: Path) -> None:
+    index = build_index(open_source(official(tmp_path)), DetectionReader(), on_bad_data="skip", seed=0, split_file=None)
+    assert index.labels.names == ("boat", "cat", "person")
+    assert index.class_counts["train"] == (0, 1, 1)

@@ -48,18 +48,19 @@ class KeypointAnnotation(NamedTuple):
 class KeypointReader(ObjectsReader):
     """Reads boxes with keypoints; a box that is missing is what spans the keypoints or the outline."""
 
+    unused = "it declares no keypoints"
+
+    def classes(self, categories: dm.CategoriesInfo) -> Sequence[str]:
+        """Those that declare keypoints; all, if none does."""
+        return [*_declared(categories)] or label_names(categories)
+
     def label_info(self, categories: dm.CategoriesInfo) -> LabelInfo:
         """The classes in the order of the data set, and the keypoints that all of them share.
 
         Raises:
             UserError: No class has keypoints, or two have different ones.
         """
-        from datumaro import AnnotationType
-
-        names = label_names(categories)
-        points = categories.get(AnnotationType.points)
-        declared = {} if points is None else {names[label]: entry for label, entry in points.items.items()}
-        skeletons = {name: _skeleton(entry) for name, entry in declared.items() if entry.labels}
+        skeletons = {name: _skeleton(entry) for name, entry in _declared(categories).items()}
         if not skeletons:
             msg = "no class declares keypoints; in COCO's format, a category has 'keypoints' with their names"
             raise UserError(msg)
@@ -70,7 +71,7 @@ class KeypointReader(ObjectsReader):
                     f"expected the same keypoints for all classes, found {', '.join(skeleton.names)} for {first} and "
                     f"{', '.join(other.names)} for {name}; train a model for each"
                 )
-        return LabelInfo(names, keypoints=skeleton)
+        return LabelInfo(label_names(categories), keypoints=skeleton)
 
     def annotation(self, item: dm.DatasetItem, labels: LabelInfo, size: Size, report: Report) -> KeypointAnnotation:
         """The objects of one image, boxes clipped to it; an image without objects is legal.
@@ -130,6 +131,19 @@ class KeypointReader(ObjectsReader):
             areas=torch.tensor(annotation.areas),
             flip_order=annotation.flip_order,
         )
+
+
+def _declared(categories: dm.CategoriesInfo) -> dict[str, Any]:
+    """Keypoints, as Datumaro has them, of the classes that declare some, in the order of the classes."""
+    from datumaro import AnnotationType
+
+    points = categories.get(AnnotationType.points)
+    entries = {} if points is None else points.items
+    return {
+        name: entries[label]
+        for label, name in enumerate(label_names(categories))
+        if label in entries and entries[label].labels
+    }
 
 
 def _skeleton(category: Any) -> Skeleton:  # noqa: ANN401 - Datumaro's PointsCategories.Category
