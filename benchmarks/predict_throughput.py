@@ -154,6 +154,7 @@ def time_stages(model: ExportedModel, images: list[Path], folder: Path) -> dict[
             times.append(time.process_time())
             for record in prediction.records(model.label_info, model.threshold):
                 writer.add(path, record)
+            writer.wait(0)
             times.append(time.process_time())
             for stage, start, end in zip(spent, times, times[1:], strict=False):
                 spent[stage] += end - start
